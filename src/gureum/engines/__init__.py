@@ -1,0 +1,50 @@
+"""Engines make a kernel equal to a program; this is what every engine can do.
+
+An engine is given statements, never resources, and no engine knows another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Protocol
+
+from gureum.program import Statement
+
+
+class EngineError(Exception):
+    """Part of a change could not be carried out; the rest was.
+
+    ``failures`` are sentences that name what was attempted, on what, and the kernel's answer.
+    A later ``sync`` with the same wanted statements carries out what is missing.
+    """
+
+    def __init__(self, failures: Collection[str]) -> None:
+        self.failures = tuple(failures)
+        shown = "; ".join(self.failures[:3])
+        more = f" (and {len(self.failures) - 3} more)" if len(self.failures) > 3 else ""
+        super().__init__(f"{shown}{more}")
+
+
+class Engine(Protocol):
+    """Makes packets flow as the statements say.  All methods may be called from any thread."""
+
+    def sync(self, wanted: Collection[Statement]) -> None:
+        """Make the kernel equal to exactly ``wanted``: observe, repair, remove our leftovers.
+
+        Raises:
+            EngineError: after everything was tried.
+        """
+
+    def apply(self, add: Collection[Statement], remove: Collection[Statement]) -> None:
+        """Carry out a difference; statements that are already there, or gone, are no change.
+
+        Raises:
+            EngineError: after everything was tried.
+        """
+
+    def netns(self, host: str) -> Path:
+        """The namespace file of an instance, a NAT gateway or a named internet host."""
+
+    def close(self) -> None:
+        """Let go of handles; what is in the kernel stays and packets keep flowing."""

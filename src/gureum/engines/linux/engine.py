@@ -1,0 +1,207 @@
+"""The Linux engine: holds the wanted items, compares them with the kernel, has the rest done."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from gureum.engines import EngineError
+from gureum.engines.linux import probe
+from gureum.engines.linux.book import Book
+from gureum.engines.linux.executor import Change, Executor
+from gureum.engines.linux.items import (
+    Bridge,
+    Chain,
+    IpAddress,
+    Item,
+    KernelRoute,
+    Key,
+    NftSet,
+    Settings,
+    Veth,
+)
+from gureum.engines.linux.lower import Plan
+from gureum.engines.linux.names import internet_host_namespace
+from gureum.engines.linux.namespaces import Namespaces
+from gureum.engines.linux.observe import Observer
+from gureum.engines.linux.rulesets import BridgeFilter
+from gureum.program import InternetHost, Statement
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class LinuxEngine:
+    """Network namespaces, links, routes and nftables of one cloud, told apart by its tag.
+
+    ``tag`` is four hexadecimal digits: everything made is named ``gu<tag>…``.  ``bridge_filter``
+    says how frames inside a segment meet the groups: through br_netfilter or by routing between
+    isolated ports; ``auto`` finds out with a real packet.  ``host_link`` joins the machine to the
+    internet host ``me``.  Needs CAP_NET_ADMIN and CAP_SYS_ADMIN over the namespace it runs in.
+
+    Raises:
+        ValueError: the tag is not four hexadecimal digits.
+        EngineError: neither way of filtering works here.
+    """
+
+    def __init__(
+        self,
+        tag: str,
+        bridge_filter: Literal["auto", "netfilter", "isolated"] = "auto",
+        host_link: bool = True,
+    ) -> None:
+        if not re.fullmatch(r"[0-9a-f]{4}", tag):
+            raise ValueError(f"tag must be four hexadecimal digits, not {tag!r}")
+        self.tag = tag
+        # entering a namespace concerns one thread; on this one nothing else runs
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"gu{tag}-engine")
+        self._on_thread(lambda: self._open(bridge_filter, host_link))
+
+    def sync(self, wanted: Collection[Statement]) -> None:
+        """See :meth:`gureum.engines.Engine.sync`."""
+        self._on_thread(lambda: self._sync(wanted))
+
+    def apply(self, add: Collection[Statement], remove: Collection[Statement]) -> None:
+        """See :meth:`gureum.engines.Engine.apply`."""
+        self._on_thread(lambda: self._apply(add, remove))
+
+    def drift(self, wanted: Collection[Statement]) -> Change:
+        """What a sync with ``wanted`` would change; changes nothing in the kernel."""
+        return self._on_thread(lambda: self._drift(wanted))
+
+    def netns(self, host: str) -> Path:
+        """See :meth:`gureum.engines.Engine.netns`; of an internet host by its name, of anything
+        else by its id."""
+        named = any(isinstance(s, InternetHost) and s.name == host for s in self._held_hosts())
+        return self._namespaces.path(internet_host_namespace(host) if named else host)
+
+    def close(self) -> None:
+        """See :meth:`gureum.engines.Engine.close`."""
+        self._on_thread(self._namespaces.close)
+        self._thread.shutdown()
+
+    @property
+    def bridge_filter(self) -> BridgeFilter:
+        """The way of filtering inside a segment that is in use."""
+        return self._book.plan.way
+
+    # --- on the engine's thread -----------------------------------------------------------------
+    def _on_thread(self, act: Callable[[], _T]) -> _T:
+        return self._thread.submit(act).result()
+
+    def _open(self, bridge_filter: str, host_link: bool) -> None:
+        way = probe.bridge_filter(self.tag) if bridge_filter == "auto" else bridge_filter
+        self._namespaces = Namespaces(self.tag)
+        link = f"gu{self.tag}" if host_link else ""
+        if link and not probe.machine_route_is_free(self._namespaces, link):
+            _log.warning("this machine has a route to public addresses already: no host link")
+            link = ""
+        self._book = Book(Plan("isolated" if way == "isolated" else "netfilter", link))
+        self._executor = Executor(self._namespaces)
+        self._actual: dict[Key, Item] = {}
+        self._unsettled: set[Key] = set()
+
+    def _held_hosts(self) -> list[Statement]:
+        return [s for s in tuple(self._book.statements()) if isinstance(s, InternetHost)]
+
+    def _hold(self, wanted: Collection[Statement]) -> None:
+        self._book.change(wanted, set(self._book.statements()) - set(wanted))
+
+    def _sync(self, wanted: Collection[Statement]) -> None:
+        self._hold(wanted)
+        self._actual = Observer(self._namespaces, self._book).observe()
+        self._unsettled = set()
+        self._settle(self._actual.keys() | self._book.wanted_keys())
+
+    def _drift(self, wanted: Collection[Statement]) -> Change:
+        book = Book(self._book.plan)
+        book.change(wanted, ())
+        actual = Observer(self._namespaces, book).observe()
+        return _difference(book, actual, actual.keys() | book.wanted_keys())
+
+    def _apply(self, add: Collection[Statement], remove: Collection[Statement]) -> None:
+        touched = self._book.change(add, remove)
+        self._settle(touched | self._unsettled)
+
+    def _settle(self, keys: Iterable[Key]) -> None:
+        change = _difference(self._book, self._actual, keys)
+        if not change:
+            self._unsettled = set()
+            return
+        outcome = self._executor.run(change)
+        for item in change.drop:
+            if item.key not in outcome.failed:
+                self._actual.pop(item.key, None)
+        for item in change.put:
+            if item.key not in outcome.failed:
+                self._actual[item.key] = item
+        self._unsettled = outcome.failed
+        if outcome.failures:
+            raise EngineError(outcome.failures)
+
+
+def _difference(book: Book, actual: dict[Key, Item], keys: Iterable[Key]) -> Change:
+    change = Change()
+    for key in keys:
+        is_now, to_be = actual.get(key), book.wanted(key)
+        if is_now == to_be:
+            continue
+        if to_be is None and is_now is not None:
+            change.drop.add(is_now)
+        elif to_be is not None:
+            change.put.add(to_be)
+            if is_now is not None:
+                change.again.add(is_now)
+    _put_what_goes_along(book, actual, change)
+    return change
+
+
+def _put_what_goes_along(book: Book, actual: dict[Key, Item], change: Change) -> None:
+    """Some parts take others with them: a link its settings, a link's last address its routes, an
+    nft set that changes its type the rules that use it."""
+    links: set[tuple[str, str]] = set()
+    routed: set[tuple[str, str]] = set()
+    for item in change.again | change.drop:
+        if isinstance(item, IpAddress):
+            routed.add((item.ns, item.link))
+    for item in change.again:
+        if isinstance(item, (Bridge, Veth)):
+            links.add((item.ns, item.link))
+            to_be = book.wanted(item.key)
+            if isinstance(to_be, Veth):
+                links.add((to_be.peer_ns, to_be.peer))
+        elif isinstance(item, (NftSet, Chain)) and _is_other_frame(item, book):
+            change.rebuild.add((item.ns, item.family))
+    if links or routed or change.rebuild:
+        _add_dependents(book, actual, change, links, routed | links)
+
+
+def _is_other_frame(item: NftSet | Chain, book: Book) -> bool:
+    """Whether what cannot change in place changes: a set's type, a base chain's hook."""
+    to_be = book.wanted(item.key)
+    return isinstance(item, NftSet) or (isinstance(to_be, Chain) and item.hook != to_be.hook)
+
+
+def _add_dependents(
+    book: Book,
+    actual: dict[Key, Item],
+    change: Change,
+    links: set[tuple[str, str]],
+    routed: set[tuple[str, str]],
+) -> None:
+    for key in book.wanted_keys():
+        item = book.wanted(key)
+        if item is None or item in change.put:
+            continue
+        along = (item.ns, getattr(item, "link", "")) in links and not isinstance(
+            item, Veth | Bridge
+        )
+        reroute = isinstance(item, KernelRoute) and (item.ns, item.link) in routed
+        slave = isinstance(item, Settings) and (item.ns, item.master) in links
+        rebuilt = (item.ns, getattr(item, "family", "")) in change.rebuild
+        if along or reroute or slave or rebuilt:
+            change.put.add(item)

@@ -1,0 +1,260 @@
+"""Kernel items: the small parts a kernel is made of, as frozen values.
+
+An item's *key* says which part it is, the rest how the part should be; two items of one key are
+one part in two conditions.  Items of lower ``RANK`` are needed by those of higher rank.  ``ns`` is
+a namespace's name without the tag that all namespaces of one engine share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias
+
+Key: TypeAlias = tuple[str, ...]
+Kind = Literal["router", "gateway", "translator", "internet", "guest"]
+"""What a namespace is; of a ``guest`` only what we put there is ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A network namespace with its loopback up."""
+
+    ns: str
+    kind: Kind
+    RANK: ClassVar[int] = 0
+
+    @property
+    def key(self) -> Key:
+        return ("namespace", self.ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Sysctl:
+    """A value under /proc/sys/net; ``link`` is the link that must be there first, if any."""
+
+    ns: str
+    name: str
+    value: str
+    link: str = ""
+    RANK: ClassVar[int] = 1
+
+    @property
+    def key(self) -> Key:
+        return ("sysctl", self.ns, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge without spanning tree and multicast snooping."""
+
+    ns: str
+    link: str
+    RANK: ClassVar[int] = 3
+
+    @property
+    def key(self) -> Key:
+        return ("link", self.ns, self.link)
+
+
+@dataclass(frozen=True, slots=True)
+class Veth:
+    """A pair of links; ``ns`` and ``link`` name the end nearer to the middle."""
+
+    ns: str
+    link: str
+    peer_ns: str
+    peer: str
+    RANK: ClassVar[int] = 4
+
+    @property
+    def key(self) -> Key:
+        return ("link", self.ns, self.link)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a link, which is up, is set to; ``alias`` holds the whole id behind its short name."""
+
+    ns: str
+    link: str
+    mac: str
+    mtu: int
+    alias: str
+    master: str = ""
+    RANK: ClassVar[int] = 5
+
+    @property
+    def key(self) -> Key:
+        return ("settings", self.ns, self.link)
+
+
+@dataclass(frozen=True, slots=True)
+class PortFlags:
+    """How a bridge port carries frames (bridge(8), ``bridge link``)."""
+
+    ns: str
+    link: str
+    learning: bool
+    flood: bool
+    proxy_arp: bool
+    isolated: bool
+    RANK: ClassVar[int] = 6
+
+    @property
+    def key(self) -> Key:
+        return ("flags", self.ns, self.link)
+
+
+@dataclass(frozen=True, slots=True)
+class IpAddress:
+    """An IPv4 address of a link, with its prefix length."""
+
+    ns: str
+    link: str
+    ip: str
+    length: int
+    RANK: ClassVar[int] = 7
+
+    @property
+    def key(self) -> Key:
+        return ("address", self.ns, self.link, self.ip)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A permanent neighbour entry: nothing is asked on the wire."""
+
+    ns: str
+    link: str
+    ip: str
+    mac: str
+    RANK: ClassVar[int] = 8
+
+    @property
+    def key(self) -> Key:
+        return ("neighbour", self.ns, self.link, self.ip)
+
+
+@dataclass(frozen=True, slots=True)
+class Fdb:
+    """A static entry of a bridge's forwarding table."""
+
+    ns: str
+    link: str
+    mac: str
+    RANK: ClassVar[int] = 8
+
+    @property
+    def key(self) -> Key:
+        return ("fdb", self.ns, self.mac)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRoute:
+    """A route with our protocol number.  ``via`` without a connected prefix is on-link."""
+
+    ns: str
+    table: int
+    destination: str
+    kind: Literal["unicast", "blackhole", "throw"]
+    via: str = ""
+    link: str = ""
+    metric: int = 0
+    source: str = ""
+    RANK: ClassVar[int] = 9
+
+    @property
+    def key(self) -> Key:
+        return ("route", self.ns, str(self.table), self.destination, str(self.metric))
+
+
+@dataclass(frozen=True, slots=True)
+class IpRule:
+    """Packets with the mark are routed by the table."""
+
+    ns: str
+    mark: int
+    table: int
+    RANK: ClassVar[int] = 9
+
+    @property
+    def key(self) -> Key:
+        return ("rule", self.ns, str(self.mark))
+
+
+Family = Literal["inet", "bridge"]
+
+
+@dataclass(frozen=True, slots=True)
+class NftTable:
+    """The one nft table of ours in a family."""
+
+    ns: str
+    family: Family
+    RANK: ClassVar[int] = 2
+
+    @property
+    def key(self) -> Key:
+        return ("nft-table", self.ns, self.family)
+
+
+@dataclass(frozen=True, slots=True)
+class NftSet:
+    """An nft set or map; ``type`` is its type clause."""
+
+    ns: str
+    family: Family
+    name: str
+    form: Literal["set", "map"]
+    type: str
+    RANK: ClassVar[int] = 2
+
+    @property
+    def key(self) -> Key:
+        return ("nft-set", self.ns, self.family, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """An nft chain with its rules in order; ``hook`` is the clause of a base chain or empty."""
+
+    ns: str
+    family: Family
+    name: str
+    hook: str
+    rules: tuple[str, ...]
+    RANK: ClassVar[int] = 2
+
+    @property
+    def key(self) -> Key:
+        return ("nft-chain", self.ns, self.family, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An element of an nft set, or of a map with its ``value``."""
+
+    ns: str
+    family: Family
+    name: str
+    element: str
+    value: str = ""
+    RANK: ClassVar[int] = 2
+
+    @property
+    def key(self) -> Key:
+        return ("nft-element", self.ns, self.family, self.name, self.element)
+
+
+NftItem: TypeAlias = NftTable | NftSet | Chain | Element
+LinkItem: TypeAlias = (
+    Bridge | Veth | Settings | PortFlags | IpAddress | Neighbour | Fdb | KernelRoute | IpRule
+)
+Item: TypeAlias = Namespace | Sysctl | LinkItem | NftItem
+
+
+def rank(item: Item) -> int:
+    """Where an item stands in the order of making; a link's own sysctls come after the link."""
+    if isinstance(item, Sysctl) and (item.link or item.name.startswith("netfilter/")):
+        return 6  # connection tracking may not be there before the first rule that needs it
+    return item.RANK

@@ -1,0 +1,368 @@
+"""From statements to kernel items: each statement says by itself which parts it needs.
+
+Parts that several statements need are counted by the caller (:mod:`.book`).  The one thing that a
+statement cannot know is the mode of its segment, hence the second argument.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gureum.engines.linux import rulesets
+from gureum.engines.linux.items import (
+    Bridge,
+    Chain,
+    Element,
+    Fdb,
+    IpAddress,
+    IpRule,
+    Item,
+    KernelRoute,
+    Namespace,
+    Neighbour,
+    NftSet,
+    PortFlags,
+    Settings,
+    Sysctl,
+    Veth,
+)
+from gureum.engines.linux.lower_rules import rules
+from gureum.engines.linux.names import (
+    FALLBACK_METRIC,
+    FAR,
+    GATEWAY_HOP,
+    INTERNET,
+    INTERNET_HOP,
+    MACHINE,
+    MACHINE_END,
+    MAIN,
+    ME,
+    ME_END,
+    MTU_INSIDE,
+    MTU_OUTSIDE,
+    NEAR,
+    PRIVATE,
+    PUBLIC,
+    TABLE_BASE,
+    filter_chain,
+    gateway_link,
+    internet_host_link,
+    internet_host_namespace,
+    link_mac,
+    member_set,
+    port_link,
+    router_link,
+    segment_link,
+    uplink_link,
+)
+from gureum.program import (
+    Address,
+    Blackhole,
+    Filter,
+    Gateway,
+    Guard,
+    Host,
+    InternetHost,
+    Local,
+    Machine,
+    Member,
+    Port,
+    PublicAddress,
+    Range,
+    Route,
+    Router,
+    Segment,
+    SegmentFilter,
+    SegmentMode,
+    SegmentTable,
+    Statement,
+    Table,
+    Translator,
+    Uplink,
+    ViaPort,
+    ViaUplink,
+)
+from gureum.program.statements import Mode
+
+ANY = "0.0.0.0/0"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is decided once for a whole engine: how frames inside a segment are filtered, and the
+    name of the machine's own link to the cloud, or empty for none."""
+
+    way: rulesets.BridgeFilter = "netfilter"
+    machine_link: str = ""
+
+
+def lower(statement: Statement, mode: Mode, plan: Plan) -> frozenset[Item]:
+    """The kernel items that a statement needs; ``mode`` is that of its segment, if it has one."""
+    return frozenset(_LOWER[type(statement)](statement, mode, plan))
+
+
+# --- places -------------------------------------------------------------------------------------
+def _router(it: Router, _mode: Mode, plan: Plan) -> Iterator[Item]:
+    yield Namespace(it.id, "router")
+    yield from rulesets.router(it.id, plan.way)
+    yield KernelRoute(it.id, MAIN, ANY, "blackhole", metric=FALLBACK_METRIC)
+
+
+def _segment(it: Segment, _mode: Mode, plan: Plan) -> Iterator[Item]:
+    ns, link = it.router, segment_link(it.id)
+    yield Bridge(ns, link)
+    yield Settings(ns, link, it.mac, MTU_INSIDE, it.id)
+    yield IpAddress(ns, link, it.gateway, ipaddress.ip_network(it.cidr).prefixlen)
+    yield Element(ns, "inet", "inside", f'"{link}" . "{link}"')
+    if plan.way == "isolated":
+        yield Sysctl(ns, f"ipv4/conf/{link}/proxy_arp_pvlan", "1", link)
+        yield Sysctl(ns, f"ipv4/neigh/{link}/proxy_delay", "0", link)
+        chain = f"ttl-{link}"
+        peers = f'ip daddr {it.cidr} goto ttl_raise comment "same-segment"'
+        yield Chain(ns, "inet", chain, "", (peers,))
+        yield Element(ns, "inet", "ttl_by_segment", f'"{link}"', f"goto {chain}")
+
+
+def _nothing(_it: object, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    return iter(())
+
+
+def _host(it: Host, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    if it.kind == "nat-gateway":
+        yield Namespace(it.id, "translator")
+        yield from rulesets.translator(it.id)
+        return
+    yield Namespace(it.id, "guest")
+    yield from _quiet_ipv6(it.id)
+
+
+def _quiet_ipv6(ns: str) -> Iterator[Item]:
+    """No link-local address, hence no IPv6 chatter on links that carry none of it."""
+    yield Sysctl(ns, "ipv6/conf/default/addr_gen_mode", "1")
+    yield Sysctl(ns, "ipv6/conf/default/accept_ra", "0")
+
+
+def _port(it: Port, mode: Mode, plan: Plan) -> Iterator[Item]:
+    ns, link, inner = it.segment.router, port_link(it.id), f"eth{it.index}"
+    bridge = segment_link(it.segment.id)
+    isolated = plan.way == "isolated"
+    fabric = mode == "fabric"
+    yield Veth(ns, link, it.host, inner)
+    yield Settings(ns, link, link_mac(ns, link), MTU_INSIDE, it.id, bridge)
+    yield Settings(it.host, inner, it.mac, MTU_INSIDE, it.id)
+    yield PortFlags(
+        ns,
+        link,
+        learning=mode == "switch",
+        flood=not fabric,
+        proxy_arp=fabric and not isolated,
+        isolated=isolated,
+    )
+    if fabric:
+        yield Fdb(ns, link, it.mac)
+    if it.index == 0:
+        yield KernelRoute(it.host, MAIN, ANY, "unicast", it.segment.gateway, inner)
+
+
+def _address(it: Address, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    port = it.port
+    length = ipaddress.ip_network(port.segment.cidr).prefixlen
+    yield IpAddress(port.host, f"eth{port.index}", it.ip, length if it.primary else 32)
+    yield Neighbour(port.segment.router, segment_link(port.segment.id), it.ip, port.mac)
+
+
+def _internet() -> Iterator[Item]:
+    yield Namespace(INTERNET, "internet")
+    yield from rulesets.internet(INTERNET)
+    yield IpAddress(INTERNET, "lo", INTERNET_HOP, 32)
+    yield KernelRoute(INTERNET, MAIN, ANY, "blackhole", metric=FALLBACK_METRIC)
+
+
+def _wire(far_ns: str, far: str, near_ns: str, near: str, alias: str) -> Iterator[Item]:
+    """A point-to-point link without addresses; both ends know each other's link address."""
+    far_mac, near_mac = link_mac(far_ns, far), link_mac(near_ns, near)
+    yield Veth(far_ns, far, near_ns, near)
+    yield Settings(far_ns, far, far_mac, MTU_OUTSIDE, alias)
+    yield Settings(near_ns, near, near_mac, MTU_OUTSIDE, alias)
+    yield Neighbour(far_ns, far, NEAR, near_mac)
+    yield Neighbour(near_ns, near, FAR, far_mac)
+
+
+def _gateway(it: Gateway, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    yield from _internet()
+    yield Namespace(it.id, "gateway")
+    yield from rulesets.gateway(it.id)
+    yield IpAddress(it.id, "lo", GATEWAY_HOP, 32)
+    yield from _wire(INTERNET, gateway_link(it.id), it.id, INTERNET, it.id)
+    yield KernelRoute(it.id, MAIN, ANY, "unicast", FAR, INTERNET)
+    for prefix in PRIVATE:
+        yield KernelRoute(it.id, MAIN, prefix, "blackhole", metric=FALLBACK_METRIC)
+
+
+def _uplink(it: Uplink, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    outer, inner = router_link(it.router), uplink_link(it.gateway)
+    yield from _wire(it.gateway, outer, it.router, inner, f"{it.router} {it.gateway}")
+    yield Element(it.gateway, "inet", "routers", f'"{outer}"')
+    yield Element(it.router, "inet", "uplinks", f'"{inner}"')
+    for stage in ("acl_out_by_segment", "acl_in_by_segment"):
+        yield Element(it.router, "inet", stage, f'"{inner}"', "accept")
+
+
+def _internet_host(it: InternetHost, _mode: Mode, plan: Plan) -> Iterator[Item]:
+    ns, link = internet_host_namespace(it.name), internet_host_link(it.name)
+    yield from _internet()
+    yield Namespace(ns, "guest")
+    yield from _quiet_ipv6(ns)
+    yield from _wire(INTERNET, link, ns, "eth0", it.name)
+    yield IpAddress(ns, "eth0", it.ip, 32)
+    yield KernelRoute(ns, MAIN, ANY, "unicast", FAR, "eth0")
+    yield KernelRoute(INTERNET, MAIN, f"{it.ip}/32", "unicast", NEAR, link)
+    if it.name == ME and plan.machine_link:
+        yield from _machine_link(ns, plan.machine_link)
+
+
+def _machine_link(ns: str, link: str) -> Iterator[Item]:
+    inner = "machine"
+    outer_mac, inner_mac = link_mac(MACHINE, link), link_mac(ns, inner)
+    yield Veth(MACHINE, link, ns, inner)
+    yield Sysctl(MACHINE, f"ipv6/conf/{link}/disable_ipv6", "1", link)
+    yield Settings(MACHINE, link, outer_mac, MTU_OUTSIDE, ME)
+    yield Settings(ns, inner, inner_mac, MTU_OUTSIDE, ME)
+    yield IpAddress(MACHINE, link, MACHINE_END, 30)
+    yield IpAddress(ns, inner, ME_END, 30)
+    yield KernelRoute(MACHINE, MAIN, PUBLIC, "unicast", ME_END, link, source=MACHINE_END)
+    yield from rulesets.machine_door(ns, "eth0", inner)
+
+
+# --- forwarding ---------------------------------------------------------------------------------
+def _range(it: Range, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    yield KernelRoute(it.router, MAIN, it.cidr, "blackhole", metric=FALLBACK_METRIC)
+
+
+def _table(it: Table, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    number = TABLE_BASE + it.number
+    yield IpRule(it.router, number, number)
+
+
+def _segment_table(it: SegmentTable, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    mark = f"0x{TABLE_BASE + it.table.number:08x}"
+    yield Element(it.segment.router, "inet", "tables", f'"{segment_link(it.segment.id)}"', mark)
+
+
+def _route(it: Route, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    ns, table, to = it.table.router, TABLE_BASE + it.table.number, it.destination
+    match it.target:
+        case Local():
+            # back to main, where a longer prefix than this one may be a segment's
+            yield KernelRoute(ns, table, to, "throw")
+        case ViaPort(segment=segment, ip=ip):
+            yield KernelRoute(ns, table, to, "unicast", ip, segment_link(segment.id))
+        case ViaUplink(gateway=gateway):
+            yield KernelRoute(ns, table, to, "unicast", FAR, uplink_link(gateway))
+        case Blackhole():
+            yield KernelRoute(ns, table, to, "blackhole")
+
+
+# --- filters ------------------------------------------------------------------------------------
+def _filter(it: Filter, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    yield Chain(it.router, "inet", filter_chain(it.id), "", rules(it))
+    for rule in it.rules:
+        if not _is_prefix(rule.peer):
+            yield _member_set(it.router, rule.peer)
+
+
+def _is_prefix(peer: str) -> bool:
+    try:
+        ipaddress.ip_network(peer)
+    except ValueError:
+        return False
+    return True
+
+
+def _member_set(router: str, group: str) -> Item:
+    return NftSet(router, "inet", member_set(group), "set", "ipv4_addr")
+
+
+def _member(it: Member, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    yield _member_set(it.router, it.group)
+    yield Element(it.router, "inet", member_set(it.group), it.ip)
+
+
+def _guard(it: Guard, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    ns, link, mac = it.port.segment.router, f'"{port_link(it.port.id)}"', it.port.mac
+    yield Element(ns, "bridge", "stations", f"{link} . {mac}")
+    for ip in it.addresses:
+        yield Element(ns, "bridge", "owns", f"{link} . {mac} . {ip}")
+    yield Element(ns, "inet", "sg_out_by_mac", mac, _to(it.filter_out))
+    receives = _to(it.filter_in)
+    if it.forwarding:
+        yield Element(ns, "bridge", "forwarding", link)
+        yield Element(ns, "inet", "sg_in_by_mac", mac, receives)
+    for ip in it.addresses:
+        key = "sg_in_by_hop" if it.forwarding else "sg_in_by_ip"
+        yield Element(ns, "inet", key, ip, receives)
+
+
+def _to(filter_id: str | None) -> str:
+    return "accept" if filter_id is None else f"goto {filter_chain(filter_id)}"
+
+
+def _segment_filter(it: SegmentFilter, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    ns, link = it.segment.router, f'"{segment_link(it.segment.id)}"'
+    yield Element(ns, "inet", "acl_out_by_segment", link, _to(it.filter_out))
+    yield Element(ns, "inet", "acl_in_by_segment", link, _to(it.filter_in))
+
+
+# --- translation --------------------------------------------------------------------------------
+def _public_address(it: PublicAddress, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    ns = it.gateway
+    yield Element(ns, "inet", "public_to_private", it.public, it.private)
+    yield Element(ns, "inet", "private_to_public", it.private, it.public)
+    yield Element(ns, "inet", "pairs", f"{it.private} . {it.public}")
+    yield KernelRoute(ns, MAIN, f"{it.private}/32", "unicast", NEAR, router_link(it.router))
+    yield KernelRoute(INTERNET, MAIN, f"{it.public}/32", "unicast", NEAR, gateway_link(it.gateway))
+
+
+def _translator(it: Translator, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    ns, link, router = it.port.host, f'"eth{it.port.index}"', it.port.segment.mac
+    yield Element(ns, "inet", "translated", f"{link} . {router}")
+    others = f"oifname {link} ip saddr != {it.ip}"
+    name = f"postrouting-{it.port.index}"
+    why = f'comment "{it.port.host}"'
+    yield Chain(
+        ns,
+        "inet",
+        name,
+        rulesets.hook("nat", "postrouting", 100),
+        (
+            f"{others} meta l4proto {{ 6, 17 }} snat ip to {it.ip}:1024-65535 {why}",
+            f"{others} snat ip to {it.ip} {why}",
+        ),
+    )
+
+
+_LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
+    Router: _router,
+    Segment: _segment,
+    SegmentMode: _nothing,
+    Host: _host,
+    Port: _port,
+    Address: _address,
+    Gateway: _gateway,
+    Uplink: _uplink,
+    InternetHost: _internet_host,
+    Range: _range,
+    Table: _table,
+    SegmentTable: _segment_table,
+    Route: _route,
+    Filter: _filter,
+    Member: _member,
+    Guard: _guard,
+    SegmentFilter: _segment_filter,
+    PublicAddress: _public_address,
+    Translator: _translator,
+    Machine: _nothing,
+}

@@ -1,0 +1,61 @@
+"""From a filter of the program to the rules of an nft chain."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from gureum.engines.linux.names import comment, member_set
+from gureum.program import Filter, Rule
+
+_ICMP = {1: "icmp", 58: "icmpv6"}
+_PORTS = {6: "tcp", 17: "udp", 132: "sctp", 33: "dccp"}
+
+
+def rules(filter_: Filter) -> tuple[str, ...]:
+    """The rules of a filter, in order, and the drop that ends it."""
+    ends = f'drop comment "{comment(filter_.default)}"'
+    return (*(rule(each, filter_) for each in filter_.rules), ends)
+
+
+def rule(line: Rule, filter_: Filter) -> str:
+    """One rule in the spelling in which nft prints it."""
+    words = (_peer(line, filter_), _protocol(line), _verdict(line, filter_))
+    text = " ".join(word for word in words if word)
+    return f'{text} comment "{comment(line.why)}"'
+
+
+def _verdict(line: Rule, filter_: Filter) -> str:
+    if not line.allow:
+        return "drop"
+    if line.untracked and filter_.stateful:
+        return f"goto untracked_{filter_.direction}"
+    return "accept"
+
+
+def _peer(line: Rule, filter_: Filter) -> str:
+    side = "saddr" if filter_.direction == "in" else "daddr"
+    try:
+        network = ipaddress.ip_network(line.peer)
+    except ValueError:  # the id of a group
+        return f"ip {side} @{member_set(line.peer)}"
+    if network.prefixlen == 0:
+        # nft leaves the family out where the protocol implies it, and so do we
+        implied = line.protocol == (1 if network.version == 4 else 58)
+        return "" if implied else f"meta nfproto ipv{network.version}"
+    family = "ip" if network.version == 4 else "ip6"
+    alone = network.prefixlen == network.max_prefixlen
+    return f"{family} {side} {network.network_address if alone else network}"
+
+
+def _protocol(line: Rule) -> str:
+    if line.protocol is None:
+        return ""
+    if line.protocol in _ICMP and line.icmp is not None and line.icmp[0] >= 0:
+        name = _ICMP[line.protocol]
+        code = f" {name} code {line.icmp[1]}" if line.icmp[1] >= 0 else ""
+        return f"{name} type {line.icmp[0]}{code}"
+    if line.protocol in _PORTS and line.ports is not None and line.ports != (0, 65535):
+        low, high = line.ports
+        span = str(low) if low == high else f"{low}-{high}"
+        return f"{_PORTS[line.protocol]} dport {span}"
+    return f"meta l4proto {line.protocol}"

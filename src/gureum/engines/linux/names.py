@@ -1,0 +1,136 @@
+"""Names, numbers and addresses that the Linux engine uses, each with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+# --- namespaces ---------------------------------------------------------------------------------
+INTERNET = "internet"
+"""The namespace that plays the internet's router."""
+MACHINE = ""
+"""The namespace the engine itself runs in (not necessarily the machine's first)."""
+ME = "me"
+"""The internet host that is the user's own: the machine reaches the cloud through it."""
+
+# --- addresses ----------------------------------------------------------------------------------
+PUBLIC = "198.18.0.0/15"
+"""All public addresses and internet hosts (RFC 2544: benchmarks, collides with nothing)."""
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+"""RFC 1918: destinations that a gateway never forwards unless translated."""
+NEAR, FAR = "169.254.0.1", "169.254.0.2"
+"""The two ends of every point-to-point link, never seen in a packet: only next hops.  ``NEAR`` is
+the end towards the instances."""
+GATEWAY_HOP, INTERNET_HOP = "100.64.0.1", "100.64.0.2"
+"""What an internet gateway and the internet's router call themselves in traceroute (RFC 6598)."""
+MACHINE_END, ME_END = "169.254.77.1", "169.254.77.2"
+"""The machine's and me's end of the link that joins them."""
+
+# --- sizes --------------------------------------------------------------------------------------
+MTU_INSIDE = 9001
+"""Inside a VPC (EC2 User Guide, "Network MTU": jumbo frames)."""
+MTU_OUTSIDE = 1500
+"""Through an internet gateway."""
+
+# --- routing ------------------------------------------------------------------------------------
+ROUTE_PROTOCOL = 103
+"""Marks routes and rules as ours (rtnetlink(7): above 4 is free; 103 is no daemon's)."""
+MAIN = 254
+TABLE_BASE = 1000
+"""Route table number n is kernel table 1000+n, chosen by firewall mark 1000+n."""
+RULE_BASE = 1000
+"""``ip rule`` priority of route table n is 1000+n: before main, after local."""
+FALLBACK_METRIC = 4000
+"""Of blackholes in main, so that a connected route to the same prefix wins."""
+
+# --- nftables -----------------------------------------------------------------------------------
+TABLE = "gureum"
+MARK_OUT, MARK_IN = 0x1, 0x2
+"""Conntrack mark bits: an untracked rule admitted the flow where it left its originator (out) or
+where it entered its target (in); such flows are judged again packet by packet."""
+COMMENT_MAX = 127
+"""nft refuses comments of 128 bytes and more."""
+
+_HEX = re.compile(r"[0-9a-f]+")
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_TAIL = 13
+"""IFNAMSIZ is 16 with the final zero; two characters are the prefix."""
+
+
+def tail(identifier: str) -> str:
+    """At most 13 characters that stand for an id within its kind in one namespace.
+
+    The last digits of an AWS id are random; two ids of one VPC agree in 52 bits practically never.
+    """
+    rest = identifier.partition("-")[2] or identifier
+    if len(rest) <= _TAIL and _SAFE.fullmatch(rest):
+        return rest
+    if _HEX.fullmatch(rest):
+        return rest[-_TAIL:]
+    return digest(identifier)[:_TAIL]
+
+
+def digest(text: str) -> str:
+    """Hexadecimal digits that stand for a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def port_link(port: str) -> str:
+    """The router's end of a network interface."""
+    return f"e-{tail(port)}"
+
+
+def segment_link(segment: str) -> str:
+    """The bridge of a subnet."""
+    return f"s-{tail(segment)}"
+
+
+def uplink_link(gateway: str) -> str:
+    """The router's end of the link to a gateway."""
+    return f"u-{tail(gateway)}"
+
+
+def router_link(router: str) -> str:
+    """The gateway's end of the link to a router."""
+    return f"r-{tail(router)}"
+
+
+def gateway_link(gateway: str) -> str:
+    """The internet's end of the link to a gateway."""
+    return f"g-{tail(gateway)}"
+
+
+def internet_host_link(name: str) -> str:
+    """The internet's end of the link to an internet host."""
+    return f"h-{name}" if len(name) <= _TAIL and _SAFE.fullmatch(name) else f"h-{digest(name)[:13]}"
+
+
+def internet_host_namespace(name: str) -> str:
+    """The namespace of an internet host; the prefix keeps it apart from ids."""
+    return f"host-{name}" if _SAFE.fullmatch(name) else f"host-{digest(name)[:16]}"
+
+
+def link_mac(namespace: str, link: str) -> str:
+    """A locally administered address for a link that has none in the program."""
+    digits = digest(f"{namespace}/{link}")
+    return ":".join(("02", *(digits[i : i + 2] for i in range(0, 10, 2))))
+
+
+def filter_chain(identifier: str) -> str:
+    """The chain of a filter.  nft identifiers allow letters, digits, ``/ _ . -``."""
+    safe = re.sub(r"[^A-Za-z0-9/_.-]", "_", identifier)
+    if safe != identifier or len(safe) > 100:
+        safe = f"{safe[:80]}.{digest(identifier)[:12]}"
+    return f"f-{safe}"
+
+
+def member_set(group: str) -> str:
+    """The set of a group's member addresses."""
+    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", group)
+    return f"m-{safe}" if safe == group and len(safe) <= 100 else f"m-{digest(group)[:16]}"
+
+
+def comment(text: str) -> str:
+    """A rule's comment as nft takes it: no quotes, no line ends, within its limit of bytes."""
+    clean = re.sub(r'["\\\n\r\t]', "'", text).encode()[:COMMENT_MAX]
+    return clean.decode(errors="ignore")

@@ -1,0 +1,213 @@
+"""Network namespaces as files: made, found, entered, removed; with the handles that act in them.
+
+The files are where iproute2 keeps its own, so ``ip netns exec`` works on them (ip-netns(8)).
+Entering concerns the calling thread only, so an engine does all its work on one thread of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+
+from gureum.engines.linux.links import raise_loopback
+from gureum.engines.linux.names import MACHINE
+from gureum.engines.linux.netlink import ROUTE, Netlink
+from gureum.engines.linux.nft import Nft
+
+FOLDER = Path("/run/netns")
+_SYSCTLS = Path("/proc/sys/net")
+_SELF = "/proc/thread-self/ns/net"
+
+_CLONE_NEWNET = 0x40000000
+_MS_BIND, _MS_REC, _MS_SHARED = 4096, 16384, 1 << 20
+_MNT_DETACH = 2
+_KEPT_OPEN = 64
+"""Namespaces whose handles are kept: routers stay, a thousand instances must not use up files."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _call(name: str, *args: object) -> None:
+    if getattr(_libc, name)(*args) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{name}: {os.strerror(code)}")
+
+
+class _Handles:
+    """What is open in one namespace; ``inode`` tells it from a later one of the same name."""
+
+    def __init__(self, fd: int, inode: int) -> None:
+        self.fd = fd
+        self.inode = inode
+        self.sockets: dict[int, Netlink] = {}
+        self.nft: Nft | None = None
+
+    def close(self) -> None:
+        for each in self.sockets.values():
+            each.close()
+        if self.nft is not None:
+            self.nft.close()
+        os.close(self.fd)
+
+
+class Namespaces:
+    """The namespaces of one tag.  To be used from one thread."""
+
+    def __init__(self, tag: str) -> None:
+        self._prefix = f"gu{tag}-"
+        self._home = os.open(_SELF, os.O_RDONLY | os.O_CLOEXEC)
+        self._handles: OrderedDict[str, _Handles] = OrderedDict()
+
+    def path(self, ns: str) -> Path:
+        """The file of a namespace."""
+        return FOLDER / f"{self._prefix}{ns}"
+
+    def names(self) -> set[str]:
+        """The namespaces of this tag that exist, by name without the tag."""
+        if not FOLDER.is_dir():
+            return set()
+        size = len(self._prefix)
+        return {path.name[size:] for path in FOLDER.iterdir() if path.name.startswith(self._prefix)}
+
+    def create(self, ns: str) -> None:
+        """Make a namespace: loopback up, no forwarding, no source filter, whatever the machine's
+        own settings are.  One that is there already stays as it is."""
+        path = self.path(ns)
+        if ns in self.names():
+            with contextlib.suppress(OSError), self.inside(ns):
+                return
+            self.remove(ns)  # a file whose mount is gone, as after a crash half-way
+        _prepare_folder()
+        path.touch(mode=0o444)
+        try:
+            _call("unshare", _CLONE_NEWNET)
+            try:
+                _be_neutral()
+                _call("mount", _SELF.encode(), os.fsencode(path), b"none", _MS_BIND, None)
+            finally:
+                _call("setns", self._home, _CLONE_NEWNET)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+    def remove(self, ns: str) -> None:
+        """Remove a namespace; links to others must be gone, as the kernel removes it later."""
+        self.forget(ns)
+        path = self.path(ns)
+        with contextlib.suppress(OSError):
+            _call("umount2", os.fsencode(path), _MNT_DETACH)
+        path.unlink(missing_ok=True)
+
+    def forget(self, ns: str) -> None:
+        """Close what is open in a namespace."""
+        handles = self._handles.pop(ns, None)
+        if handles is not None:
+            handles.close()
+
+    @contextlib.contextmanager
+    def inside(self, ns: str) -> Iterator[None]:
+        """Be in a namespace with the calling thread."""
+        if ns == MACHINE:
+            yield
+            return
+        _call("setns", self._open(ns).fd, _CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            _call("setns", self._home, _CLONE_NEWNET)
+
+    def fd(self, ns: str) -> int:
+        """A file descriptor of a namespace, for as long as no other namespace is used."""
+        return self._home if ns == MACHINE else self._open(ns).fd
+
+    def netlink(self, ns: str, protocol: int = ROUTE) -> Netlink:
+        """A netlink socket in a namespace."""
+        handles = self._open(ns)
+        if protocol not in handles.sockets:
+            with self.inside(ns):
+                handles.sockets[protocol] = Netlink(protocol)
+        return handles.sockets[protocol]
+
+    def nft(self, ns: str) -> Nft:
+        """A libnftables context of a namespace; run it ``inside`` that namespace."""
+        handles = self._open(ns)
+        if handles.nft is None:
+            with self.inside(ns):
+                handles.nft = Nft()
+        return handles.nft
+
+    def read_sysctl(self, ns: str, name: str) -> str | None:
+        """A value, or None where there is no such setting (yet)."""
+        with self.inside(ns):
+            try:
+                return " ".join((_SYSCTLS / name).read_text().split())
+            except FileNotFoundError:
+                return None
+
+    def write_sysctl(self, ns: str, name: str, value: str) -> None:
+        """Set a value; what belongs to an IPv6 that the kernel lacks is no loss."""
+        with self.inside(ns):
+            try:
+                (_SYSCTLS / name).write_text(value)
+            except FileNotFoundError:
+                if ipv6_is_there() or not name.startswith("ipv6/"):
+                    raise
+
+    def close(self) -> None:
+        """Close everything that is open."""
+        for ns in list(self._handles):
+            self.forget(ns)
+        os.close(self._home)
+
+    def _open(self, ns: str) -> _Handles:
+        path = Path(_SELF) if ns == MACHINE else self.path(ns)
+        inode = path.stat().st_ino
+        handles = self._handles.get(ns)
+        if handles is not None and handles.inode == inode:
+            self._handles.move_to_end(ns)
+            return handles
+        self.forget(ns)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handles = self._handles[ns] = _Handles(fd, inode)
+        while len(self._handles) > _KEPT_OPEN:
+            self.forget(next(iter(self._handles)))
+        return handles
+
+
+def ipv6_is_there() -> bool:
+    """Whether this kernel has IPv6 (it can be left out at boot)."""
+    return (_SYSCTLS / "ipv6").is_dir()
+
+
+def _prepare_folder() -> None:
+    """Make the folder a shared mount, as ``ip netns add`` does, so that a namespace unmounted here
+    is unmounted in every mount namespace."""
+    FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
+    folder = os.fsencode(FOLDER)
+    try:
+        _call("mount", b"", folder, b"none", _MS_SHARED | _MS_REC, None)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        _call("mount", folder, folder, b"none", _MS_BIND | _MS_REC, None)
+        _call("mount", b"", folder, b"none", _MS_SHARED | _MS_REC, None)
+
+
+def _be_neutral() -> None:
+    """A new namespace takes its IPv4 settings from the machine; start from one known state."""
+    for name, value in (
+        ("ipv4/ip_forward", "0"),
+        ("ipv4/conf/all/rp_filter", "0"),
+        ("ipv4/conf/default/rp_filter", "0"),
+    ):
+        (_SYSCTLS / name).write_text(value)
+    netlink = Netlink()
+    try:
+        raise_loopback(netlink)
+    finally:
+        netlink.close()

@@ -1,0 +1,124 @@
+"""Finds out what this kernel does, with real packets in throw-away namespaces."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import subprocess
+from pathlib import Path
+
+from gureum.engines import EngineError
+from gureum.engines.linux import links
+from gureum.engines.linux.items import (
+    Bridge,
+    Chain,
+    IpAddress,
+    Item,
+    Neighbour,
+    NftTable,
+    Settings,
+    Veth,
+)
+from gureum.engines.linux.names import MAIN, PUBLIC, link_mac
+from gureum.engines.linux.namespaces import Namespaces
+from gureum.engines.linux.netlink import number, parse
+from gureum.engines.linux.nft import Batch, NftError
+from gureum.engines.linux.rulesets import BridgeFilter, hook
+
+_log = logging.getLogger(__name__)
+_SWITCH = "bridge/bridge-nf-call-iptables"
+_PATIENCE = 0.5
+"""Seconds for a packet to cross two links; it takes microseconds."""
+_A, _B = "192.0.2.1", "192.0.2.2"
+_PORT = 9
+
+
+def bridge_filter(tag: str) -> BridgeFilter:
+    """``netfilter`` where bridged packets meet the forward hook, else ``isolated``.
+
+    A datagram must cross a bridge without rules (else the probe itself is broken) and must not
+    cross one with a rule that drops it.
+    """
+    spaces = Namespaces(f"{tag}p")
+    try:
+        if not Path("/proc/sys/net/bridge").is_dir():
+            with contextlib.suppress(OSError):
+                subprocess.run(["modprobe", "br_netfilter"], check=False, capture_output=True)
+        _build(spaces)
+        if spaces.read_sysctl("bridge", _SWITCH) is None:
+            return "isolated"
+        spaces.write_sysctl("bridge", _SWITCH, "1")
+        if not _crosses(spaces):
+            raise EngineError(["probe: a datagram does not cross a bare bridge"])
+        _drop_all(spaces)
+        return "isolated" if _crosses(spaces) else "netfilter"
+    except (OSError, NftError) as error:
+        raise EngineError([f"probe of bridge filtering: {error}"]) from error
+    finally:
+        for ns in ("a", "b", "bridge"):
+            spaces.remove(ns)
+        spaces.close()
+
+
+def _build(spaces: Namespaces) -> None:
+    for ns in ("a", "b", "bridge"):
+        spaces.create(ns)
+    items: list[Item] = [
+        Bridge("bridge", "br"),
+        Settings("bridge", "br", link_mac("", "br"), 1500, ""),
+    ]
+    for ns, ip, other, other_ip in (("a", _A, "b", _B), ("b", _B, "a", _A)):
+        items += (
+            Veth("bridge", ns, ns, "eth0"),
+            Settings("bridge", ns, link_mac("bridge", ns), 1500, "probe", "br"),
+            Settings(ns, "eth0", link_mac(ns, "eth0"), 1500, "probe"),
+            IpAddress(ns, "eth0", ip, 24),
+            Neighbour(ns, "eth0", other_ip, link_mac(other, "eth0")),
+        )
+    for item in items:
+        netlink = spaces.netlink(item.ns)
+        with spaces.inside(item.ns):
+            links.put(netlink, item, spaces.fd)  # type: ignore[arg-type]
+
+
+def _crosses(spaces: Namespaces) -> bool:
+    with spaces.inside("b"), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind((_B, _PORT))
+        receiver.settimeout(_PATIENCE)
+        with spaces.inside("a"), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"probe", (_B, _PORT))
+        try:
+            return receiver.recv(16) == b"probe"
+        except TimeoutError:
+            return False
+
+
+def _drop_all(spaces: Namespaces) -> None:
+    drop = Chain("bridge", "inet", "forward", hook("filter", "forward", 0), ("drop",))
+    nft = spaces.nft("bridge")
+    with spaces.inside("bridge"):
+        nft.run(Batch(frozenset({NftTable("bridge", "inet"), drop}), frozenset()).script())
+
+
+def machine_route_is_free(spaces: Namespaces, link: str) -> bool:
+    """Whether the machine has no route to the public addresses but by ``link``."""
+    netlink = spaces.netlink("")
+    address, _, length = PUBLIC.partition("/")
+    request = links.ROUTE.pack(socket.AF_INET, *(0,) * 8)
+    for message in netlink.dump(links.GETROUTE, request):
+        head = links.ROUTE.unpack_from(message.body)
+        at = parse(message.body[links.ROUTE.size :])
+        if at.get(links.RTA_DST) != socket.inet_aton(address) or head[1] != int(length):
+            continue
+        out = number(at.get(links.RTA_OIF))
+        if number(at.get(links.RTA_TABLE)) == MAIN and _name(out) != link:
+            return False
+    return True
+
+
+def _name(index: int) -> str:
+    try:
+        return socket.if_indextoname(index)
+    except OSError:
+        return ""

@@ -1,0 +1,394 @@
+"""The fixed part of each kind of namespace: its sysctls and the skeleton of its nft rules.
+
+Base chains end in an explicit drop with a comment: a chain policy has no name in a packet trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from gureum.engines.linux.items import Chain, Family, Item, NftSet, NftTable, Sysctl
+from gureum.engines.linux.names import MARK_IN, MARK_OUT, PUBLIC
+
+BridgeFilter = Literal["netfilter", "isolated"]
+
+HOOK = "type {kind} hook {hook} priority {priority}; policy {policy};"
+
+
+def hook(kind: str, name: str, priority: int, policy: str = "accept") -> str:
+    """The clause that makes a chain a base chain, as nft prints it."""
+    return HOOK.format(kind=kind, hook=name, priority=priority, policy=policy)
+
+
+def _sysctls(ns: str, values: Iterable[tuple[str, str]]) -> Iterator[Item]:
+    for name, value in values:
+        yield Sysctl(ns, name, value)
+
+
+def _conf(name: str, value: str) -> Iterator[tuple[str, str]]:
+    for device in ("all", "default"):  # effective is all OR device; devices are born from default
+        yield f"ipv4/conf/{device}/{name}", value
+
+
+def _forwarding(rp_filter: str = "0") -> Iterator[tuple[str, str]]:
+    yield "ipv4/ip_forward", "1"
+    yield from _conf("rp_filter", rp_filter)
+    yield from _conf("send_redirects", "0")
+    yield from _conf("accept_redirects", "0")
+    for device in ("all", "default"):
+        yield f"ipv6/conf/{device}/disable_ipv6", "1"
+
+
+def _fast(own: int, other: int) -> tuple[str, ...]:
+    """Answers and continuations of admitted flows, but of untracked flows (marked) none: ``own``
+    is the mark bit of rules of this stage, ``other`` of the opposite stage."""
+    clear = "ct mark & 0x{0:08x} == 0x00000000"
+    return (
+        'ct state related accept comment "related"',
+        (
+            f"ct state established ct direction original {clear.format(own)} accept "
+            'comment "established"'
+        ),
+        (
+            f"ct state established ct direction reply {clear.format(other)} accept "
+            'comment "established"'
+        ),
+    )
+
+
+def _untracked(bit: int) -> tuple[str, ...]:
+    return (
+        f'ct state new ct mark set ct mark | 0x{bit:08x} comment "untracked"',
+        'accept comment "untracked"',
+    )
+
+
+def router(ns: str, way: BridgeFilter) -> Iterator[Item]:
+    """A VPC's router: the four stages at the forward hook, the port guards at the bridges."""
+    call = "1" if way == "netfilter" else "0"
+    yield from _sysctls(
+        ns,
+        (
+            *_forwarding(),
+            # a NAT gateway hands the router's own ICMP errors back through the router
+            *_conf("accept_local", "1"),
+            ("bridge/bridge-nf-call-iptables", call),
+            ("bridge/bridge-nf-call-ip6tables", "0"),
+            ("bridge/bridge-nf-call-arptables", "0"),
+            # security group connection tracking (EC2 User Guide, idle timeouts; seconds)
+            ("netfilter/nf_conntrack_tcp_timeout_established", "432000"),
+            ("netfilter/nf_conntrack_udp_timeout", "30"),
+            ("netfilter/nf_conntrack_udp_timeout_stream", "180"),
+            ("netfilter/nf_conntrack_generic_timeout", "600"),
+        ),
+    )
+    yield from _guards(ns)
+    yield from _stages(ns)
+    if way == "isolated":
+        yield from _hop_repair(ns)
+
+
+def _guards(ns: str) -> Iterator[Item]:
+    family: Family = "bridge"
+    yield NftTable(ns, family)
+    yield NftSet(ns, family, "stations", "set", "ifname . ether_addr")
+    yield NftSet(ns, family, "owns", "set", "ifname . ether_addr . ipv4_addr")
+    yield NftSet(ns, family, "forwarding", "set", "ifname")
+    yield Chain(
+        ns,
+        family,
+        "prerouting",
+        hook("filter", "prerouting", -300),
+        (
+            'iifname . ether saddr != @stations drop comment "source-check"',
+            # spanning tree and other link-local protocols; a bridge would swallow or flood them
+            'ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 drop comment "link-local"',
+            'ether type ip goto from_ip comment "ipv4"',
+            'ether type arp goto from_arp comment "arp"',
+            'drop comment "ethertype"',
+        ),
+    )
+    yield Chain(
+        ns,
+        family,
+        "from_ip",
+        "",
+        (
+            'iifname @forwarding accept comment "forwarding"',
+            'iifname . ether saddr . ip saddr @owns accept comment "own"',
+            'drop comment "source-check"',
+        ),
+    )
+    yield Chain(
+        ns,
+        family,
+        "from_arp",
+        "",
+        (
+            'iifname . arp saddr ether . arp saddr ip @owns accept comment "own"',
+            'arp saddr ip 0.0.0.0 iifname . arp saddr ether @stations accept comment "probe"',
+            'drop comment "arp-check"',
+        ),
+    )
+    yield Chain(
+        ns,
+        family,
+        "postrouting",
+        hook("filter", "postrouting", 200),
+        (
+            'ether type arp accept comment "arp"',
+            'oifname . ether daddr . ip daddr @owns accept comment "own"',
+            # a switch or hub floods frames that are for others; stations ignore them
+            'oifname . ether daddr != @stations accept comment "flooded"',
+            'oifname @forwarding accept comment "forwarding"',
+            'drop comment "dest-check"',
+        ),
+    )
+
+
+def _stages(ns: str) -> Iterator[Item]:
+    family: Family = "inet"
+    yield NftTable(ns, family)
+    for name, form, kind in (
+        ("uplinks", "set", "ifname"),
+        ("inside", "set", "ifname . ifname"),
+        ("tables", "map", "ifname : mark"),
+        ("sg_out_by_mac", "map", "ether_addr : verdict"),
+        ("sg_in_by_mac", "map", "ether_addr : verdict"),
+        ("sg_in_by_hop", "map", "ipv4_addr : verdict"),
+        ("sg_in_by_ip", "map", "ipv4_addr : verdict"),
+        ("acl_out_by_segment", "map", "ifname : verdict"),
+        ("acl_in_by_segment", "map", "ifname : verdict"),
+    ):
+        yield NftSet(ns, family, name, "map" if form == "map" else "set", kind)
+    yield Chain(ns, family, "untracked_out", "", _untracked(MARK_OUT))
+    yield Chain(ns, family, "untracked_in", "", _untracked(MARK_IN))
+    yield Chain(
+        ns,
+        family,
+        "prerouting",
+        hook("filter", "prerouting", -150),
+        ('meta mark set iifname map @tables comment "route-table"',),
+    )
+    yield Chain(
+        ns, family, "input", hook("filter", "input", 0), ('drop comment "router-answers-nothing"',)
+    )
+    yield Chain(
+        ns,
+        family,
+        "sg_out",
+        hook("filter", "forward", 0, "drop"),
+        (
+            *_fast(MARK_OUT, MARK_IN),
+            'iifname @uplinks accept comment "from-gateway"',
+            'ether saddr vmap @sg_out_by_mac comment "group"',
+            'drop comment "no-interface"',
+        ),
+    )
+    for stage, side, priority in (("acl_out", "iifname", 10), ("acl_in", "oifname", 20)):
+        yield Chain(
+            ns,
+            family,
+            stage,
+            hook("filter", "forward", priority, "drop"),
+            (
+                'iifname . oifname @inside accept comment "same-segment"',
+                f'{side} vmap @{stage}_by_segment comment "acl"',
+                'drop comment "no-acl"',
+            ),
+        )
+    yield Chain(
+        ns,
+        family,
+        "sg_in",
+        hook("filter", "forward", 30, "drop"),
+        (
+            *_fast(MARK_IN, MARK_OUT),
+            'oifname @uplinks accept comment "to-gateway"',
+            # interfaces that receive for others: by link address where bridged, by hop where routed
+            'ether daddr vmap @sg_in_by_mac comment "group"',
+            'rt ip nexthop vmap @sg_in_by_hop comment "group"',
+            'ip daddr vmap @sg_in_by_ip comment "group"',
+            'drop comment "dest-check"',
+        ),
+    )
+
+
+def _hop_repair(ns: str) -> Iterator[Item]:
+    """With isolated ports the router forwards inside a segment; the hop must not show.  nft 1.0.6
+    can set a TTL only to a constant, hence a chain for each value."""
+    family: Family = "inet"
+    yield NftSet(ns, family, "ttl_by_segment", "map", "ifname : verdict")
+    yield Chain(
+        ns,
+        family,
+        "ttl",
+        hook("filter", "prerouting", -140),
+        ('iifname vmap @ttl_by_segment comment "same-segment"',),
+    )
+    pairs = ", ".join(f"{value} : goto ttl{value}" for value in range(1, 255))
+    yield Chain(ns, family, "ttl_raise", "", (f'ip ttl vmap {{ {pairs} }} comment "ttl"',))
+    for value in range(1, 255):
+        yield Chain(ns, family, f"ttl{value}", "", (f'ip ttl set {value + 1} comment "ttl"',))
+
+
+def gateway(ns: str) -> Iterator[Item]:
+    """An internet gateway: two maps, and a check of every packet, also of established flows,
+    against the pairs in force, so that a flow ends with its public address."""
+    family: Family = "inet"
+    yield from _sysctls(ns, _forwarding())
+    yield NftTable(ns, family)
+    yield NftSet(ns, family, "routers", "set", "ifname")
+    yield NftSet(ns, family, "pairs", "set", "ipv4_addr . ipv4_addr")
+    yield NftSet(ns, family, "public_to_private", "map", "ipv4_addr : ipv4_addr")
+    yield NftSet(ns, family, "private_to_public", "map", "ipv4_addr : ipv4_addr")
+    yield Chain(
+        ns, family, "input", hook("filter", "input", 0), ('drop comment "gateway-answers-nothing"',)
+    )
+    yield Chain(
+        ns,
+        family,
+        "prerouting",
+        hook("nat", "prerouting", -100),
+        ('dnat ip to ip daddr map @public_to_private comment "public-to-private"',),
+    )
+    yield Chain(
+        ns,
+        family,
+        "postrouting",
+        hook("nat", "postrouting", 100),
+        ('snat ip to ip saddr map @private_to_public comment "private-to-public"',),
+    )
+    yield Chain(
+        ns,
+        family,
+        "passage",
+        hook("filter", "postrouting", 150),
+        (
+            'iifname @routers jump leaving comment "from-router"',
+            'oifname @routers goto arriving comment "to-router"',
+            'accept comment "to-internet"',
+        ),
+    )
+    yield Chain(
+        ns,
+        family,
+        "leaving",
+        "",
+        (
+            'ct direction original ct original ip saddr . ip saddr @pairs return comment "mapped"',
+            'ct direction reply ct reply ip saddr . ip saddr @pairs return comment "mapped"',
+            'drop comment "no-public-address"',
+        ),
+    )
+    yield Chain(
+        ns,
+        family,
+        "arriving",
+        "",
+        (
+            'ct direction original ip daddr . ct original ip daddr @pairs accept comment "mapped"',
+            'ct direction reply ip daddr . ct reply ip daddr @pairs accept comment "mapped"',
+            'fib saddr type local accept comment "own-error"',
+            'drop comment "no-public-address"',
+        ),
+    )
+
+
+def internet(ns: str) -> Iterator[Item]:
+    """The internet's router: public addresses only, each only from where it is (RFC 3704)."""
+    yield from _sysctls(ns, _forwarding(rp_filter="1"))
+    yield NftTable(ns, "inet")
+    yield Chain(
+        ns,
+        "inet",
+        "input",
+        hook("filter", "input", 0),
+        ('drop comment "internet-answers-nothing"',),
+    )
+    yield Chain(
+        ns,
+        "inet",
+        "forward",
+        hook("filter", "forward", 0),
+        (
+            f'ip saddr {PUBLIC} ip daddr {PUBLIC} accept comment "public"',
+            'drop comment "not-public"',
+        ),
+    )
+
+
+def translator(ns: str) -> Iterator[Item]:
+    """A NAT gateway before it is told what to translate: nothing passes."""
+    yield from _sysctls(
+        ns,
+        (
+            *_forwarding(),
+            # NAT gateways, "Troubleshoot": idle for 350 seconds, then a reset to the inside
+            ("netfilter/nf_conntrack_tcp_timeout_established", "350"),
+            ("netfilter/nf_conntrack_udp_timeout", "350"),
+            ("netfilter/nf_conntrack_udp_timeout_stream", "350"),
+            ("netfilter/nf_conntrack_tcp_loose", "0"),
+        ),
+    )
+    yield NftTable(ns, "inet")
+    yield NftSet(ns, "inet", "translated", "set", "ifname . ether_addr")
+    yield Chain(
+        ns,
+        "inet",
+        "input",
+        hook("filter", "input", 0),
+        ('drop comment "nat-gateway-answers-nothing"',),
+    )
+    yield Chain(
+        ns,
+        "inet",
+        "raw",
+        hook("filter", "prerouting", -450),  # before defragmentation at -400
+        ('ip frag-off & 16383 != 0 meta l4proto != 17 drop comment "fragment"',),
+    )
+    yield Chain(
+        ns,
+        "inet",
+        "forward",
+        hook("filter", "forward", 0),
+        (
+            'ct state established,related accept comment "established"',
+            # from the subnet's router only: nobody uses a NAT gateway past the route tables
+            'iifname . ether saddr != @translated drop comment "not-routed"',
+            'ct state invalid meta l4proto 6 reject with tcp reset comment "idle"',
+            'ct state new meta l4proto { 1, 6, 17 } accept comment "new"',
+            'drop comment "not-translatable"',
+        ),
+    )
+
+
+def machine_door(ns: str, outside: str, machine: str) -> Iterator[Item]:
+    """Me as a home router between the machine and the internet: the machine may call out, nothing
+    new comes in, not even from me."""
+    yield Sysctl(ns, "ipv4/ip_forward", "1")
+    yield NftTable(ns, "inet")
+    yield Chain(
+        ns,
+        "inet",
+        "postrouting",
+        hook("nat", "postrouting", 100),
+        (f'oifname "{outside}" iifname "{machine}" masquerade comment "machine-to-me"',),
+    )
+    closed = (
+        'ct state established,related accept comment "established"',
+        f'oifname "{machine}" drop comment "machine-is-closed"',
+    )
+    yield Chain(ns, "inet", "output", hook("filter", "output", 0), closed)
+    yield Chain(
+        ns,
+        "inet",
+        "forward",
+        hook("filter", "forward", 0),
+        (
+            *closed,
+            f'iifname "{machine}" oifname "{outside}" ip daddr {PUBLIC} accept comment "machine"',
+            'drop comment "me-forwards-nothing-else"',
+        ),
+    )

@@ -1,0 +1,198 @@
+"""What a resource file fills in, and the call that its actions receive.
+
+A resource is one file in ``resources/`` that ends in a :class:`Kind` and one line in the registry
+there.  Filters, pagination, DryRun, idempotency, tags, existence checks and delete protection are
+generic; a file holds only what is its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from gureum.errors import ApiError
+from gureum.model import Reader, Resource, Tags, Txn, View
+from gureum.program import Statement
+
+R = TypeVar("R", bound=Resource)
+Params = Mapping[str, Any]
+Shape = dict[str, Any]
+"""A structure in the names of botocore's output shape, for the wire to encode."""
+
+
+@dataclass
+class Call:
+    """One API call being carried out: who asks what, when, and the transaction it works in.
+
+    ``params`` are decoded and validated against the service model, in its member names.
+    """
+
+    action: str
+    params: Params
+    txn: Txn
+    now: str
+    companions: Mapping[str, Sequence[Companion]] = field(default_factory=dict)
+    probe: Callable[[str, str], bytes] = field(default=lambda what, key: b"")
+    """Live facts that no row holds, given by the server: ``probe("console", instance id)``."""
+
+    def created(self, row: R) -> R:
+        """Store a new row, then the rows that AWS makes along with it (see ``Kind.beside``)."""
+        self.txn.put(row)
+        for companion in self.companions.get(row.kind, ()):
+            companion(self, row)
+        return row
+
+    @property
+    def account(self) -> str:
+        return self.txn.account
+
+    @property
+    def region(self) -> str:
+        return self.txn.region
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A parameter, or the default where it is absent."""
+        value = self.params.get(name)
+        return default if value is None else value
+
+    def new_id(self, cls_or_prefix: type[Resource] | str) -> str:
+        """A fresh id: the type's prefix and 17 hexadecimal digits, as AWS's."""
+        prefix = cls_or_prefix if isinstance(cls_or_prefix, str) else cls_or_prefix.prefix
+        return f"{prefix}-{secrets.token_hex(9)[:17]}"
+
+    def common(self, cls: type[Resource], key: str | None = None) -> dict[str, Any]:
+        """The fields that every new row has, with the tags asked for this type."""
+        return {
+            "id": key or self.new_id(cls),
+            "account": self.account,
+            "region": self.region,
+            "created": self.now,
+            "tags": self.tags_for(cls.kind),
+        }
+
+    def tags_for(self, kind: str) -> Tags:
+        """The tags that TagSpecifications give for one resource type.
+
+        Raises:
+            ApiError: ``InvalidParameterValue`` on a key given twice or a reserved key.
+        """
+        tags: dict[str, str] = {}
+        for specification in self.get("TagSpecifications", ()):
+            if specification.get("ResourceType", kind) != kind:
+                continue
+            for tag in specification.get("Tags", ()):
+                check_tag(tag.get("Key"), tag.get("Value"))
+                if tag["Key"] in tags:
+                    raise ApiError(
+                        "InvalidParameterValue",
+                        f"Duplicate tag key '{tag['Key']}' specified.",
+                    )
+                tags[tag["Key"]] = tag.get("Value") or ""
+        return tuple(tags.items())
+
+
+def check_tag(key: str | None, value: str | None) -> None:
+    """AWS's limits on one tag (EC2 User Guide, "Tag restrictions").
+
+    Raises:
+        ApiError: ``InvalidParameterValue``.
+    """
+    if not key:
+        raise ApiError("InvalidParameterValue", "Tag key cannot be empty")
+    if key.lower().startswith("aws:"):
+        raise ApiError(
+            "InvalidParameterValue",
+            "Tag keys starting with 'aws:' are reserved for internal use",
+        )
+    if len(key) > 127:
+        raise ApiError(
+            "InvalidParameterValue", "Tag key exceeds the maximum length of 127 characters"
+        )
+    if len(value or "") > 255:
+        raise ApiError(
+            "InvalidParameterValue", "Tag value exceeds the maximum length of 255 characters"
+        )
+
+
+class Lowering(Protocol):
+    """What a lowering is given: a reader that remembers what was read, and a place to say."""
+
+    @property
+    def view(self) -> Reader:
+        """The revision to lower; every read through it is a dependency of this lowering."""
+
+    def say(self, statement: Statement, *whys: str) -> None:
+        """Add a statement, asked for by this row and by ``whys``."""
+
+    def need(self, derive: Callable[[Lowering, Any], None], key: Any) -> None:
+        """Ask for statements that several rows share, lowered once per distinct ``key`` by
+        ``derive(lowering, key)`` and kept while any row needs them.  ``key`` is hashable."""
+
+
+Action = Callable[[Call], Shape]
+Companion = Callable[[Call, Any], None]
+Show = Callable[[R, View], Shape]
+FilterValues = Callable[[Any, View], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A request member with names (``GroupNames``) that must each be found in the shown member
+    ``path``; ``message`` has one ``{}`` for the missing name."""
+
+    path: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Listing(Generic[R]):
+    """The Describe action of a type: how it is asked and how it answers.
+
+    ``action`` is the API name, ``result`` the member of the output that holds the list, ``ids`` the
+    request member with ids (or names) and ``key`` the shown member these are compared with.
+    ``not_found`` is the code for an unknown id, the type's own unless given.
+    ``paths`` maps filter names to paths in the shown structure (``Associations[].Main``) where
+    the name alone (``vpc-id`` is ``VpcId``) does not say; ``computed`` gives values no path can.
+    ``selectors`` are further request members with names (``GroupNames``).
+    ``rows`` replaces "all of this account and region" where other rows show too (public images).
+    """
+
+    action: str
+    result: str
+    show: Callable[[R, View], Shape]
+    ids: str | None = None
+    key: str | None = None
+    paths: Mapping[str, str] = field(default_factory=dict)
+    computed: Mapping[str, FilterValues] = field(default_factory=dict)
+    rows: Callable[[Call], Iterable[R]] | None = None
+    not_found: str | None = None
+    selectors: Mapping[str, Selector] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kind(Generic[R]):
+    """All that Gureum knows of one resource type.
+
+    ``actions`` are named as in the API.  ``lower`` says what the row asks of the network.
+    ``defaults`` makes the rows that AWS provides in every account and region unasked (the default
+    VPC, public images), called once on the first use of a region.
+    """
+
+    row: type[R] | None
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    listings: tuple[Listing[Any], ...] = ()
+    lower: Callable[[R, Lowering], None] | None = None
+    defaults: Callable[[Call], None] | None = None
+    beside: Mapping[type[Resource], Companion] = field(default_factory=dict)
+    """Rows of this kind that come with a new row of another: a VPC's default group."""
+    reads: frozenset[str] = frozenset()
+    """Names in ``actions`` that change nothing (Get…, Describe… without a listing)."""
+    settled: Callable[[Txn, R, str], None] | None = None
+    """``settled(txn, row, now)`` is called once the data plane has a revision that changed the row:
+    what was ``pending`` becomes ``available`` there, what was ``deleting`` ``deleted``."""
+    expired: Callable[[Txn, R, str], None] | None = None
+    """``expired(txn, row, now)`` is called now and then with every row, to forget what AWS forgets
+    after an hour (terminated instances, deleted NAT gateways)."""

@@ -1,0 +1,16 @@
+"""Instances as OCI containers: images, disks, processes and consoles; no networking."""
+
+from gureum.machines.containers import Machines
+from gureum.machines.fake import FakeMachines
+from gureum.machines.images import ImageInfo, ImageStore
+from gureum.machines.room import MachineError, MachineRoom, MachineStatus
+
+__all__ = [
+    "FakeMachines",
+    "ImageInfo",
+    "ImageStore",
+    "MachineError",
+    "MachineRoom",
+    "MachineStatus",
+    "Machines",
+]

@@ -1,0 +1,342 @@
+"""The machine room of one Linux host: instances as OCI containers under one state folder.
+
+::
+
+    <root>/instances/<id>/   instance.json, config.json, upper/ and work/ (the disk), rootfs/ (where
+                             it is mounted, seen by the instance only), seed/, console, pid
+    <root>/lib/              boot script and init, lent to all instances
+    <root>/runtime/          the runtime's own state
+    <root>/locks/<id>        held by whoever changes the instance
+
+Everything is found again by reading this folder, so a killed daemon leaves its instances running
+and the next one takes them up.  Outside it an instance has its cgroups, ``gureum-<tag>-<id>``, and
+nothing else.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from gureum.machines import console, netns, oci, record, runtime, seed
+from gureum.machines.images import ImageStore
+from gureum.machines.record import Record
+from gureum.machines.room import MachineError, MachineStatus, check_id
+from gureum.machines.watch import Watch, wait
+from gureum.program import Machine
+
+log = logging.getLogger(__name__)
+
+PROBE_IMAGE = "gureum-base"
+
+# How long an instance may take to die of SIGKILL; one that is stuck in the kernel takes longer.
+KILL_PATIENCE = 10.0
+
+# Time to end kindly for an instance that is asked to start with another boot.
+RESTART_GRACE = 5.0
+
+
+class Machines:
+    """Instances of one cloud; see :class:`~gureum.machines.room.MachineRoom`.
+
+    ``root`` is the state folder, ``tag`` marks this cloud's cgroups on the host, ``only`` limits
+    the choice of runtime (``crun`` or ``runc``).
+
+    Raises:
+        MachineError: no runtime works here, or init is missing.
+    """
+
+    def __init__(
+        self, root: Path, tag: str, images: ImageStore, *, only: str | None = None
+    ) -> None:
+        self._root = root.absolute()
+        self._tag = check_id(tag)
+        self._images = images
+        for name in ("instances", "locks"):
+            (self._root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        seed.install_lib(self._root / "lib")
+        for rest in self._root.glob("instances/.removed-*"):
+            _remove(rest)
+        self._runtime = runtime.choose(self._root, images.ensure(PROBE_IMAGE), only)
+        self._callbacks: list[Callable[[str], None]] = []
+        self._watch = Watch(self._ended)
+        for key in self._ids():
+            self._adopt(key)
+
+    @property
+    def runtime(self) -> str:
+        """The program of the runtime in use."""
+        return self._runtime.program
+
+    # --- what is there ---------------------------------------------------------------------------
+    def observe(self) -> dict[str, MachineStatus]:
+        """Every instance that has a disk, by id."""
+        found = ((key, self.observe_one(key)) for key in self._ids())
+        return {key: status for key, status in found if status is not None}
+
+    def observe_one(self, id: str) -> MachineStatus | None:  # noqa: A002
+        """One instance, or None if it has no disk."""
+        folder = self._folder(id)
+        known = record.load(folder)
+        if known is None:
+            return None
+        alive = record.living(known, folder, self._cgroup(id))
+        if alive is not None:
+            return MachineStatus("running", known.boot, alive.pid, None, known.image)
+        by_itself = not known.stopped and known.host_boot == record.host_boot()
+        return MachineStatus(
+            "exited", known.boot if by_itself else 0, None, known.exit_code, known.image
+        )
+
+    def _ids(self) -> list[str]:
+        folder = self._root / "instances"
+        return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+    def _folder(self, key: str) -> Path:
+        return self._root / "instances" / check_id(key)
+
+    def _cgroup(self, key: str) -> str:
+        return f"/gureum-{self._tag}-{key}"
+
+    # --- start -----------------------------------------------------------------------------------
+    def start(self, machine: Machine, netns: Path) -> None:
+        """Make the instance run with ``machine.boot`` in the network namespace ``netns``."""
+        with self._lock(machine.id) as lock:
+            folder = self._folder(machine.id)
+            known = record.load(folder)
+            if known is not None and record.living(known, folder, self._cgroup(machine.id)):
+                if known.boot == machine.boot and not known.stopped:
+                    return
+                self._end(machine.id, known, RESTART_GRACE)
+            self._runtime.remove(machine.id)
+            # An instance keeps the image that it was made from, however old.
+            lower = Path(known.lower) if known else self._images.ensure(machine.image)
+            image = known.image if known else machine.image
+            begun = Record(image, str(lower), machine.boot, record.host_boot())
+            with _owner(netns) as userns:
+                self._prepare(folder, machine, netns, userns is not None)
+                record.save(folder, begun)
+                try:
+                    self._launch(machine.id, folder, lower, userns, lock)
+                    self._began(machine.id, folder, begun)
+                except BaseException:
+                    record.save(folder, replace(begun, stopped=True))
+                    self._runtime.remove(machine.id)
+                    raise
+
+    def _prepare(self, folder: Path, machine: Machine, netns: Path, confined: bool) -> None:
+        for name in ("upper", "work", "rootfs"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            (folder / name).chmod(0o755)  # upper's mode is that of / inside
+        for name in ("pid", "runtime.log"):
+            (folder / name).unlink(missing_ok=True)
+        (folder / "userns").touch()
+        seed.write(folder / "seed", machine)
+        bundle = oci.Bundle(
+            rootfs=folder / "rootfs",
+            lib=self._root / "lib",
+            seed=folder / "seed",
+            cgroup=self._cgroup(machine.id),
+            netns=netns,
+            userns=folder / "userns" if confined else None,
+            hostname=seed.short_name(machine),
+        )
+        limits = oci.Limits(machine.cpus, machine.memory, swap=self._runtime.swap)
+        argv = [f"{oci.LIB}/tini", "--", f"{oci.LIB}/boot"]
+        (folder / "config.json").write_text(json.dumps(oci.config(bundle, limits, argv)))
+
+    def _launch(
+        self, key: str, folder: Path, lower: Path, userns: int | None, lock: IO[bytes]
+    ) -> None:
+        overlay = runtime.overlay_options(lower, folder / "upper", folder / "work")
+        call = console.wrap(folder, self._runtime.run_argv(key, folder, overlay, userns))
+        lock.truncate(0)
+        lock.seek(0)
+        read, write = os.pipe()
+        try:
+            done = subprocess.run(
+                call,
+                stdin=read,
+                stdout=write,
+                stderr=lock,
+                pass_fds=() if userns is None else (userns,),
+                timeout=runtime.PATIENCE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise MachineError(f"{key}: the runtime did not answer") from error
+        finally:
+            os.close(read)
+            os.close(write)
+        if done.returncode != 0:
+            lock.seek(0)
+            said = lock.read().decode(errors="replace") + _text(folder / "runtime.log")
+            raise MachineError(f"{key} could not be started: {said.strip() or done.returncode}")
+
+    def _began(self, key: str, folder: Path, begun: Record) -> None:
+        alive = record.living(begun, folder, self._cgroup(key))
+        pidfd = record.open_pidfd(alive) if alive else None
+        if alive is None or pidfd is None:
+            said = console.tail(folder)[-500:].decode(errors="replace")
+            raise MachineError(f"{key} ended as soon as it was started; its console: {said!r}")
+        record.save(folder, alive)
+        self._watch.add(key, pidfd)
+
+    def _adopt(self, key: str) -> None:
+        """Watch an instance that an earlier daemon started."""
+        with self._lock(key):
+            folder = self._folder(key)
+            known = record.load(folder)
+            if known is None:
+                return
+            alive = record.living(known, folder, self._cgroup(key))
+            pidfd = record.open_pidfd(alive) if alive else None
+            if alive and pidfd is not None:
+                record.save(folder, alive)
+                self._watch.add(key, pidfd)
+            else:
+                self._runtime.remove(key)
+
+    # --- stop ------------------------------------------------------------------------------------
+    def stop(self, id: str, grace: float) -> None:  # noqa: A002
+        """End the instance, by SIGTERM and after ``grace`` seconds by SIGKILL; keep its disk."""
+        with self._lock(id):
+            known = record.load(self._folder(id))
+            if known is not None:
+                self._end(id, known, grace)
+
+    def delete(self, id: str) -> None:  # noqa: A002
+        """End the instance at once and remove its disk and console."""
+        with self._lock(id) as lock:
+            folder = self._folder(id)
+            known = record.load(folder)
+            if known is not None:
+                self._end(id, known, 0)
+            if folder.exists():
+                gone = folder.with_name(f".removed-{id}-{os.getpid()}")
+                folder.rename(gone)
+                _remove(gone)
+            Path(lock.name).unlink()
+
+    def _end(self, key: str, known: Record, grace: float) -> None:
+        """End the process, if there is one, and what the runtime made.  The lock is held."""
+        folder = self._folder(key)
+        self._watch.drop(key)
+        alive = record.living(known, folder, self._cgroup(key))
+        record.save(folder, replace(alive or known, stopped=True))
+        pidfd = record.open_pidfd(alive) if alive else None
+        if pidfd is not None:
+            try:
+                _kill(key, pidfd, grace)
+            finally:
+                os.close(pidfd)
+        self._runtime.remove(key)
+        record.save(folder, replace(known, stopped=True, pid=None, started=None))
+        (folder / "pid").unlink(missing_ok=True)
+
+    # --- ends by itself --------------------------------------------------------------------------
+    def on_exit(self, callback: Callable[[str], None]) -> None:
+        """Call ``callback(id)`` when an instance ends by itself."""
+        self._callbacks.append(callback)
+
+    def _ended(self, key: str) -> None:
+        with self._lock(key):
+            folder = self._folder(key)
+            known = record.load(folder)
+            if known is None or known.stopped or record.living(known, folder, self._cgroup(key)):
+                return
+            self._runtime.remove(key)
+        for callback in list(self._callbacks):
+            callback(key)
+
+    # --- inside ----------------------------------------------------------------------------------
+    def console(self, id: str) -> bytes:  # noqa: A002
+        """The last 64 KiB of the console, over all boots."""
+        return console.tail(self._folder(id))
+
+    def exec_argv(
+        self,
+        id: str,  # noqa: A002
+        argv: Sequence[str],
+        *,
+        tty: bool,
+        env: Mapping[str, str] = {},
+    ) -> list[str]:
+        """The command line of a host process that runs ``argv`` as root inside the instance."""
+        status = self.observe_one(id)
+        if status is None or status.state != "running":
+            raise MachineError(f"{id} does not run")
+        return self._runtime.exec_argv(id, argv, tty, env)
+
+    def close(self) -> None:
+        """Watch no more; instances keep running."""
+        self._watch.close()
+
+    # --- locks -----------------------------------------------------------------------------------
+    @contextmanager
+    def _lock(self, key: str) -> Iterator[IO[bytes]]:
+        """Hold an instance's lock, between threads and processes."""
+        path = self._root / "locks" / check_id(key)
+        while True:
+            with path.open("ab+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not _same(file, path):
+                    continue  # it was deleted while we waited
+                yield file
+                return
+
+
+@contextmanager
+def _owner(path: Path) -> Iterator[int | None]:
+    """The user namespace that a container in this network namespace has to join, as a file
+    descriptor; None if that is ours, with all that this forbids (see :mod:`gureum.machines.netns`).
+    """
+    fd = netns.owner(path)
+    if fd is None:
+        log.warning("%s belongs to the host: its instance gets no CAP_NET_ADMIN", path)
+        yield None
+        return
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _same(file: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _kill(key: str, pidfd: int, grace: float) -> None:
+    if grace > 0:
+        signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+        if wait(pidfd, grace):
+            return
+    try:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    if not wait(pidfd, KILL_PATIENCE):
+        raise MachineError(f"{key} does not end, not even by SIGKILL")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.exists() else ""
+
+
+def _remove(folder: Path) -> None:
+    """Remove a tree of any shape: rm(1) neither follows links nor runs out of stack."""
+    done = runtime.run(["rm", "-rf", "--one-file-system", str(folder)])
+    if done.returncode != 0:
+        raise MachineError(f"{folder} could not be removed: {done.stderr.strip()}")

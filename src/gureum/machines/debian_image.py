@@ -1,0 +1,134 @@
+"""The image ``debian-12``: made by mmdebstrap from the packages of a Debian mirror.
+
+Which mirror: ``GUREUM_DEBIAN_MIRROR`` if set; else the ones that this machine's own apt uses, if it
+is a Debian; else mmdebstrap's own choice.  So no host name stands here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+VERSION = "1"
+SUITE = "bookworm"
+
+PACKAGES = (
+    "openssh-server", "iproute2", "iputils-ping", "iputils-arping", "traceroute",
+    "inetutils-telnet", "netcat-openbsd", "curl", "ca-certificates", "tcpdump", "nftables",
+    "iptables", "bind9-host", "python3-minimal", "libpython3-stdlib", "procps", "sudo", "less",
+    "vim-tiny",
+)  # fmt: skip
+
+# Documents, translations and caches are half of a small Debian; licences stay.
+LEFT_OUT = (
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/man/*",
+    "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/lintian/*",
+)
+
+# Host keys are each instance's own; the boot script makes them.  Debian's cloud images call the
+# first user admin and let it become root; a locked password ("!") would keep sshd from taking keys
+# with UsePAM off, so it is "*".
+CUSTOMIZE = (
+    'rm -f "$1"/etc/ssh/ssh_host_*',
+    'useradd --root "$1" --create-home --shell /bin/bash --password "*" admin',
+    'usermod --root "$1" --password "*" root',
+    'echo "admin ALL=(ALL) NOPASSWD: ALL" >"$1"/etc/sudoers.d/admin',
+    'chmod 440 "$1"/etc/sudoers.d/admin',
+    (
+        'printf "PasswordAuthentication no\\nUsePAM no\\nUseDNS no\\nPrintMotd no\\n"'
+        ' >"$1"/etc/ssh/sshd_config.d/gureum.conf'
+    ),
+    (
+        'rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/* "$1"/var/log/*.log "$1"/etc/hostname'
+        ' "$1"/etc/resolv.conf "$1"/etc/machine-id'
+    ),
+)
+
+# The whole build runs as PID 1 of its own namespaces: if it is killed, everything it mounted and
+# started is gone with it.
+ISOLATED = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+_ONE_LINE = re.compile(r"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)", re.MULTILINE)
+
+
+def build(rootfs: Path, progress: Callable[[str], None]) -> None:
+    """Fill ``rootfs``; takes minutes and the network.
+
+    Raises:
+        OSError: mmdebstrap is missing or failed; the text has its last lines.
+    """
+    call = [*ISOLATED, *command(rootfs, sources())]
+    # Times in the image come from here, not from the moment of the build.
+    environment = os.environ | {"SOURCE_DATE_EPOCH": "1700000000", "LC_ALL": "C.UTF-8"}
+    last: list[str] = []
+    with subprocess.Popen(
+        call,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=environment,
+    ) as process:
+        assert process.stdout is not None
+        for row in process.stdout:
+            last = [*last[-19:], row.rstrip()]
+            if row.startswith("I: "):
+                progress(row[3:].rstrip())
+    if process.returncode != 0:
+        raise OSError("mmdebstrap failed:\n" + "\n".join(last))
+
+
+def command(rootfs: Path, mirrors: list[str]) -> list[str]:
+    """mmdebstrap's command line; ``mirrors`` are lines for ``sources.list``."""
+    return [
+        "mmdebstrap", "--mode=root", "--format=directory", "--variant=apt",
+        f"--include={','.join(PACKAGES)}",
+        '--aptopt=Acquire::Languages "none"',
+        *(f"--dpkgopt={option}" for option in LEFT_OUT),
+        *(f"--customize-hook={hook}" for hook in CUSTOMIZE),
+        SUITE, str(rootfs), *mirrors,
+    ]  # fmt: skip
+
+
+def sources() -> list[str]:
+    """Lines for ``sources.list``; none leaves the choice to mmdebstrap."""
+    given = os.environ.get("GUREUM_DEBIAN_MIRROR")
+    if given:
+        return [f"deb {given} {SUITE} main"]
+    if not re.search(r"^ID=debian$", Path("/etc/os-release").read_text(), re.MULTILINE):
+        return []
+    lines = []
+    for uri, suite in entries(Path("/etc/apt")):
+        # The machine may be of another release than the image; its mirrors have both.
+        release, _, pocket = suite.partition("-")
+        if release in {"stable", _codename()} and pocket in {"", "updates", "security"}:
+            lines.append(f"deb {uri} {SUITE}{'-' + pocket if pocket else ''} main")
+    return list(dict.fromkeys(lines))
+
+
+def _codename() -> str:
+    found = re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.MULTILINE)
+    return found[1] if found else SUITE
+
+
+def entries(apt: Path) -> Iterator[tuple[str, str]]:
+    """``(URI, suite)`` of every binary archive in an apt configuration folder, in both of the
+    forms of sources.list(5)."""
+    for file in sorted([apt / "sources.list", *apt.glob("sources.list.d/*.list")]):
+        if file.exists():
+            yield from _ONE_LINE.findall(file.read_text())
+    for file in sorted(apt.glob("sources.list.d/*.sources")):
+        for stanza in re.split(r"\n\s*\n", file.read_text()):
+            fields = dict(re.findall(r"^([\w-]+):[ \t]*(.*)$", stanza, re.MULTILINE))
+            if "deb" in fields.get("Types", "").split() and fields.get("Enabled") != "no":
+                for uri in fields.get("URIs", "").split():
+                    for suite in fields.get("Suites", "").split():
+                        yield uri, suite

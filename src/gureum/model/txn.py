@@ -1,0 +1,143 @@
+"""One change in the making: reads see its own writes; nobody else does until the commit.
+
+All rules that follow from ``ref`` fields are enforced here, for every resource alike: a reference
+must point at a row of the same account and region, and a row that others need cannot be deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gureum.errors import ApiError
+from gureum.model.resource import Resource, references
+from gureum.model.view import View
+
+R = TypeVar("R", bound=Resource)
+
+
+@dataclass
+class Changes:
+    """Rows before and after, by id: None before means created, None after means deleted."""
+
+    rows: dict[str, tuple[Resource | None, Resource | None]] = field(default_factory=dict)
+
+
+class Txn:
+    """A transaction on ``view`` by ``account`` in ``region``; ``view`` moves on with each write."""
+
+    def __init__(self, view: View, account: str, region: str) -> None:
+        self.base = view
+        self.view = view
+        self.account = account
+        self.region = region
+        self._touched: dict[str, None] = {}
+
+    # --- reading -------------------------------------------------------------------------------
+    def get(self, cls: type[R], key: str) -> R:
+        """The row, which the caller must own in this region.
+
+        Raises:
+            ApiError: the type's malformed or not-found code.
+        """
+        row = self.find(cls, key)
+        if row is None:
+            raise not_found(cls, key)
+        return row
+
+    def find(self, cls: type[R], key: str | None) -> R | None:
+        """The row if it exists in this account and region, or None."""
+        row = self.view.find(cls, key)
+        return row if row is not None and self._mine(row) else None
+
+    def all(self, cls: type[R]) -> Iterator[R]:
+        """All rows of the type in this account and region, oldest first."""
+        mine = (row for row in self.view.all(cls) if self._mine(row))
+        return iter(sorted(mine, key=lambda row: (row.created, row.id)))
+
+    def referrers(self, key: str, cls: type[R]) -> Iterator[R]:
+        """All rows of the type that name ``key`` in a ``ref`` field, oldest first."""
+        rows = self.view.referrers(key, cls)
+        return iter(sorted(rows, key=lambda row: (row.created, row.id)))
+
+    def _mine(self, row: Resource) -> bool:
+        return row.account == self.account and row.region == self.region
+
+    # --- writing -------------------------------------------------------------------------------
+    def put(self, row: R) -> R:
+        """Add or replace a row.
+
+        Raises:
+            ApiError: the not-found code of a type whose row is referred to but not there.
+        """
+        old = self.view.rows.get(row.id)
+        known = {target for _, target, _ in references(old)} if old else set()
+        for _, target, how in references(row):
+            if how.on_delete != "weak" and target not in known:
+                self._must_exist(target)
+        self._touched[row.id] = None
+        self.view = self.view.put(row)
+        return row
+
+    def delete(self, row: Resource) -> None:
+        """Remove a row, and with it the rows that refer to it by ``cascade``.
+
+        Raises:
+            ApiError: ``DependencyViolation`` when a row refers to it by ``restrict``.
+        """
+        for source in list(self.view.referring.get(row.id, {})):
+            other = self.view.rows.get(source)
+            if other is None:
+                continue  # went with an earlier cascade
+            hows = {h.on_delete for _, target, h in references(other) if target == row.id}
+            if "restrict" in hows and not other.goes_with(row.id):
+                raise dependency_violation(row)
+            if hows - {"weak"}:
+                self.delete(other)
+        self._touched[row.id] = None
+        self.view = self.view.drop(row.id)
+
+    def changes(self) -> Changes:
+        """What this transaction would change, net."""
+        rows = {}
+        for key in self._touched:
+            before, after = self.base.rows.get(key), self.view.rows.get(key)
+            if before != after:
+                rows[key] = (before, after)
+        return Changes(rows)
+
+    def _must_exist(self, key: str) -> None:
+        if key in self.view.rows:
+            return
+        prefix = key.rpartition("-")[0]
+        for cls in Resource.by_kind.values():
+            if cls.prefix == prefix:
+                raise not_found(cls, key)
+        raise ApiError("InvalidParameterValue", f"The ID '{key}' does not exist")
+
+
+def not_found(cls: type[Resource], key: str) -> ApiError:
+    """The error for an id that is malformed or names nothing."""
+    if not _well_formed(cls, key):
+        code = cls.malformed or f"{cls.not_found.rpartition('.')[0] or cls.not_found}.Malformed"
+        return ApiError(code, f'Invalid id: "{key}" (expecting "{cls.prefix}-...")')
+    return ApiError(cls.not_found, f"The {cls.noun} ID '{key}' does not exist")
+
+
+def dependency_violation(row: Resource) -> ApiError:
+    """AWS's refusal to delete what others still need."""
+    return ApiError(
+        "DependencyViolation",
+        f"The {row.noun} '{row.id}' has dependencies and cannot be deleted.",
+    )
+
+
+def _well_formed(cls: type[Resource], key: str) -> bool:
+    prefix, dash, digits = key.rpartition("-")
+    return (
+        bool(dash)
+        and prefix == cls.prefix
+        and len(digits) in (8, 17)
+        and all(c in "0123456789abcdef" for c in digits)
+    )

@@ -1,0 +1,310 @@
+"""The statement types of the abstract network.
+
+Every statement is a frozen value that an engine can carry out without looking at any other: what
+it needs of its surroundings is embedded (an address holds its port, a port its segment).  Two
+statements are the same thing exactly if they are equal, so a program is compared by its keys.
+
+Ids are the ids of the resources that asked (``vpc-…``, ``eni-…``).  Addresses and prefixes are
+canonical strings (``10.0.0.0/24``, ``10.0.0.4``); IPv6 uses the same fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Mode = Literal["fabric", "switch", "hub"]
+Direction = Literal["in", "out"]
+
+
+# --- places: where a packet can be --------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Router:
+    """A forwarding domain with its own address space: a VPC."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A broadcast domain on a router: a subnet.  ``gateway`` is the router's address in it (the
+    subnet's base + 1) and ``mac`` the router's link-layer address there."""
+
+    id: str
+    router: str
+    cidr: str
+    gateway: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMode:
+    """How a segment carries frames: ``fabric`` (every station known, nothing flooded), ``switch``
+    (learn and flood), ``hub`` (repeat everything everywhere)."""
+
+    segment: Segment
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A network stack of its own: an instance or a NAT gateway.  ``router`` is where its ports
+    are, ``name`` its host name."""
+
+    id: str
+    kind: Literal["instance", "nat-gateway"]
+    router: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A network interface: it joins a host to a segment.  ``index`` is the device index in the
+    host (0 is ``eth0``, which carries the host's default route)."""
+
+    id: str
+    segment: Segment
+    host: str
+    index: int
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address of a port.  Exactly one address of a port is ``primary``."""
+
+    port: Port
+    ip: str
+    primary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """An internet gateway: a box between routers and the internet."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """A gateway attached to a router."""
+
+    router: str
+    gateway: str
+
+
+@dataclass(frozen=True, slots=True)
+class InternetHost:
+    """A host on the internet, for example the user's own (``me``)."""
+
+    name: str
+    ip: str
+
+
+# --- forwarding: which way a packet goes --------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A prefix that belongs to the router (a VPC's CIDR): addresses in it that no segment has are
+    dropped rather than routed away."""
+
+    router: str
+    cidr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A route table.  ``number`` (1 …) is unique in its router and never changes."""
+
+    id: str
+    router: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTable:
+    """Packets that come from the segment are routed by the table."""
+
+    segment: Segment
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """To the router's own segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViaPort:
+    """To a port (an instance's interface, a NAT gateway), whatever the packet's destination.
+    ``ip`` is the port's primary address in ``segment``, ``mac`` its link-layer address."""
+
+    port: str
+    segment: Segment
+    ip: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class ViaUplink:
+    """To a gateway that is attached to the router."""
+
+    gateway: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blackhole:
+    """Nowhere: the target is gone, stopped or detached."""
+
+    target: str
+
+
+Target: TypeAlias = Local | ViaPort | ViaUplink | Blackhole
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of a table; the longest prefix wins."""
+
+    table: Table
+    destination: str
+    target: Target
+
+
+# --- filters: whether a packet may pass ---------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a filter.
+
+    ``why`` is the id that explains it (``sgr-…``, ``acl-…/100``).  ``protocol`` is an IP protocol
+    number or None for all; ``ports`` an inclusive destination port range (TCP, UDP) or None for
+    all; ``icmp`` a ``(type, code)`` with -1 for any, or None.  ``peer`` is the other end: a prefix,
+    or the id of a group whose members are meant (see :class:`Member`).  ``untracked`` rules admit
+    flows that stop at once when the rule goes (AWS: untracked connections).
+    """
+
+    why: str
+    allow: bool
+    protocol: int | None
+    ports: tuple[int, int] | None
+    icmp: tuple[int, int] | None
+    peer: str
+    untracked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A list of rules; what no rule decides is dropped, explained by ``default``.
+
+    A ``stateful`` filter (security groups: order is irrelevant, answers to admitted flows pass)
+    guards ports; a stateless one (network ACL: first match decides) guards segments.  ``id`` is
+    unique in the router and stays the same while the rules change.
+    """
+
+    id: str
+    router: str
+    direction: Direction
+    stateful: bool
+    rules: tuple[Rule, ...]
+    default: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An address that a group reference in the router's rules stands for."""
+
+    router: str
+    group: str
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a port may send and receive.
+
+    ``addresses`` are the port's own.  With ``forwarding`` (AWS: source/destination check off) it
+    may also send from and receive for other addresses.  ``filter_in`` and ``filter_out`` are ids of
+    stateful filters, None where groups do not apply (a NAT gateway).
+    """
+
+    port: Port
+    addresses: tuple[str, ...]
+    forwarding: bool
+    filter_in: str | None
+    filter_out: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFilter:
+    """The stateless filters through which packets enter (``filter_in``) and leave
+    (``filter_out``) the segment; traffic inside it is not filtered."""
+
+    segment: Segment
+    filter_in: str
+    filter_out: str
+
+
+# --- translation --------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class PublicAddress:
+    """One-to-one translation in a gateway: ``public`` outside is ``private`` in ``router``."""
+
+    gateway: str
+    router: str
+    private: str
+    public: str
+
+
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """A NAT gateway: what the port forwards leaves with the source address ``ip``, the port's
+    own; answers come back; nothing new comes in."""
+
+    port: Port
+    ip: str
+
+
+# --- machines -----------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The processes of an instance, on the host of the same id.
+
+    ``image`` is an image id, ``cpus`` cores and ``memory`` MiB that it may use, ``boot`` counts its
+    starts (a change restarts it), ``keys`` are public keys in OpenSSH form that may log in,
+    ``user_data`` is the first-boot script, base64, or empty.  ``hosts`` are the address and names
+    for its hosts file, ``resolver`` the address of its name server.
+    """
+
+    id: str
+    image: str
+    hostname: str
+    ip: str
+    resolver: str
+    cpus: int
+    memory: int
+    boot: int
+    keys: tuple[str, ...]
+    user_data: str
+
+
+Statement: TypeAlias = (
+    Router
+    | Segment
+    | SegmentMode
+    | Host
+    | Port
+    | Address
+    | Gateway
+    | Uplink
+    | InternetHost
+    | Range
+    | Table
+    | SegmentTable
+    | Route
+    | Filter
+    | Member
+    | Guard
+    | SegmentFilter
+    | PublicAddress
+    | Translator
+    | Machine
+)

@@ -1,0 +1,331 @@
+"""Make what runs equal to what is written, and write back what happened.
+
+One thread takes commits in order, compiles them, and has the engine apply the difference; a small
+pool starts and stops machines, one task an instance at a time.  Nobody passes hints about what
+changed: the program says what is wanted, the engine and the machines say what is there, also after
+``kill -9``.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gureum.compile import Compiler
+from gureum.engines import Engine
+from gureum.machines import MachineRoom
+from gureum.model import Changes, Resource, Txn
+from gureum.program import Machine, Statement
+from gureum.resources import Registry
+from gureum.resources.instance import Instance, observed
+from gureum.store import Commit, Store
+
+log = logging.getLogger(__name__)
+
+FULL_PASS = 60.0
+"""Seconds between passes that compare everything with the kernel and forget what has expired."""
+
+RETRY = 2.0
+"""Seconds until a failed application is tried again, as a full pass."""
+
+GRACE = 5.0
+"""Seconds an instance has between SIGTERM and SIGKILL."""
+
+START_TRIES = 3
+"""How often a machine that does not start is tried before its instance is stopped."""
+
+
+class Clock(Protocol):
+    """Gives the time as rows hold it."""
+
+    def __call__(self) -> str: ...
+
+
+@dataclass
+class Health:
+    """What the reconciler last saw: the revision in force and what went wrong, by id."""
+
+    wanted: int = 0
+    in_force: int = 0
+    error: str | None = None
+    machines: dict[str, str] = field(default_factory=dict)
+
+
+class Reconciler:
+    """Drives an engine and the machines from a store's commits."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        engine: Engine,
+        machines: MachineRoom,
+        clock: Clock,
+        workers: int = 4,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._engine = engine
+        self._machines = machines
+        self._clock = clock
+        self._compiler = Compiler(registry)
+        self._commits: queue.SimpleQueue[Commit | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._wanted: dict[str, Machine] = {}
+        self._tasks = MachineTasks(self._converge, workers)
+        self._full_pass_due = False
+        self.health = Health()
+        self._thread = threading.Thread(target=self._run, name="reconcile", daemon=True)
+
+    # --- life ----------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Adopt what runs, make it equal to the store, then follow the commits.
+
+        Raises:
+            EngineError: the kernel refused; nothing is followed then.
+        """
+        self._store.subscribe(self._commits.put)
+        view = self._store.view
+        self._compiler.load(view)
+        self._engine.sync(self._network())
+        self._wanted = {s.id: s for s in self._compiler.statements() if isinstance(s, Machine)}
+        self._machines.on_exit(self._tasks.wake)
+        self._reached(view.revision)
+        self._settle(Changes({key: (row, row) for key, row in view.rows.items()}))
+        for key in {*self._wanted, *self._machines.observe(), *self._unsettled()}:
+            self._tasks.wake(key)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Follow no more; everything that runs keeps running."""
+        self._commits.put(None)
+        self._thread.join()
+        self._tasks.close()
+
+    def tear_down(self) -> None:
+        """Stop every machine and remove every part of the network; call after :meth:`stop`.
+
+        The rows stay: the next start brings everything back.
+        """
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda key: self._machines.stop(key, GRACE), self._machines.observe()))
+        self._engine.sync(())
+
+    def wait(self, revision: int, timeout: float) -> bool:
+        """Wait until the data plane has the revision; whether it has."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.health.in_force >= revision, timeout)
+
+    # --- the network ---------------------------------------------------------------------------
+    def _run(self) -> None:
+        next_pass = time.monotonic() + FULL_PASS
+        while True:
+            timeout = RETRY if self._full_pass_due else max(0.0, next_pass - time.monotonic())
+            try:
+                batch = self._take(timeout)
+            except _StopFollowingError:
+                return
+            if batch:
+                self._follow(batch)
+            if self._full_pass_due or time.monotonic() >= next_pass:
+                self._full_pass()
+                next_pass = time.monotonic() + FULL_PASS
+
+    def _take(self, timeout: float) -> list[Commit]:
+        """The commits that are waiting, at least one unless the timeout passes first."""
+        batch = []
+        try:
+            item = self._commits.get(timeout=timeout)
+            while True:
+                if item is None:
+                    raise _StopFollowingError
+                batch.append(item)
+                item = self._commits.get_nowait()
+        except queue.Empty:
+            return batch
+
+    def _follow(self, batch: list[Commit]) -> None:
+        merged = merge(batch)
+        self.health.wanted = batch[-1].view.revision
+        added, removed = self._compiler.update(batch[-1].view, merged)
+        touched = {s.id for s in added | removed if isinstance(s, Machine)}
+        for statement in removed:
+            if isinstance(statement, Machine):
+                self._wanted.pop(statement.id, None)
+        for statement in added:
+            if isinstance(statement, Machine):
+                self._wanted[statement.id] = statement
+        try:
+            self._engine.apply(_without_machines(added), _without_machines(removed))
+        except Exception as error:
+            log.exception("revision %d is not in force", batch[-1].view.revision)
+            self._failed(error)
+        else:
+            self._reached(batch[-1].view.revision)
+            self._settle(merged)
+        instances = (k for k, (_, new) in merged.rows.items() if isinstance(new, Instance))
+        for key in {*touched, *instances}:
+            self._tasks.wake(key)
+
+    def _full_pass(self) -> None:
+        """Compare everything with the kernel, and forget what has expired."""
+        revision = self._compiler.revision
+        try:
+            self._engine.sync(self._network())
+        except Exception as error:
+            log.exception("the full pass failed")
+            self._failed(error)
+            return
+        self._full_pass_due = False
+        self._reached(revision)
+        view = self._store.view
+        self._settle(Changes({key: (row, row) for key, row in view.rows.items()}))
+        for row in list(view.rows.values()):
+            expired = self._hook(row, "expired")
+            if expired is not None:
+                self._write(row, expired)
+
+    def _network(self) -> Collection[Statement]:
+        return _without_machines(self._compiler.statements())
+
+    def _failed(self, error: Exception) -> None:
+        self.health.error = str(error)
+        self._full_pass_due = True
+
+    def _reached(self, revision: int) -> None:
+        with self._changed:
+            self.health.in_force = revision
+            self.health.wanted = max(self.health.wanted, revision)
+            self.health.error = None
+            self._changed.notify_all()
+
+    # --- writing back --------------------------------------------------------------------------
+    def _settle(self, changes: Changes) -> None:
+        for _, row in changes.rows.values():
+            settled = self._hook(row, "settled") if row is not None else None
+            if row is not None and settled is not None:
+                self._write(row, settled)
+
+    def _hook(self, row: Resource, name: str) -> Callable[[Txn, Any, str], None] | None:
+        kind = self._registry.by_row.get(type(row))
+        return getattr(kind, name) if kind is not None else None
+
+    def _write(self, row: Resource, function: Callable[[Txn, Any, str], None]) -> None:
+        with self._store.transaction(row.account, row.region) as txn:
+            current = txn.find(type(row), row.id)
+            if current is not None:
+                function(txn, current, self._clock())
+
+    # --- machines ------------------------------------------------------------------------------
+    def _unsettled(self) -> set[str]:
+        """Instances whose row waits for its machine."""
+        moving = {"pending", "stopping", "shutting-down"}
+        return {row.id for row in self._store.view.all(Instance) if row.state in moving}
+
+    def _converge(self, key: str) -> None:
+        """Make one machine what is wanted of it now, and tell its row."""
+        status = self._machines.observe_one(key)
+        running = status is not None and status.state == "running"
+        wanted = self._wanted.get(key)
+        row = self._store.view.find(Instance, key)
+        if wanted is not None and not (running and status and status.boot == wanted.boot):
+            ended = status is not None and status.boot == wanted.boot and not running
+            if ended and row is not None and row.state == "running":
+                self._tell(row, "stopped")  # it ended by itself
+                return
+            if status is not None:
+                self._machines.stop(key, GRACE)
+            self._start(wanted, row)
+        elif wanted is not None and row is not None and row.state == "pending":
+            self._tell(row, "running")
+        elif wanted is None:
+            if running:
+                self._machines.stop(key, GRACE)
+            if row is None or row.wanted == "terminated":
+                self._machines.delete(key)
+            if row is not None and row.state in {"stopping", "shutting-down"}:
+                self._tell(row, "stopped")
+
+    def _start(self, machine: Machine, row: Instance | None) -> None:
+        for attempt in range(1, START_TRIES + 1):
+            try:
+                self._machines.start(machine, self._engine.netns(machine.id))
+            except Exception as error:
+                log.exception("%s does not start (try %d)", machine.id, attempt)
+                self.health.machines[machine.id] = str(error)
+            else:
+                self.health.machines.pop(machine.id, None)
+                if row is not None:
+                    self._tell(row, "running")
+                return
+        if row is not None:
+            self._tell(row, "stopped")
+
+    def _tell(self, row: Instance, state: str) -> None:
+        with self._store.transaction(row.account, row.region) as txn:
+            observed(txn, self._clock(), row.id, state)
+
+
+class _StopFollowingError(Exception):
+    """The reconciler was asked to stop."""
+
+
+class MachineTasks:
+    """Runs ``converge(id)`` in a pool: never twice at once for one id, and once more if it was
+    woken meanwhile, so that the last wish always wins."""
+
+    def __init__(self, converge: Callable[[str], None], workers: int) -> None:
+        self._converge = converge
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="machine")
+        self._lock = threading.Lock()
+        self._again: dict[str, bool] = {}
+        self._closed = False
+
+    def wake(self, key: str) -> None:
+        """See to ``key`` soon."""
+        with self._lock:
+            if self._closed:
+                return
+            if key in self._again:
+                self._again[key] = True
+                return
+            self._again[key] = False
+            self._pool.submit(self._run, key)
+
+    def _run(self, key: str) -> None:
+        while True:
+            try:
+                self._converge(key)
+            except Exception:
+                log.exception("%s could not be brought to its wanted state", key)
+            with self._lock:
+                if not self._again[key] or self._closed:
+                    del self._again[key]
+                    return
+                self._again[key] = False
+
+    def close(self) -> None:
+        """Finish what runs and take no more."""
+        with self._lock:
+            self._closed = True
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def merge(batch: list[Commit]) -> Changes:
+    """The net change of several commits."""
+    rows: dict[str, tuple[Resource | None, Resource | None]] = {}
+    for commit in batch:
+        for key, (old, new) in commit.changes.rows.items():
+            first = rows[key][0] if key in rows else old
+            rows[key] = (first, new)
+    return Changes({key: pair for key, pair in rows.items() if pair != (None, None)})
+
+
+def _without_machines(statements: Collection[Statement]) -> list[Statement]:
+    return [statement for statement in statements if not isinstance(statement, Machine)]

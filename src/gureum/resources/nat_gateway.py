@@ -1,0 +1,268 @@
+"""NAT gateway: a machine of AWS's own on a port of a subnet that hides others behind its address.
+
+Sources: VPC User Guide, "NAT gateways" and "Troubleshoot NAT gateways" (failed ones); EC2 API
+Reference, CreateNatGateway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gureum.errors import ApiError
+from gureum.kind import Call, Kind, Listing, Lowering, Shape
+from gureum.model import Resource, Txn, View, ref
+from gureum.program import Host, Translator
+from gureum.resources import network_interface
+from gureum.resources.elastic_ip import ElasticIp, associate
+from gureum.resources.network_interface import AMAZON, Attachment, NetworkInterface
+from gureum.resources.shapes import tag_list, unsupported
+from gureum.resources.subnet import Subnet
+
+MAX_PER_ZONE = 5
+"""NAT gateways per Availability Zone; pending, active and deleting ones count (VPC quotas)."""
+
+KEPT = timedelta(hours=1)
+"""How long deleted and failed NAT gateways stay visible."""
+
+_ALIVE = frozenset({"pending", "available", "deleting"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class NatGateway(
+    Resource,
+    kind="natgateway",
+    prefix="nat",
+    not_found="NatGatewayNotFound",
+    malformed="NatGatewayMalformed",
+    noun="natGateway",
+):
+    """A NAT gateway; it holds its subnet by its interface, and remembers both when they are gone.
+
+    ``ip`` is the private and ``public_ip`` the public address.  ``ended`` is the time at which it
+    was deleted or failed.
+    """
+
+    vpc: str = ref("weak")
+    subnet: str = ref("weak")
+    zone: str
+    connectivity: str
+    state: str
+    interface: str | None = ref("weak", default=None)
+    allocation: str | None = ref("weak", default=None)
+    association: str | None = None
+    ip: str | None = None
+    public_ip: str | None = None
+    failure_code: str | None = None
+    failure_message: str | None = None
+    ended: str | None = None
+
+
+def create_nat_gateway(call: Call) -> Shape:
+    """CreateNatGateway: public (with an Elastic IP) unless private is asked for.
+
+    What AWS finds out only while it makes the gateway (no internet gateway, an Elastic IP in use)
+    leaves a failed NAT gateway rather than an error, as there.
+    """
+    unsupported(
+        call,
+        "SecondaryAllocationIds",
+        "SecondaryPrivateIpAddresses",
+        "SecondaryPrivateIpAddressCount",
+        "AvailabilityZoneAddresses",
+    )
+    if call.get("AvailabilityMode", "zonal") != "zonal":
+        unsupported(call, "AvailabilityMode")
+    if not call.get("SubnetId"):
+        raise _missing("SubnetId")
+    subnet = call.txn.get(Subnet, call.params["SubnetId"])
+    connectivity = call.get("ConnectivityType", "public")
+    address = _address(call, connectivity)
+    _check_quota(call, subnet)
+    row = NatGateway(
+        **call.common(NatGateway),
+        vpc=subnet.vpc,
+        subnet=subnet.id,
+        zone=subnet.zone,
+        connectivity=connectivity,
+        state="pending",
+        allocation=address.id if address else None,
+    )
+    row = call.created(_equipped(call, row, subnet, address))
+    return {"NatGateway": show(row, call.txn.view), "ClientToken": call.get("ClientToken", "")}
+
+
+def _missing(parameter: str) -> ApiError:
+    return ApiError(
+        "MissingParameter",
+        f"The request must include the {parameter} parameter. "
+        "Add the required parameter and retry the request.",
+    )
+
+
+def _address(call: Call, connectivity: str) -> ElasticIp | None:
+    """The Elastic IP of a public gateway."""
+    key = call.get("AllocationId")
+    if connectivity == "private":
+        if key:
+            raise ApiError(
+                "InvalidParameterCombination",
+                "AllocationId cannot be given for a NAT gateway with private connectivity.",
+            )
+        return None
+    if not key:
+        raise _missing("AllocationId")
+    return call.txn.get(ElasticIp, key)
+
+
+def _check_quota(call: Call, subnet: Subnet) -> None:
+    rows = call.txn.all(NatGateway)
+    if sum(1 for row in rows if row.zone == subnet.zone and row.state in _ALIVE) >= MAX_PER_ZONE:
+        raise ApiError(
+            "NatGatewayLimitExceeded",
+            f"Performing this operation would exceed the limit of {MAX_PER_ZONE} NAT gateways",
+        )
+
+
+def _equipped(call: Call, row: NatGateway, subnet: Subnet, address: ElasticIp | None) -> NatGateway:
+    """The gateway with its interface and Elastic IP, or failed where AWS's would fail."""
+    eni = network_interface.create(
+        call,
+        subnet,
+        groups=(),
+        description=f"Interface for NAT Gateway {row.id}",
+        private_ip=call.get("PrivateIpAddress") or None,
+        interface_type="nat_gateway",
+        requester_managed=True,
+        tags=(),
+    )
+    try:
+        mapped = associate(call, address, eni, eni.ip, reassociate=False) if address else None
+    except ApiError as error:
+        network_interface.delete(call, eni)
+        return replace(
+            row,
+            state="failed",
+            failure_code=error.code,
+            failure_message=_reason(error, subnet, row),
+            ended=call.now,
+        )
+    attachment = Attachment(
+        id=call.new_id("ela-attach"),
+        owner=AMAZON,
+        device_index=1,
+        attach_time=call.now,
+    )
+    call.txn.put(replace(eni, attachment=attachment, host=row.id))
+    return replace(
+        row,
+        interface=eni.id,
+        ip=eni.ip,
+        association=mapped.id if mapped else None,
+        public_ip=mapped.ip if mapped else None,
+    )
+
+
+def _reason(error: ApiError, subnet: Subnet, row: NatGateway) -> str:
+    """The failure in the words that AWS documents for NAT gateways."""
+    if error.code == "Gateway.NotAttached":
+        return f"Network {subnet.vpc} has no Internet gateway attached"
+    return f"Elastic IP address [{row.allocation}] is already associated"
+
+
+def delete_nat_gateway(call: Call) -> Shape:
+    """DeleteNatGateway: it stops at once; its addresses are free when it is gone."""
+    row = call.txn.get(NatGateway, call.params["NatGatewayId"])
+    if row.state in ("pending", "available"):
+        eni = call.txn.find(NetworkInterface, row.interface)
+        if eni:
+            network_interface.plug(call, eni, None)
+        call.txn.put(replace(row, state="deleting", ended=call.now))
+    elif row.state == "failed":
+        call.txn.put(replace(row, state="deleted"))
+    return {"NatGatewayId": row.id}
+
+
+def settled(txn: Txn, row: NatGateway, now: str) -> None:
+    """The network has the gateway's latest state: pending is available, deleting is deleted."""
+    if row.state == "pending":
+        txn.put(replace(row, state="available"))
+    elif row.state == "deleting":
+        eni = txn.find(NetworkInterface, row.interface)
+        if eni:
+            network_interface.delete(txn, network_interface.detach(txn, eni))
+        txn.put(replace(row, state="deleted", ended=now))
+
+
+def expired(txn: Txn, row: NatGateway, now: str) -> None:
+    """Forget a gateway that was deleted or failed an hour ago."""
+    if row.state not in _ALIVE and row.ended and _age(row.ended, now) >= KEPT:
+        txn.delete(row)
+
+
+def _age(then: str, now: str) -> timedelta:
+    return datetime.fromisoformat(now) - datetime.fromisoformat(then)
+
+
+def show(row: NatGateway, view: View) -> Shape:
+    """The API's ``NatGateway`` structure."""
+    shape: Shape = {
+        "NatGatewayId": row.id,
+        "VpcId": row.vpc,
+        "SubnetId": row.subnet,
+        "State": row.state,
+        "ConnectivityType": row.connectivity,
+        "AvailabilityMode": "zonal",
+        "CreateTime": row.created,
+        "NatGatewayAddresses": [_show_address(row)],
+        "Tags": tag_list(row),
+    }
+    extra = {
+        "DeleteTime": row.ended if row.state != "failed" else None,
+        "FailureCode": row.failure_code,
+        "FailureMessage": row.failure_message,
+    }
+    return shape | {name: value for name, value in extra.items() if value is not None}
+
+
+def _show_address(row: NatGateway) -> Shape:
+    values = {
+        "AllocationId": row.allocation,
+        "AssociationId": row.association,
+        "NetworkInterfaceId": row.interface,
+        "PrivateIp": row.ip,
+        "PublicIp": row.public_ip,
+    }
+    shape: Shape = {name: value for name, value in values.items() if value is not None}
+    return shape | {
+        "IsPrimary": True,
+        "Status": "failed" if row.failure_code else "succeeded",
+    }
+
+
+def lower(row: NatGateway, lowering: Lowering) -> None:
+    """A host that translates; its port is said by its interface."""
+    eni = lowering.view.find(NetworkInterface, row.interface)
+    port = network_interface.port_of(lowering.view, eni) if eni else None
+    if eni is None or port is None:
+        return
+    lowering.say(Host(id=row.id, kind="nat-gateway", router=row.vpc, name=row.id))
+    lowering.say(Translator(port=port, ip=eni.ip))
+
+
+KIND = Kind(
+    row=NatGateway,
+    actions={"CreateNatGateway": create_nat_gateway, "DeleteNatGateway": delete_nat_gateway},
+    listings=(
+        Listing(
+            action="DescribeNatGateways",
+            result="NatGateways",
+            show=show,
+            ids="NatGatewayIds",
+            key="NatGatewayId",
+        ),
+    ),
+    lower=lower,
+    settled=settled,
+    expired=expired,
+)

@@ -1,0 +1,282 @@
+"""The API's actions on network interfaces, except attaching them to instances.
+
+Sources: EC2 API Reference, CreateNetworkInterface, AssignPrivateIpAddresses and their kin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from gureum.errors import ApiError, invalid_combination, missing_parameter
+from gureum.kind import Call, Kind, Listing, Shape
+from gureum.resources.network_interface import (
+    Attachment,
+    NetworkInterface,
+    checked_groups,
+    create,
+    delete,
+    give_address,
+    lower,
+    show,
+    show_attachment,
+    take_address,
+)
+from gureum.resources.security_group import show_identifiers
+from gureum.resources.shapes import unsupported
+from gureum.resources.subnet import Lease, Subnet, lease_id
+
+_IPV6_AND_PREFIXES = (
+    "Ipv6Addresses",
+    "Ipv6AddressCount",
+    "Ipv4Prefixes",
+    "Ipv4PrefixCount",
+    "Ipv6Prefixes",
+    "Ipv6PrefixCount",
+)
+
+
+def create_network_interface(call: Call) -> Shape:
+    """CreateNetworkInterface in a subnet, in the VPC's default group unless groups are given."""
+    unsupported(call, *_IPV6_AND_PREFIXES)
+    subnet = call.txn.get(Subnet, call.params["SubnetId"])
+    primary, secondary = asked_addresses(call.params)
+    eni = create(
+        call,
+        subnet,
+        groups=tuple(call.params["Groups"]) if call.get("Groups") else None,
+        description=call.get("Description", ""),
+        private_ip=primary,
+        secondary=secondary,
+        interface_type=call.get("InterfaceType", "interface"),
+    )
+    return {
+        "NetworkInterface": show(eni, call.txn.view),
+        "ClientToken": call.get("ClientToken", ""),
+    }
+
+
+def asked_addresses(params: Any) -> tuple[str | None, list[str] | int]:
+    """The primary address and the secondary ones (or how many) that a request asks for, in any of
+    the API's three ways.
+
+    Raises:
+        ApiError: ``InvalidParameterCombination``, ``InvalidParameterValue``.
+    """
+    listed = params.get("PrivateIpAddresses") or []
+    count = params.get("SecondaryPrivateIpAddressCount") or 0
+    primary = params.get("PrivateIpAddress") or None
+    if listed and count:
+        raise invalid_combination(
+            "The parameters privateIpAddresses and secondaryPrivateIpAddressCount may not be used "
+            "together."
+        )
+    main = [item.get("PrivateIpAddress") for item in listed if item.get("Primary")]
+    if len(main) + (1 if primary else 0) > 1:
+        raise ApiError(
+            "InvalidParameterValue", "Only one primary private IP address can be specified."
+        )
+    rest = [item.get("PrivateIpAddress") for item in listed if not item.get("Primary")]
+    return primary or next(iter(main), None), rest or count
+
+
+def delete_network_interface(call: Call) -> Shape:
+    """DeleteNetworkInterface: only while it is attached to nothing."""
+    delete(call, call.txn.get(NetworkInterface, call.params["NetworkInterfaceId"]))
+    return {}
+
+
+# --- attributes ---------------------------------------------------------------------------------
+def modify_attribute(call: Call) -> Shape:
+    """ModifyNetworkInterfaceAttribute: one attribute a call."""
+    eni = _own(call)
+    unsupported(
+        call,
+        "EnaSrdSpecification",
+        "ConnectionTrackingSpecification",
+        "AssociatePublicIpAddress",
+        "AssociatedSubnetIds",
+    )
+    names = ("Attachment", "Description", "Groups", "SourceDestCheck")
+    given = [name for name in names if call.get(name) is not None]
+    if not given:
+        raise missing_parameter("attribute")
+    if len(given) > 1:
+        raise invalid_combination("Fields for multiple attribute types specified")
+    call.txn.put(_modified(call, eni, given[0]))
+    return {}
+
+
+def _modified(call: Call, eni: NetworkInterface, name: str) -> NetworkInterface:
+    value = call.params[name]
+    if name == "Description":
+        return replace(eni, description=value.get("Value") or "")
+    if name == "SourceDestCheck":
+        return replace(eni, source_dest_check=value["Value"])
+    if name == "Groups":
+        return replace(eni, groups=checked_groups(call, value, eni.vpc, f"interface {eni.id}"))
+    attachment = _attachment(eni, value)
+    flag = value.get("DeleteOnTermination", attachment.delete_on_termination)
+    return replace(eni, attachment=replace(attachment, delete_on_termination=flag))
+
+
+def _attachment(eni: NetworkInterface, value: Any) -> Attachment:
+    key = value.get("AttachmentId")
+    if not key:
+        raise missing_parameter("attachment.attachmentId")
+    if eni.attachment is None or eni.attachment.id != key:
+        raise ApiError(
+            "InvalidAttachmentID.NotFound",
+            f"The networkInterface attachment ID '{key}' does not exist",
+        )
+    return eni.attachment
+
+
+def _own(call: Call) -> NetworkInterface:
+    """The interface, which must not be one that AWS manages."""
+    eni = call.txn.get(NetworkInterface, call.params["NetworkInterfaceId"])
+    if eni.requester_managed:
+        raise ApiError(
+            "AuthFailure", "You do not have permission to access the specified resource.", 403
+        )
+    return eni
+
+
+def reset_attribute(call: Call) -> Shape:
+    """ResetNetworkInterfaceAttribute: switches the source/destination check on again."""
+    call.txn.put(replace(_own(call), source_dest_check=True))
+    return {}
+
+
+def describe_attribute(call: Call) -> Shape:
+    """DescribeNetworkInterfaceAttribute: one attribute a call."""
+    eni = call.txn.get(NetworkInterface, call.params["NetworkInterfaceId"])
+    answer: Shape = {"NetworkInterfaceId": eni.id}
+    attribute = call.get("Attribute")
+    if attribute is None:
+        raise missing_parameter("attribute")
+    if attribute == "description":
+        answer["Description"] = {"Value": eni.description}
+    elif attribute == "groupSet":
+        answer["Groups"] = show_identifiers(call.txn.view, eni.groups)
+    elif attribute == "sourceDestCheck":
+        answer["SourceDestCheck"] = {"Value": eni.source_dest_check}
+    elif attribute == "attachment" and eni.attachment:
+        answer["Attachment"] = show_attachment(eni.attachment)
+    elif attribute == "associatePublicIpAddress":
+        answer["AssociatePublicIpAddress"] = "Association" in show(eni, call.txn.view)
+    return answer
+
+
+# --- secondary addresses ------------------------------------------------------------------------
+def assign_private_addresses(call: Call) -> Shape:
+    """AssignPrivateIpAddresses: secondary addresses, given or any free ones.
+
+    With ``AllowReassignment`` an address that is a secondary one of another interface moves here.
+    """
+    unsupported(call, "Ipv4Prefixes", "Ipv4PrefixCount")
+    eni = _own(call)
+    ips, count = call.get("PrivateIpAddresses", []), call.get("SecondaryPrivateIpAddressCount", 0)
+    if bool(ips) == bool(count):
+        raise invalid_combination(
+            "Exactly one of privateIpAddresses and secondaryPrivateIpAddressCount must be given."
+        )
+    before = len(eni.ips)
+    for ip in ips or [None] * count:
+        if ip is not None:
+            if ip in eni.ips:
+                continue  # AWS takes an address that is already here as done
+            _make_free(call, eni, ip)
+        eni = give_address(call, eni, ip)
+    added = [{"PrivateIpAddress": ip} for ip in eni.ips[before:]]
+    return {"NetworkInterfaceId": eni.id, "AssignedPrivateIpAddresses": added}
+
+
+def _make_free(call: Call, eni: NetworkInterface, ip: str) -> None:
+    """Take the address from the interface that has it, if that is allowed."""
+    row = call.txn.find(Lease, lease_id(eni.subnet, ip))
+    holder = call.txn.find(NetworkInterface, row.holder) if row else None
+    if holder is None or not call.get("AllowReassignment") or holder.ip == ip:
+        return  # leasing it tells what is wrong
+    take_address(call, holder, ip)
+
+
+def unassign_private_addresses(call: Call) -> Shape:
+    """UnassignPrivateIpAddresses: any but the primary one."""
+    unsupported(call, "Ipv4Prefixes")
+    eni = _own(call)
+    for ip in call.get("PrivateIpAddresses", []):
+        if ip not in eni.ips[1:]:
+            what = "is the primary address" if ip == eni.ip else "is not assigned to interface"
+            raise ApiError(
+                "InvalidParameterValue",
+                f"Some of the specified addresses cannot be unassigned: {ip} {what} of {eni.id}",
+            )
+        eni = take_address(call, eni, ip)
+    return {}
+
+
+def attached(call: Call, attachment_id: str) -> NetworkInterface:
+    """The interface with that attachment.
+
+    Raises:
+        ApiError: ``InvalidAttachmentID.NotFound``.
+    """
+    for eni in call.txn.all(NetworkInterface):
+        if eni.attachment and eni.attachment.id == attachment_id:
+            return eni
+    raise ApiError(
+        "InvalidAttachmentID.NotFound",
+        f"The networkInterface attachment ID '{attachment_id}' does not exist",
+    )
+
+
+_PATHS = {
+    "addresses.association.owner-id": "PrivateIpAddresses[].Association.IpOwnerId",
+    "addresses.association.public-ip": "PrivateIpAddresses[].Association.PublicIp",
+    "addresses.primary": "PrivateIpAddresses[].Primary",
+    "addresses.private-ip-address": "PrivateIpAddresses[].PrivateIpAddress",
+    "association.allocation-id": "PrivateIpAddresses[].Association.AllocationId",
+    "association.association-id": "PrivateIpAddresses[].Association.AssociationId",
+    "association.ip-owner-id": "PrivateIpAddresses[].Association.IpOwnerId",
+    "association.public-dns-name": "PrivateIpAddresses[].Association.PublicDnsName",
+    "association.public-ip": "PrivateIpAddresses[].Association.PublicIp",
+    "attachment.attach-time": "Attachment.AttachTime",
+    "attachment.attachment-id": "Attachment.AttachmentId",
+    "attachment.delete-on-termination": "Attachment.DeleteOnTermination",
+    "attachment.device-index": "Attachment.DeviceIndex",
+    "attachment.instance-id": "Attachment.InstanceId",
+    "attachment.instance-owner-id": "Attachment.InstanceOwnerId",
+    "attachment.status": "Attachment.Status",
+    "group-id": "Groups[].GroupId",
+    "group-name": "Groups[].GroupName",
+    "ipv6-addresses.ipv6-address": "Ipv6Addresses[].Ipv6Address",
+    "operator.managed": "Operator.Managed",
+    "operator.principal": "Operator.Principal",
+    "private-ip-address": "PrivateIpAddresses[].PrivateIpAddress",
+}
+
+KIND = Kind(
+    row=NetworkInterface,
+    actions={
+        "CreateNetworkInterface": create_network_interface,
+        "DeleteNetworkInterface": delete_network_interface,
+        "ModifyNetworkInterfaceAttribute": modify_attribute,
+        "ResetNetworkInterfaceAttribute": reset_attribute,
+        "DescribeNetworkInterfaceAttribute": describe_attribute,
+        "AssignPrivateIpAddresses": assign_private_addresses,
+        "UnassignPrivateIpAddresses": unassign_private_addresses,
+    },
+    reads=frozenset({"DescribeNetworkInterfaceAttribute"}),
+    listings=(
+        Listing(
+            action="DescribeNetworkInterfaces",
+            result="NetworkInterfaces",
+            show=show,
+            ids="NetworkInterfaceIds",
+            key="NetworkInterfaceId",
+            paths=_PATHS,
+        ),
+    ),
+    lower=lower,
+)

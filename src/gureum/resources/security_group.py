@@ -1,0 +1,294 @@
+"""Security group: a named set of rules that interfaces of a VPC wear; its rules are rows too.
+
+Sources: VPC User Guide, "Security groups" and "Default security groups"; EC2 API Reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gureum.errors import ApiError, missing_parameter
+from gureum.kind import Call, Kind, Listing, Selector, Shape
+from gureum.model import Reader, Resource, Tags, View, ref
+from gureum.resources.permissions import ANY_V4, Permission, check_text, show_permissions
+from gureum.resources.shapes import tag_list
+from gureum.resources.subnet import arn
+from gureum.resources.vpc import Vpc, default_vpc
+
+DEFAULT_NAME = "default"
+MAX_GROUPS = 2500
+"""Security groups per region (VPC quotas)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityGroup(
+    Resource,
+    kind="security-group",
+    prefix="sg",
+    not_found="InvalidGroup.NotFound",
+    malformed="InvalidGroupId.Malformed",
+    noun="security group",
+):
+    """A security group of a VPC; its name is unique there."""
+
+    vpc: str = ref()
+    name: str
+    description: str
+
+    @property
+    def default(self) -> bool:
+        """Whether it is the VPC's default group, which lives and dies with the VPC."""
+        return self.name == DEFAULT_NAME
+
+    def goes_with(self, target: str) -> bool:
+        return self.default and target == self.vpc
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityGroupRule(
+    Resource,
+    kind="security-group-rule",
+    prefix="sgr",
+    not_found="InvalidSecurityGroupRuleId.NotFound",
+    malformed="InvalidSecurityGroupRuleId.Malformed",
+    noun="security group rule",
+):
+    """One rule of a group: what it permits in one direction with one peer."""
+
+    group: str = ref("cascade")
+    egress: bool
+    permission: Permission
+
+    def goes_with(self, target: str) -> bool:
+        return target == self.group
+
+
+def rules_of(reader: Reader, group_id: str) -> list[SecurityGroupRule]:
+    """The group's own rules, oldest first; not those of others that refer to it."""
+    rules = (row for row in reader.referrers(group_id, SecurityGroupRule) if row.group == group_id)
+    return sorted(rules, key=lambda row: (row.created, row.id))
+
+
+def add_rule(
+    call: Call, group: SecurityGroup, permission: Permission, *, egress: bool, tags: Tags = ()
+) -> SecurityGroupRule:
+    """Store a rule, unchecked."""
+    common = {**call.common(SecurityGroupRule), "tags": tags}
+    return call.created(
+        SecurityGroupRule(**common, group=group.id, egress=egress, permission=permission)
+    )
+
+
+def named(call: Call, name: str, vpc_id: str) -> SecurityGroup | None:
+    """The VPC's group of that name."""
+    groups = call.txn.referrers(vpc_id, SecurityGroup)
+    return next((group for group in groups if group.name == name), None)
+
+
+def asked_group(call: Call) -> SecurityGroup:
+    """The group that ``GroupId``, or ``GroupName`` in the default VPC, names.
+
+    Raises:
+        ApiError: ``MissingParameter``, ``InvalidGroup.NotFound``.
+    """
+    if key := call.get("GroupId"):
+        return call.txn.get(SecurityGroup, key)
+    name = call.get("GroupName")
+    if not name:
+        raise ApiError(
+            "MissingParameter", "The request must contain the parameter groupName or groupId"
+        )
+    vpc = default_vpc(call.txn)
+    group = named(call, name, vpc.id) if vpc else None
+    if group is None:
+        where = f"default VPC '{vpc.id}'" if vpc else "a default VPC"
+        raise ApiError(
+            "InvalidGroup.NotFound", f"The security group '{name}' does not exist in {where}"
+        )
+    return group
+
+
+def create_security_group(call: Call) -> Shape:
+    """CreateSecurityGroup: nothing may come in, everything may go out."""
+    name = _checked_name(call)
+    if not call.get("Description"):
+        raise missing_parameter("GroupDescription")
+    vpc = _vpc(call)
+    if named(call, name, vpc.id):
+        raise ApiError(
+            "InvalidGroup.Duplicate",
+            f"The security group '{name}' already exists for VPC '{vpc.id}'",
+        )
+    if sum(1 for _ in call.txn.all(SecurityGroup)) >= MAX_GROUPS:
+        raise ApiError(
+            "SecurityGroupLimitExceeded", "The maximum number of security groups has been reached."
+        )
+    description = check_text(call.params["Description"], "GroupDescription")
+    group = call.created(
+        SecurityGroup(**call.common(SecurityGroup), vpc=vpc.id, name=name, description=description)
+    )
+    add_rule(call, group, Permission(protocol=None, cidr=ANY_V4), egress=True)
+    return {"GroupId": group.id, "SecurityGroupArn": arn(group), "Tags": tag_list(group)}
+
+
+def _checked_name(call: Call) -> str:
+    name = str(call.get("GroupName") or "").strip()
+    if not name:
+        raise missing_parameter("GroupName")
+    if name == DEFAULT_NAME:
+        raise ApiError("InvalidParameterValue", f"Cannot use reserved security group name: {name}")
+    if name.startswith("sg-"):
+        raise ApiError(
+            "InvalidParameterValue",
+            f"Value ({name}) for parameter GroupName is invalid. "
+            "Group names may not be in the format sg-*.",
+        )
+    return check_text(name, "GroupName")
+
+
+def _vpc(call: Call) -> Vpc:
+    if call.get("VpcId"):
+        return call.txn.get(Vpc, call.params["VpcId"])
+    vpc = default_vpc(call.txn)
+    if vpc is None:
+        raise ApiError("VPCIdNotSpecified", "No default VPC for this user")
+    return vpc
+
+
+def default_group(call: Call, vpc: Vpc) -> None:
+    """The default group of a VPC: its members reach one another, and everything may go out."""
+    group = call.created(
+        SecurityGroup(
+            **{**call.common(SecurityGroup), "tags": ()},
+            vpc=vpc.id,
+            name=DEFAULT_NAME,
+            description="default VPC security group",
+        )
+    )
+    add_rule(call, group, Permission(protocol=None, group=group.id), egress=False)
+    add_rule(call, group, Permission(protocol=None, cidr=ANY_V4), egress=True)
+
+
+def delete_security_group(call: Call) -> Shape:
+    """DeleteSecurityGroup: refused while interfaces wear it or others' rules refer to it."""
+    group = asked_group(call)
+    if group.default:
+        raise ApiError(
+            "CannotDelete",
+            f'the specified group: "{group.id}" name: "{group.name}" cannot be deleted by a user',
+        )
+    try:
+        call.txn.delete(group)
+    except ApiError as error:
+        if error.code != "DependencyViolation":
+            raise
+        raise ApiError(error.code, f"resource {group.id} has a dependent object") from None
+    return {"Return": True, "GroupId": group.id}
+
+
+def check_groups(call: Call, keys: Iterable[str], vpc_id: str, place: str) -> tuple[str, ...]:
+    """The group ids, each once, if they exist in the VPC; ``place`` is named in the refusal.
+
+    Raises:
+        ApiError: ``InvalidGroup.NotFound``, ``InvalidParameterValue`` (another VPC's group).
+    """
+    found = tuple(dict.fromkeys(keys))
+    for key in found:
+        if call.txn.get(SecurityGroup, key).vpc != vpc_id:
+            raise ApiError(
+                "InvalidParameterValue",
+                f"Security group {key} and {place} belong to different networks.",
+            )
+    return found
+
+
+def show_identifiers(reader: Reader, keys: Iterable[str]) -> list[Shape]:
+    """``GroupIdentifier`` structures: ids with names."""
+    rows = (reader.find(SecurityGroup, key) for key in keys)
+    return [{"GroupId": row.id, "GroupName": row.name} for row in rows if row]
+
+
+def show(group: SecurityGroup, view: View) -> Shape:
+    """The API's ``SecurityGroup`` structure."""
+    rules = rules_of(view, group.id)
+    come = [rule.permission for rule in rules if not rule.egress]
+    go = [rule.permission for rule in rules if rule.egress]
+    return {
+        "GroupId": group.id,
+        "GroupName": group.name,
+        "Description": group.description,
+        "OwnerId": group.account,
+        "VpcId": group.vpc,
+        "SecurityGroupArn": arn(group),
+        "IpPermissions": show_permissions(come, group.account),
+        "IpPermissionsEgress": show_permissions(go, group.account),
+        "Tags": tag_list(group),
+    }
+
+
+def _listed(call: Call) -> Iterable[SecurityGroup]:
+    """All groups; only the default VPC's when they are asked for by name, as in AWS."""
+    groups = call.txn.all(SecurityGroup)
+    if not call.get("GroupNames"):
+        return groups
+    vpc = default_vpc(call.txn)
+    return [group for group in groups if vpc and group.vpc == vpc.id]
+
+
+def _paths(prefix: str, member: str) -> dict[str, str]:
+    """The filters on rules: the same names for both directions."""
+    return {
+        f"{prefix}.cidr": f"{member}[].IpRanges[].CidrIp",
+        f"{prefix}.from-port": f"{member}[].FromPort",
+        f"{prefix}.group-id": f"{member}[].UserIdGroupPairs[].GroupId",
+        f"{prefix}.ipv6-cidr": f"{member}[].Ipv6Ranges[].CidrIpv6",
+        f"{prefix}.prefix-list-id": f"{member}[].PrefixListIds[].PrefixListId",
+        f"{prefix}.protocol": f"{member}[].IpProtocol",
+        f"{prefix}.to-port": f"{member}[].ToPort",
+        f"{prefix}.user-id": f"{member}[].UserIdGroupPairs[].UserId",
+    }
+
+
+def _peer_names(group: SecurityGroup, view: View, *, egress: bool) -> list[str]:
+    """The names of the groups that rules refer to, which no shown member holds."""
+    rules = (rule for rule in rules_of(view, group.id) if rule.egress == egress)
+    peers = (view.find(SecurityGroup, rule.permission.group) for rule in rules)
+    return [peer.name for peer in peers if peer]
+
+
+KIND = Kind(
+    row=SecurityGroup,
+    actions={
+        "CreateSecurityGroup": create_security_group,
+        "DeleteSecurityGroup": delete_security_group,
+    },
+    listings=(
+        Listing(
+            action="DescribeSecurityGroups",
+            result="SecurityGroups",
+            show=show,
+            ids="GroupIds",
+            key="GroupId",
+            rows=_listed,
+            selectors={
+                "GroupNames": Selector(
+                    path="GroupName",
+                    code="InvalidGroup.NotFound",
+                    message="The security group '{}' does not exist in the default VPC",
+                )
+            },
+            paths={
+                **_paths("ip-permission", "IpPermissions"),
+                **_paths("egress.ip-permission", "IpPermissionsEgress"),
+            },
+            computed={
+                "ip-permission.group-name": lambda row, view: _peer_names(row, view, egress=False),
+                "egress.ip-permission.group-name": (
+                    lambda row, view: _peer_names(row, view, egress=True)
+                ),
+            },
+        ),
+    ),
+    beside={Vpc: default_group},
+)

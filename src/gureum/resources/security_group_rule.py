@@ -1,0 +1,342 @@
+"""The rules of security groups: authorize, revoke, modify, list.
+
+Sources: EC2 API Reference, AuthorizeSecurityGroupIngress and its kin; VPC User Guide, "Security
+group rules".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from gureum.errors import ApiError, missing_parameter
+from gureum.kind import Call, Kind, Listing, Shape
+from gureum.model import View
+from gureum.resources.permissions import (
+    Permission,
+    check_text,
+    cidr_v4,
+    cidr_v6,
+    parse,
+    ports,
+    show_permissions,
+    words,
+)
+from gureum.resources.security_group import (
+    SecurityGroup,
+    SecurityGroupRule,
+    add_rule,
+    asked_group,
+    named,
+    rules_of,
+)
+from gureum.resources.shapes import protocol_number, tag_list
+from gureum.resources.subnet import arn
+from gureum.resources.vpc import Vpc
+
+MAX_RULES = 60
+"""Rules per group and direction, IPv4 and IPv6 apart (VPC quotas)."""
+
+
+# --- reading requests ---------------------------------------------------------------------------
+def _permissions(call: Call, group: SecurityGroup) -> list[Permission]:
+    """What the request permits, in either style."""
+
+    def resolve(pair: Mapping[str, Any]) -> str:
+        return _peer(call, group, pair.get("GroupId"), pair.get("GroupName"), pair.get("UserId"))
+
+    return parse(call.get("IpPermissions") or _flat(call), resolve)
+
+
+def _flat(call: Call) -> list[dict[str, Any]]:
+    """The flat style as ``IpPermission`` items; a group given alone means ICMP, TCP and UDP."""
+    protocol, source = call.get("IpProtocol"), call.get("SourceSecurityGroupName")
+    if source and protocol is None:
+        kinds: list[dict[str, Any]] = [
+            {"IpProtocol": "icmp", "FromPort": -1, "ToPort": -1},
+            {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535},
+            {"IpProtocol": "udp", "FromPort": 0, "ToPort": 65535},
+        ]
+    elif protocol is None:
+        raise missing_parameter("ipPermissions")
+    else:
+        ends = {"FromPort": call.get("FromPort"), "ToPort": call.get("ToPort")}
+        kinds = [{"IpProtocol": protocol, **ends}]
+    owner = call.get("SourceSecurityGroupOwnerId")
+    pairs = [{"GroupName": source, "UserId": owner}] if source else []
+    ranges = [{"CidrIp": call.params["CidrIp"]}] if call.get("CidrIp") else []
+    return [{**kind, "IpRanges": ranges, "UserIdGroupPairs": pairs} for kind in kinds]
+
+
+def _peer(
+    call: Call, group: SecurityGroup, key: str | None, name: str | None, owner: str | None
+) -> str:
+    """The id of a group that a rule refers to: of the same account and VPC."""
+    if owner and owner != call.account:
+        raise ApiError(
+            "InvalidGroup.NotFound",
+            f"The security group '{key or name}' of account {owner} cannot be referred to.",
+        )
+    if not key and not name:
+        raise missing_parameter("groupId")
+    peer = call.txn.get(SecurityGroup, key) if key else named(call, str(name), group.vpc)
+    if peer is None:
+        raise ApiError("InvalidGroup.NotFound", f"The security group '{name}' does not exist")
+    if peer.vpc != group.vpc:
+        raise ApiError(
+            "InvalidGroup.NotFound",
+            "You have specified two resources that belong to different networks.",
+        )
+    return peer.id
+
+
+# --- actions ------------------------------------------------------------------------------------
+def _authorize(call: Call, *, egress: bool) -> Shape:
+    group = asked_group(call)
+    wanted = _permissions(call, group)
+    there = [rule.permission for rule in _rules(call, group, egress)]
+    _check_new(wanted, there)
+    tags = call.tags_for(SecurityGroupRule.kind)
+    rules = [add_rule(call, group, item, egress=egress, tags=tags) for item in wanted]
+    return {"Return": True, "SecurityGroupRules": [show(rule, call.txn.view) for rule in rules]}
+
+
+def _rules(call: Call, group: SecurityGroup, egress: bool) -> list[SecurityGroupRule]:
+    return [rule for rule in rules_of(call.txn.view, group.id) if rule.egress == egress]
+
+
+def _check_new(wanted: list[Permission], there: list[Permission]) -> None:
+    known = {permission.traffic for permission in there}
+    for permission in wanted:
+        if permission.traffic in known:
+            raise ApiError(
+                "InvalidPermission.Duplicate",
+                f'the specified rule "{words(permission)}" already exists',
+            )
+    together = [*there, *wanted]
+    for family in ("cidr", "cidr6"):
+        # A rule with a group counts in both families.
+        other = "cidr6" if family == "cidr" else "cidr"
+        if sum(1 for item in together if getattr(item, other) is None) > MAX_RULES:
+            raise ApiError(
+                "RulesPerSecurityGroupLimitExceeded",
+                "The maximum number of rules per security group has been reached.",
+            )
+
+
+def _revoke(call: Call, *, egress: bool) -> Shape:
+    group = asked_group(call)
+    rules = {rule.id: rule for rule in _rules(call, group, egress)}
+    if keys := call.get("SecurityGroupRuleIds"):
+        unknown: list[Permission] = []
+        for key in keys:
+            if key not in rules:
+                call.txn.get(SecurityGroupRule, key)  # tells malformed and unknown apart
+                raise _no_such_rule(key)
+        gone = [rules[key] for key in dict.fromkeys(keys)]
+    else:
+        gone, unknown = _matching(call, group, rules.values())
+    for rule in gone:
+        call.txn.delete(rule)
+    answer: Shape = {"Return": True, "RevokedSecurityGroupRules": [_show_revoked(r) for r in gone]}
+    if unknown:
+        answer["UnknownIpPermissions"] = show_permissions(unknown, call.account)
+    return answer
+
+
+def _matching(
+    call: Call, group: SecurityGroup, rules: Iterable[SecurityGroupRule]
+) -> tuple[list[SecurityGroupRule], list[Permission]]:
+    """The rules that the request names by their properties, and what names none.
+
+    In a default VPC AWS reports the latter, elsewhere it refuses (API Reference,
+    RevokeSecurityGroupIngress).
+    """
+    known = {rule.permission.traffic: rule for rule in rules}
+    wanted = _permissions(call, group)
+    unknown = [item for item in wanted if item.traffic not in known]
+    if unknown and not call.txn.get(Vpc, group.vpc).default:
+        raise ApiError(
+            "InvalidPermission.NotFound",
+            "The specified rule does not exist in this security group.",
+        )
+    return [known[item.traffic] for item in wanted if item.traffic in known], unknown
+
+
+def _no_such_rule(key: str) -> ApiError:
+    return ApiError(
+        "InvalidSecurityGroupRuleId.NotFound", f"The security group rule ID '{key}' does not exist"
+    )
+
+
+def authorize_ingress(call: Call) -> Shape:
+    """AuthorizeSecurityGroupIngress."""
+    return _authorize(call, egress=False)
+
+
+def authorize_egress(call: Call) -> Shape:
+    """AuthorizeSecurityGroupEgress."""
+    return _authorize(call, egress=True)
+
+
+def revoke_ingress(call: Call) -> Shape:
+    """RevokeSecurityGroupIngress, by rule ids or by properties."""
+    return _revoke(call, egress=False)
+
+
+def revoke_egress(call: Call) -> Shape:
+    """RevokeSecurityGroupEgress, by rule ids or by properties."""
+    return _revoke(call, egress=True)
+
+
+def modify_rules(call: Call) -> Shape:
+    """ModifySecurityGroupRules: what a rule permits is replaced whole."""
+    group = call.txn.get(SecurityGroup, call.params["GroupId"])
+    changed = []
+    for update in call.params["SecurityGroupRules"]:
+        rule = call.txn.get(SecurityGroupRule, update["SecurityGroupRuleId"])
+        if rule.group != group.id:
+            raise _no_such_rule(rule.id)
+        permission = _replaced(call, group, update.get("SecurityGroupRule") or {})
+        changed.append(replace(rule, permission=permission))
+    for rule in changed:
+        call.txn.put(rule)
+    for rule in changed:
+        twins = [r for r in _rules(call, group, rule.egress) if r.id != rule.id]
+        _check_new([rule.permission], [twin.permission for twin in twins])
+    return {"Return": True}
+
+
+def _replaced(call: Call, group: SecurityGroup, item: Mapping[str, Any]) -> Permission:
+    if item.get("PrefixListId"):
+        raise ApiError(
+            "UnsupportedOperation",
+            "Prefix lists in security group rules are not available in this cloud yet.",
+        )
+    peers = [name for name in ("CidrIpv4", "CidrIpv6", "ReferencedGroupId") if item.get(name)]
+    if len(peers) != 1:
+        raise ApiError(
+            "InvalidParameterCombination",
+            "Exactly one of CidrIpv4, CidrIpv6, PrefixListId and ReferencedGroupId must be given.",
+        )
+    if item.get("IpProtocol") is None:
+        raise missing_parameter("ipProtocol")
+    protocol = protocol_number(item["IpProtocol"])
+    first, last = ports(protocol, item.get("FromPort"), item.get("ToPort"))
+    value, text = item[peers[0]], item.get("Description")
+    return Permission(
+        protocol=protocol,
+        first=first,
+        last=last,
+        cidr=cidr_v4(value) if peers == ["CidrIpv4"] else None,
+        cidr6=cidr_v6(value) if peers == ["CidrIpv6"] else None,
+        group=_peer(call, group, value, None, None) if peers == ["ReferencedGroupId"] else None,
+        description=check_text(text, "rule description") if text else None,
+    )
+
+
+def _update_descriptions(call: Call, *, egress: bool) -> Shape:
+    group = asked_group(call)
+    rules = _rules(call, group, egress)
+    texts: list[tuple[SecurityGroupRule, str | None]] = []
+    if given := call.get("SecurityGroupRuleDescriptions"):
+        by_id = {rule.id: rule for rule in rules}
+        for item in given:
+            key = item.get("SecurityGroupRuleId") or ""
+            if key not in by_id:
+                raise _no_such_rule(key)
+            texts.append((by_id[key], item.get("Description")))
+    else:
+        found, unknown = _matching(call, group, rules)
+        if unknown:
+            raise ApiError(
+                "InvalidPermission.NotFound",
+                "The specified rule does not exist in this security group.",
+            )
+        wanted = _permissions(call, group)
+        texts = [(rule, item.description) for rule, item in zip(found, wanted, strict=True)]
+    for rule, text in texts:
+        said = check_text(text, "rule description") if text else None
+        call.txn.put(replace(rule, permission=replace(rule.permission, description=said)))
+    return {"Return": True}
+
+
+def update_ingress_descriptions(call: Call) -> Shape:
+    """UpdateSecurityGroupRuleDescriptionsIngress."""
+    return _update_descriptions(call, egress=False)
+
+
+def update_egress_descriptions(call: Call) -> Shape:
+    """UpdateSecurityGroupRuleDescriptionsEgress."""
+    return _update_descriptions(call, egress=True)
+
+
+# --- answers ------------------------------------------------------------------------------------
+def _show_parts(rule: SecurityGroupRule) -> Shape:
+    """The members that a rule and a revoked rule have in common.  All ports are -1 here."""
+    item = rule.permission
+    shape: Shape = {
+        "SecurityGroupRuleId": rule.id,
+        "GroupId": rule.group,
+        "IsEgress": rule.egress,
+        "IpProtocol": item.protocol_text,
+        "FromPort": -1 if item.first is None else item.first,
+        "ToPort": -1 if item.last is None else item.last,
+    }
+    if item.cidr:
+        shape["CidrIpv4"] = item.cidr
+    if item.cidr6:
+        shape["CidrIpv6"] = item.cidr6
+    if item.description:
+        shape["Description"] = item.description
+    return shape
+
+
+def show(rule: SecurityGroupRule, view: View) -> Shape:
+    """The API's ``SecurityGroupRule`` structure."""
+    shape = _show_parts(rule) | {
+        "GroupOwnerId": rule.account,
+        "SecurityGroupRuleArn": arn(rule),
+        "Tags": tag_list(rule),
+    }
+    group = view.find(SecurityGroup, rule.group)
+    if rule.permission.group and group:
+        shape["ReferencedGroupInfo"] = {
+            "GroupId": rule.permission.group,
+            "UserId": rule.account,
+            "VpcId": group.vpc,
+        }
+    return shape
+
+
+def _show_revoked(rule: SecurityGroupRule) -> Shape:
+    shape = _show_parts(rule)
+    if rule.permission.group:
+        shape["ReferencedGroupId"] = rule.permission.group
+    return shape
+
+
+_ACTIONS: dict[str, Callable[[Call], Shape]] = {
+    "AuthorizeSecurityGroupIngress": authorize_ingress,
+    "AuthorizeSecurityGroupEgress": authorize_egress,
+    "RevokeSecurityGroupIngress": revoke_ingress,
+    "RevokeSecurityGroupEgress": revoke_egress,
+    "ModifySecurityGroupRules": modify_rules,
+    "UpdateSecurityGroupRuleDescriptionsIngress": update_ingress_descriptions,
+    "UpdateSecurityGroupRuleDescriptionsEgress": update_egress_descriptions,
+}
+
+KIND = Kind(
+    row=SecurityGroupRule,
+    actions=_ACTIONS,
+    listings=(
+        Listing(
+            action="DescribeSecurityGroupRules",
+            result="SecurityGroupRules",
+            show=show,
+            ids="SecurityGroupRuleIds",
+            key="SecurityGroupRuleId",
+        ),
+    ),
+)

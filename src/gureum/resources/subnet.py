@@ -1,0 +1,330 @@
+"""Subnet: a segment of a VPC in one zone, and the addresses in it that are taken.
+
+Sources: VPC User Guide, "Subnets for your VPC", "Subnet CIDR reservations"; EC2 API Reference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network
+
+from gureum.errors import ApiError, invalid_combination, invalid_value
+from gureum.kind import Call, Kind, Listing, Lowering, Shape
+from gureum.model import Reader, Resource, Txn, View, ref
+from gureum.model.cidr import ipv4_network, is_reserved, router_address, usable
+from gureum.program import Segment, SegmentMode
+from gureum.program.statements import Mode
+from gureum.resources.region import zone_id, zones
+from gureum.resources.vpc import Vpc
+
+MODE_TAG = "gureum:segment-mode"
+"""A tag on a subnet with which its owner chooses how it carries frames (see ``SegmentMode``)."""
+
+_MODES: dict[str | None, Mode] = {"switch": "switch", "hub": "hub"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subnet(
+    Resource,
+    kind="subnet",
+    prefix="subnet",
+    not_found="InvalidSubnetID.NotFound",
+    malformed="InvalidSubnetID.Malformed",
+    noun="subnet",
+):
+    """A subnet of a VPC; ``zone`` is a zone name such as ``ap-northeast-2a``."""
+
+    vpc: str = ref()
+    cidr: str
+    zone: str
+    default: bool = False
+    map_public_ip: bool = False
+    enable_dns64: bool = False
+    hostname_type: str = "ip-name"
+    dns_a_record: bool = False
+    dns_aaaa_record: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease(
+    Resource,
+    kind="address-lease",
+    prefix="lease",
+    not_found="InvalidAddress.NotFound",
+    noun="address lease",
+):
+    """A private address that is taken.  The id is made of subnet and address, so that asking
+    whether an address is free costs one look-up however many there are.  ``holder`` is the network
+    interface, which takes the lease with it when it goes."""
+
+    subnet: str = ref("weak")
+    holder: str = ref("cascade")
+    ip: str
+
+
+def lease(call: Call, subnet: Subnet, holder: str, ip: str | None = None) -> str:
+    """Take ``ip``, or any free address, of the subnet for the interface ``holder``.
+
+    Raises:
+        ApiError: ``InvalidParameterValue`` (outside the subnet), ``InvalidIPAddress.InUse``,
+            ``InsufficientFreeAddressesInSubnet``.
+    """
+    taken = _free_address(call.txn, subnet) if ip is None else _asked_address(call.txn, subnet, ip)
+    row = Lease(
+        id=lease_id(subnet.id, taken),
+        account=call.account,
+        region=call.region,
+        created=call.now,
+        subnet=subnet.id,
+        holder=holder,
+        ip=taken,
+    )
+    call.txn.put(row)
+    return taken
+
+
+def release(call: Call, subnet_id: str, ip: str) -> None:
+    """Give an address back."""
+    row = call.txn.find(Lease, lease_id(subnet_id, ip))
+    if row is not None:
+        call.txn.delete(row)
+
+
+def lease_id(subnet_id: str, ip: str) -> str:
+    """The id of the lease of an address, taken or not."""
+    return f"lease-{subnet_id}/{ip}"
+
+
+def _asked_address(txn: Txn, subnet: Subnet, ip: str) -> str:
+    try:
+        address = IPv4Address(ip)
+    except ValueError:
+        raise invalid_value("address", ip, "Not a valid IPv4 address") from None
+    if address not in IPv4Network(subnet.cidr):
+        raise ApiError(
+            "InvalidParameterValue", "Address does not fall within the subnet's address range"
+        )
+    if is_reserved(subnet.cidr, ip):
+        raise ApiError("InvalidParameterValue", "Address is in subnet's reserved address range")
+    if lease_id(subnet.id, str(address)) in txn.view.rows:
+        raise ApiError("InvalidIPAddress.InUse", f"Address {ip} is in use.")
+    return str(address)
+
+
+def _free_address(txn: Txn, subnet: Subnet) -> str:
+    """A random free address: a few draws nearly always hit; a full search follows if not."""
+    network = IPv4Network(subnet.cidr)
+    count, first = usable(subnet.cidr), network.network_address + 4
+    for _ in range(20):
+        candidate = str(first + secrets.randbelow(count))
+        if lease_id(subnet.id, candidate) not in txn.view.rows:
+            return candidate
+    for offset in range(count):
+        candidate = str(first + offset)
+        if lease_id(subnet.id, candidate) not in txn.view.rows:
+            return candidate
+    raise ApiError(
+        "InsufficientFreeAddressesInSubnet",
+        f"The subnet '{subnet.id}' does not have enough free addresses to satisfy the request.",
+    )
+
+
+def create_subnet(call: Call) -> Shape:
+    """CreateSubnet in a zone of the region; it joins the main route table and default ACL."""
+    vpc = call.txn.get(Vpc, call.params["VpcId"])
+    if not call.get("CidrBlock"):
+        raise ApiError("MissingParameter", "Either 'cidrBlock' or 'ipv6CidrBlock' should be given.")
+    network = ipv4_network(call.params["CidrBlock"])
+    _check_range(call, vpc, network)
+    zone = _zone(call)
+    subnet = call.created(Subnet(**call.common(Subnet), vpc=vpc.id, cidr=str(network), zone=zone))
+    return {"Subnet": show(subnet, call.txn.view)}
+
+
+def _zone(call: Call) -> str:
+    names = zones(call.region)
+    if key := call.get("AvailabilityZoneId"):
+        for name in names:
+            if zone_id(name) == key:
+                return name
+        raise invalid_value("availabilityZoneId", key)
+    name = call.get("AvailabilityZone") or names[0]
+    if name not in names:
+        raise ApiError(
+            "InvalidParameterValue",
+            f"Value ({name}) for parameter availabilityZone is invalid. Subnets can currently only "
+            f"be created in the following availability zones: {', '.join(names)}.",
+        )
+    return name
+
+
+def _check_range(call: Call, vpc: Vpc, network: IPv4Network) -> None:
+    if not 16 <= network.prefixlen <= 28 or not any(
+        network.subnet_of(IPv4Network(item.cidr)) for item in vpc.cidrs
+    ):
+        raise ApiError("InvalidSubnet.Range", f"The CIDR '{network}' is invalid.")
+    for other in call.txn.referrers(vpc.id, Subnet):
+        if network.overlaps(IPv4Network(other.cidr)):
+            raise ApiError(
+                "InvalidSubnet.Conflict", f"The CIDR '{network}' conflicts with another subnet"
+            )
+
+
+def default_subnets(call: Call, vpc: Vpc) -> None:
+    """A /20 in every zone of a default VPC, with public addresses, as AWS provides."""
+    if not vpc.default:
+        return
+    parts = IPv4Network(vpc.cidr).subnets(new_prefix=20)
+    for zone, part in zip(zones(call.region), parts, strict=False):
+        row = Subnet(
+            **{**call.common(Subnet), "tags": ()},
+            vpc=vpc.id,
+            cidr=str(part),
+            zone=zone,
+            default=True,
+            map_public_ip=True,
+        )
+        call.created(row)
+
+
+def delete_subnet(call: Call) -> Shape:
+    """DeleteSubnet: refused while interfaces are in it."""
+    call.txn.delete(call.txn.get(Subnet, call.params["SubnetId"]))
+    return {}
+
+
+_FLAGS = {
+    "MapPublicIpOnLaunch": "map_public_ip",
+    "EnableDns64": "enable_dns64",
+    "EnableResourceNameDnsARecordOnLaunch": "dns_a_record",
+    "EnableResourceNameDnsAAAARecordOnLaunch": "dns_aaaa_record",
+}
+
+
+def modify_subnet_attribute(call: Call) -> Shape:
+    """ModifySubnetAttribute: one attribute a call."""
+    subnet = call.txn.get(Subnet, call.params["SubnetId"])
+    changes = {
+        name: call.params[member]["Value"]
+        for member, name in _FLAGS.items()
+        if "Value" in call.get(member, {})
+    }
+    if kind := call.get("PrivateDnsHostnameTypeOnLaunch"):
+        changes["hostname_type"] = kind
+    given = [name for name in call.params if name != "SubnetId"]
+    if len(given) != 1:
+        raise invalid_combination("You must specify exactly one attribute to modify.")
+    if not changes:
+        raise ApiError(
+            "UnsupportedOperation", f"The attribute {given[0]} is not available in this cloud yet."
+        )
+    call.txn.put(replace(subnet, **changes))
+    return {}
+
+
+def free_addresses(subnet: Subnet, view: View) -> int:
+    """AvailableIpAddressCount: usable addresses less those that are taken."""
+    return usable(subnet.cidr) - sum(1 for _ in view.referrers(subnet.id, Lease))
+
+
+def arn(row: Resource) -> str:
+    """The resource's Amazon Resource Name."""
+    return f"arn:aws:ec2:{row.region}:{row.account}:{row.kind}/{row.id}"
+
+
+def show(subnet: Subnet, view: View) -> Shape:
+    """The API's ``Subnet`` structure."""
+    return {
+        "SubnetId": subnet.id,
+        "SubnetArn": arn(subnet),
+        "VpcId": subnet.vpc,
+        "OwnerId": subnet.account,
+        "CidrBlock": subnet.cidr,
+        "Ipv6CidrBlockAssociationSet": [],
+        "AvailabilityZone": subnet.zone,
+        "AvailabilityZoneId": zone_id(subnet.zone),
+        "AvailableIpAddressCount": free_addresses(subnet, view),
+        "DefaultForAz": subnet.default,
+        "MapPublicIpOnLaunch": subnet.map_public_ip,
+        "MapCustomerOwnedIpOnLaunch": False,
+        "AssignIpv6AddressOnCreation": False,
+        "EnableDns64": subnet.enable_dns64,
+        "Ipv6Native": False,
+        "PrivateDnsNameOptionsOnLaunch": {
+            "HostnameType": subnet.hostname_type,
+            "EnableResourceNameDnsARecord": subnet.dns_a_record,
+            "EnableResourceNameDnsAAAARecord": subnet.dns_aaaa_record,
+        },
+        "State": "available",
+        "Tags": [{"Key": key, "Value": value} for key, value in subnet.tags],
+    }
+
+
+def segment(subnet: Subnet) -> Segment:
+    """The subnet's segment.  The router's link-layer address in it is drawn from its id, locally
+    administered (IEEE 802: second bit of the first octet), so that it never changes."""
+    digest = hashlib.sha256(subnet.id.encode()).hexdigest()
+    mac = "02:" + ":".join(digest[i : i + 2] for i in range(0, 10, 2))
+    return Segment(
+        id=subnet.id,
+        router=subnet.vpc,
+        cidr=subnet.cidr,
+        gateway=router_address(subnet.cidr),
+        mac=mac,
+    )
+
+
+def segment_of(reader: Reader, subnet_id: str) -> Segment | None:
+    """The segment of a subnet that may be gone."""
+    subnet = reader.find(Subnet, subnet_id)
+    return segment(subnet) if subnet else None
+
+
+def lower(subnet: Subnet, lowering: Lowering) -> None:
+    """A subnet is a segment of its VPC's router."""
+    place = segment(subnet)
+    lowering.say(place, subnet.vpc)
+    lowering.say(SegmentMode(place, _MODES.get(subnet.tag(MODE_TAG), "fabric")))
+
+
+KIND = Kind(
+    row=Subnet,
+    actions={
+        "CreateSubnet": create_subnet,
+        "DeleteSubnet": delete_subnet,
+        "ModifySubnetAttribute": modify_subnet_attribute,
+    },
+    listings=(
+        Listing(
+            action="DescribeSubnets",
+            result="Subnets",
+            show=show,
+            ids="SubnetIds",
+            key="SubnetId",
+            paths={
+                "cidr": "CidrBlock",
+                "cidrBlock": "CidrBlock",
+                "availabilityZone": "AvailabilityZone",
+                "defaultForAz": "DefaultForAz",
+                "ipv6-cidr-block-association.association-id": (
+                    "Ipv6CidrBlockAssociationSet[].AssociationId"
+                ),
+                "ipv6-cidr-block-association.ipv6-cidr-block": (
+                    "Ipv6CidrBlockAssociationSet[].Ipv6CidrBlock"
+                ),
+                "ipv6-cidr-block-association.state": (
+                    "Ipv6CidrBlockAssociationSet[].Ipv6CidrBlockState.State"
+                ),
+                "private-dns-name-options-on-launch.hostname-type": (
+                    "PrivateDnsNameOptionsOnLaunch.HostnameType"
+                ),
+            },
+        ),
+    ),
+    lower=lower,
+    beside={Vpc: default_subnets},
+)
+
+LEASE = Kind(row=Lease)

@@ -1,0 +1,325 @@
+"""VPC: an address space with a router of its own.
+
+Sources: VPC User Guide, "VPC CIDR blocks"; EC2 API Reference, CreateVpc, AssociateVpcCidrBlock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+
+from gureum.errors import ApiError, invalid_combination, missing_parameter
+from gureum.kind import Call, Kind, Listing, Lowering, Shape
+from gureum.model import Resource, Txn, View, ref
+from gureum.model.cidr import ipv4_network
+from gureum.program import Range, Router
+from gureum.resources import dhcp_options
+
+DEFAULT_CIDR = "172.31.0.0/16"
+MAX_CIDRS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class CidrAssociation:
+    """A CIDR block of a VPC."""
+
+    id: str
+    cidr: str
+    state: str = "associated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vpc(
+    Resource,
+    kind="vpc",
+    prefix="vpc",
+    not_found="InvalidVpcID.NotFound",
+    malformed="InvalidVpcID.Malformed",
+    noun="vpc",
+):
+    """A VPC; the first of ``cidrs`` is the primary one.
+
+    ``gateway`` is the attached internet gateway.  It stands here too, so that what has a public
+    address finds the gateway by its VPC.
+    """
+
+    cidrs: tuple[CidrAssociation, ...]
+    default: bool = False
+    tenancy: str = "default"
+    dns_support: bool = True
+    dns_hostnames: bool = False
+    usage_metrics: bool = False
+    dhcp_options: str | None = ref(default=None)
+    gateway: str | None = ref("weak", default=None)
+
+    @property
+    def cidr(self) -> str:
+        """The primary CIDR block."""
+        return self.cidrs[0].cidr
+
+
+def default_vpc(txn: Txn) -> Vpc | None:
+    """The default VPC of the account in the region, unless it was deleted."""
+    return next((vpc for vpc in txn.all(Vpc) if vpc.default), None)
+
+
+def create_vpc(call: Call) -> Shape:
+    """CreateVpc: the VPC with its main route table, default group and default ACL."""
+    if not call.get("CidrBlock"):
+        if call.get("Ipv4IpamPoolId"):
+            raise ApiError("UnsupportedOperation", "IPAM pools are not available in this cloud.")
+        raise missing_parameter("CidrBlock")
+    cidr = _vpc_network(call.params["CidrBlock"])
+    vpc = _new(call, cidr, default=False, tenancy=call.get("InstanceTenancy", "default"))
+    return {"Vpc": show(vpc, call.txn.view)}
+
+
+def create_default_vpc(call: Call) -> Shape:
+    """CreateDefaultVpc: only where the account has none in the region."""
+    if default_vpc(call.txn):
+        raise ApiError(
+            "DefaultVpcAlreadyExists",
+            "A Default VPC already exists for this account in this region.",
+        )
+    return {"Vpc": show(make_default(call), call.txn.view)}
+
+
+def make_default(call: Call) -> Vpc:
+    """The default VPC as AWS provides it; subnets, gateway and route come by ``beside``."""
+    return _new(call, IPv4Network(DEFAULT_CIDR), default=True, tenancy="default")
+
+
+def _new(call: Call, cidr: IPv4Network, *, default: bool, tenancy: str) -> Vpc:
+    association = CidrAssociation(id=call.new_id("vpc-cidr-assoc"), cidr=str(cidr))
+    return call.created(
+        Vpc(
+            **call.common(Vpc),
+            cidrs=(association,),
+            default=default,
+            tenancy=tenancy,
+            dns_hostnames=default,
+            dhcp_options=dhcp_options.provided(call).id,
+        )
+    )
+
+
+def delete_vpc(call: Call) -> Shape:
+    """DeleteVpc: refused while anything but its companions is left in it."""
+    call.txn.delete(call.txn.get(Vpc, call.params["VpcId"]))
+    return {}
+
+
+ATTRIBUTES = {
+    "enableDnsSupport": ("EnableDnsSupport", "dns_support"),
+    "enableDnsHostnames": ("EnableDnsHostnames", "dns_hostnames"),
+    "enableNetworkAddressUsageMetrics": ("EnableNetworkAddressUsageMetrics", "usage_metrics"),
+}
+
+
+def describe_vpc_attribute(call: Call) -> Shape:
+    """DescribeVpcAttribute: one attribute a call."""
+    vpc = call.txn.get(Vpc, call.params["VpcId"])
+    member, name = ATTRIBUTES[call.params["Attribute"]]
+    return {"VpcId": vpc.id, member: {"Value": getattr(vpc, name)}}
+
+
+def modify_vpc_attribute(call: Call) -> Shape:
+    """ModifyVpcAttribute: exactly one attribute a call."""
+    vpc = call.txn.get(Vpc, call.params["VpcId"])
+    given = {
+        name: call.params[member]["Value"]
+        for member, name in ATTRIBUTES.values()
+        if "Value" in call.get(member, {})
+    }
+    if len(given) != 1:
+        raise invalid_combination("You must specify exactly one attribute to modify.")
+    changed = replace(vpc, **given)
+    if changed.dns_hostnames and not changed.dns_support:
+        raise ApiError(
+            "InvalidParameterCombination",
+            "DNS hostnames cannot be enabled while DNS support is disabled.",
+        )
+    call.txn.put(changed)
+    return {}
+
+
+def modify_vpc_tenancy(call: Call) -> Shape:
+    """ModifyVpcTenancy: only from dedicated to default, as AWS."""
+    vpc = call.txn.get(Vpc, call.params["VpcId"])
+    call.txn.put(replace(vpc, tenancy=call.params["InstanceTenancy"]))
+    return {"ReturnValue": True}
+
+
+def associate_vpc_cidr_block(call: Call) -> Shape:
+    """AssociateVpcCidrBlock: a secondary IPv4 block.  IPv6 comes with dual-stack VPCs."""
+    vpc = call.txn.get(Vpc, call.params["VpcId"])
+    if not call.get("CidrBlock"):
+        raise ApiError(
+            "UnsupportedOperation", "Only IPv4 CIDR blocks can be associated in this cloud yet."
+        )
+    network = _vpc_network(call.params["CidrBlock"])
+    if len(vpc.cidrs) >= MAX_CIDRS:
+        raise ApiError(
+            "CidrLimitExceeded",
+            f"This network '{vpc.id}' has met its maximum number of allowed CIDRs: {MAX_CIDRS}",
+        )
+    for other in vpc.cidrs:
+        if network.overlaps(IPv4Network(other.cidr)):
+            raise ApiError(
+                "InvalidVpc.Range", f"The CIDR '{network}' overlaps with the CIDR '{other.cidr}'."
+            )
+    _check_family(vpc, network)
+    added = CidrAssociation(id=call.new_id("vpc-cidr-assoc"), cidr=str(network))
+    call.txn.put(replace(vpc, cidrs=(*vpc.cidrs, added)))
+    return {"VpcId": vpc.id, "CidrBlockAssociation": _show_cidr(added)}
+
+
+_RESTRICTED = (
+    (IPv4Network("10.0.0.0/8"), ("172.16.0.0/12", "192.168.0.0/16", "198.19.0.0/16")),
+    (IPv4Network("172.16.0.0/12"), ("10.0.0.0/8", "192.168.0.0/16", "172.31.0.0/16")),
+    (IPv4Network("192.168.0.0/16"), ("10.0.0.0/8", "172.16.0.0/12", "198.19.0.0/16")),
+)
+
+
+def _check_family(vpc: Vpc, network: IPv4Network) -> None:
+    """AWS's table of secondary blocks that do not go with a primary one."""
+    forbidden: tuple[str, ...] = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+    for family, others in _RESTRICTED:
+        if IPv4Network(vpc.cidr).subnet_of(family):
+            forbidden = others
+    if any(network.subnet_of(IPv4Network(text)) for text in forbidden):
+        raise ApiError(
+            "InvalidVpc.Range",
+            f"The CIDR '{network}' is restricted. Use a CIDR from the same private address range "
+            "as the current VPC CIDR, or use a publicly-routable CIDR.",
+        )
+
+
+def disassociate_vpc_cidr_block(call: Call) -> Shape:
+    """DisassociateVpcCidrBlock: never the primary block; refused while a subnet uses it.
+
+    The check for subnets is in ``Kind.beside`` of subnets: see :mod:`gureum.resources.subnet`.
+    """
+    key = call.params["AssociationId"]
+    for vpc in call.txn.all(Vpc):
+        for item in vpc.cidrs:
+            if item.id == key:
+                return _disassociate(call, vpc, item)
+    raise ApiError(
+        "InvalidVpcCidrBlockAssociationID.NotFound",
+        f"The vpc CIDR block association ID '{key}' does not exist",
+    )
+
+
+def _disassociate(call: Call, vpc: Vpc, item: CidrAssociation) -> Shape:
+    if item is vpc.cidrs[0]:
+        raise ApiError(
+            "OperationNotPermitted",
+            f"The vpc CIDR block with association ID {item.id} may not be disassociated. "
+            "It is the primary IPv4 CIDR block of the VPC",
+        )
+    for source in call.txn.view.referring.get(vpc.id, {}):
+        cidr = getattr(call.txn.view.rows[source], "cidr", None)
+        if cidr and IPv4Network(cidr).subnet_of(IPv4Network(item.cidr)):
+            raise ApiError(
+                "InvalidCidrBlock.InUse",
+                f"The vpc {vpc.id} currently has a subnet within CIDR block {item.cidr}",
+            )
+    rest = tuple(other for other in vpc.cidrs if other is not item)
+    call.txn.put(replace(vpc, cidrs=rest))
+    return {
+        "VpcId": vpc.id,
+        "CidrBlockAssociation": _show_cidr(replace(item, state="disassociating")),
+    }
+
+
+def _vpc_network(text: str) -> IPv4Network:
+    network = ipv4_network(text)
+    if not 16 <= network.prefixlen <= 28:
+        raise ApiError("InvalidVpc.Range", f"The CIDR '{text}' is invalid.")
+    if network.overlaps(IPv4Network("169.254.0.0/16")) or network.is_multicast:
+        raise ApiError("InvalidVpc.Range", f"The CIDR '{text}' is invalid.")
+    return network
+
+
+def _show_cidr(item: CidrAssociation) -> Shape:
+    return {
+        "AssociationId": item.id,
+        "CidrBlock": item.cidr,
+        "CidrBlockState": {"State": item.state},
+    }
+
+
+def show(vpc: Vpc, view: View) -> Shape:
+    """The API's ``Vpc`` structure."""
+    return {
+        "VpcId": vpc.id,
+        "OwnerId": vpc.account,
+        "CidrBlock": vpc.cidr,
+        "CidrBlockAssociationSet": [_show_cidr(item) for item in vpc.cidrs],
+        "Ipv6CidrBlockAssociationSet": [],
+        "DhcpOptionsId": vpc.dhcp_options or "default",
+        "InstanceTenancy": vpc.tenancy,
+        "IsDefault": vpc.default,
+        "State": "available",
+        "Tags": [{"Key": key, "Value": value} for key, value in vpc.tags],
+    }
+
+
+def lower(vpc: Vpc, lowering: Lowering) -> None:
+    """A VPC is a router that owns its CIDR blocks."""
+    lowering.say(Router(vpc.id))
+    for item in vpc.cidrs:
+        lowering.say(Range(vpc.id, item.cidr), item.id)
+
+
+def _provide(call: Call) -> None:
+    make_default(call)
+
+
+KIND = Kind(
+    row=Vpc,
+    actions={
+        "CreateVpc": create_vpc,
+        "CreateDefaultVpc": create_default_vpc,
+        "DeleteVpc": delete_vpc,
+        "DescribeVpcAttribute": describe_vpc_attribute,
+        "ModifyVpcAttribute": modify_vpc_attribute,
+        "ModifyVpcTenancy": modify_vpc_tenancy,
+        "AssociateVpcCidrBlock": associate_vpc_cidr_block,
+        "DisassociateVpcCidrBlock": disassociate_vpc_cidr_block,
+    },
+    reads=frozenset({"DescribeVpcAttribute"}),
+    listings=(
+        Listing(
+            action="DescribeVpcs",
+            result="Vpcs",
+            show=show,
+            ids="VpcIds",
+            key="VpcId",
+            paths={
+                "cidr": "CidrBlock",
+                "isDefault": "IsDefault",
+                "dhcp-options-id": "DhcpOptionsId",
+                "owner-id": "OwnerId",
+                "cidr-block-association.association-id": "CidrBlockAssociationSet[].AssociationId",
+                "cidr-block-association.cidr-block": "CidrBlockAssociationSet[].CidrBlock",
+                "cidr-block-association.state": "CidrBlockAssociationSet[].CidrBlockState.State",
+                "ipv6-cidr-block-association.association-id": (
+                    "Ipv6CidrBlockAssociationSet[].AssociationId"
+                ),
+                "ipv6-cidr-block-association.ipv6-cidr-block": (
+                    "Ipv6CidrBlockAssociationSet[].Ipv6CidrBlock"
+                ),
+                "ipv6-cidr-block-association.ipv6-pool-id": (
+                    "Ipv6CidrBlockAssociationSet[].Ipv6Pool"
+                ),
+                "ipv6-cidr-block-association.state": (
+                    "Ipv6CidrBlockAssociationSet[].Ipv6CidrBlockState.State"
+                ),
+            },
+        ),
+    ),
+    lower=lower,
+    defaults=_provide,
+)

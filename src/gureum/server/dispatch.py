@@ -1,0 +1,177 @@
+"""From a decoded request to its answer: one transaction a call, and all that is generic.
+
+Generic are listings (ids, filters, pagination), DryRun, idempotency tokens and the rows that AWS
+provides unasked; what a call does is the action in the resource's file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from gureum.errors import ApiError
+from gureum.kind import Call, Kind, Listing, Shape
+from gureum.model import Resource, Txn
+from gureum.model.txn import not_found
+from gureum.resources import Registry
+from gureum.store import Remembered, Store
+from gureum.wire import Request
+from gureum.wire import listing as wire_listing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home(
+    Resource, kind="home", prefix="home", not_found="InvalidParameterValue", noun="home region"
+):
+    """Marks that an account's region has been furnished with what AWS provides unasked."""
+
+
+def utc_now() -> str:
+    """The time as rows and answers hold it: ISO 8601, UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Probe = Callable[[str, str], bytes]
+
+
+@dataclass
+class Dispatcher:
+    """Carries out calls of the EC2 API on a store."""
+
+    store: Store
+    registry: Registry
+    clock: Callable[[], str] = utc_now
+    probe: Probe = field(default=lambda what, key: b"")
+
+    def __call__(self, request: Request, account: str, region: str) -> Shape:
+        """The answer to a request, in the names of its output shape.
+
+        Raises:
+            ApiError: the refusal; nothing has changed then.
+        """
+        action = request.action
+        if action not in self.registry.actions and action not in self.registry.listings:
+            raise ApiError(
+                "UnsupportedOperation",
+                f"The action {action} is part of the EC2 API but is not built in Gureum yet.",
+                501,
+            )
+        self._furnish(account, region)
+        if action in self.registry.reads:
+            call = self._call(request, Txn(self.store.view, account, region))
+            return self._read(call, request)
+        return self._write(request, account, region)
+
+    def _call(self, request: Request, txn: Txn) -> Call:
+        return Call(
+            request.action,
+            request.params,
+            txn,
+            self.clock(),
+            self.registry.companions,
+            self.probe,
+        )
+
+    def _furnish(self, account: str, region: str) -> None:
+        key = f"home-{account}/{region}"
+        if key in self.store.view.rows:
+            return
+        with self.store.transaction(account, region) as txn:
+            if key in txn.view.rows:
+                return
+            now = self.clock()
+            txn.put(Home(id=key, account=account, region=region, created=now))
+            self.registry.provide(Call("", {}, txn, now, self.registry.companions, self.probe))
+
+    def _read(self, call: Call, request: Request) -> Shape:
+        if request.dry_run:
+            raise _dry_run()
+        if call.action in self.registry.listings:
+            return self._list(call, *self.registry.listings[call.action])
+        return self.registry.actions[call.action](call)
+
+    def _write(self, request: Request, account: str, region: str) -> Shape:
+        key = f"{account}/{region}/{request.action}/{request.token}" if request.token else None
+        digest = _digest(request.params)
+        answer: Shape | None = None
+
+        def remember() -> Remembered | None:
+            if key is None or answer is None:
+                return None
+            return Remembered(key, digest, msgspec.json.encode(answer), self.clock())
+
+        with self.store.transaction(account, region, remember) as txn:
+            if key is not None and (known := self.store.remembered(key)):
+                return _repeated(known, digest, request)
+            answer = self.registry.actions[request.action](self._call(request, txn))
+            if request.dry_run:
+                raise _dry_run()
+        return answer
+
+    def _list(self, call: Call, kind: Kind[Any], listing: Listing[Any]) -> Shape:
+        rows = _rows(call, kind, listing)
+        shown = [(row, listing.show(row, call.txn.view)) for row in rows]
+        for member, selector in listing.selectors.items():
+            shown = _selected(shown, call.get(member, ()), selector)
+        items, token = wire_listing.page(call.action, listing, shown, call.params, call.txn.view)
+        answer: Shape = {listing.result: items}
+        if token:
+            answer["NextToken"] = token
+        return answer
+
+
+def _rows(call: Call, kind: Kind[Any], listing: Listing[Any]) -> Iterable[Resource]:
+    """The rows asked for by id, in the order asked and once each, or all."""
+    assert kind.row is not None
+    ids = list(dict.fromkeys(call.get(listing.ids, ()) if listing.ids else ()))
+    if listing.rows is None:
+        return [call.txn.get(kind.row, key) for key in ids] if ids else call.txn.all(kind.row)
+    rows = {row.id: row for row in listing.rows(call)}
+    for key in ids:
+        if key not in rows:
+            raise not_found(kind.row, key)
+    return [rows[key] for key in ids] if ids else rows.values()
+
+
+def _selected(
+    shown: list[tuple[Resource, Shape]], names: Iterable[str], selector: Any
+) -> list[tuple[Resource, Shape]]:
+    wanted = set(names)
+    if not wanted:
+        return shown
+    found = [
+        (row, item)
+        for row, item in shown
+        if wanted & set(wire_listing.values_at(item, selector.path))
+    ]
+    present = {value for _, item in found for value in wire_listing.values_at(item, selector.path)}
+    for name in names:
+        if name not in present:
+            raise ApiError(selector.code, selector.message.format(name))
+    return found
+
+
+def _dry_run() -> ApiError:
+    return ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+
+
+def _digest(params: Mapping[str, Any]) -> str:
+    """A hash of all parameters but the token."""
+    rest = {name: value for name, value in params.items() if name != "ClientToken"}
+    return hashlib.sha256(msgspec.json.encode(rest, order="deterministic")).hexdigest()
+
+
+def _repeated(known: Remembered, digest: str, request: Request) -> Shape:
+    if known.digest != digest:
+        raise ApiError(
+            "IdempotentParameterMismatch",
+            f"Arguments on this idempotent request are inconsistent with arguments used in "
+            f"previous request(s). (Client token {request.token})",
+        )
+    answer: Shape = msgspec.json.decode(known.answer)
+    return answer

@@ -1,0 +1,167 @@
+"""Rows in memory as one immutable view, made durable by SQLite commit by commit.
+
+Readers take the current :class:`~gureum.model.View` and never wait.  Writers are serialised; a
+transaction is on disk before anybody sees it, so what was acknowledged survives ``kill -9`` (and,
+with ``durable=True``, the loss of power: SQLite's ``synchronous=FULL``).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from gureum.model import Changes, Resource, Txn, View
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rows (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tokens (
+    key TEXT PRIMARY KEY, digest TEXT NOT NULL, answer BLOB NOT NULL, created TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """The answer to a call with an idempotency token: ``digest`` is of its parameters."""
+
+    key: str
+    digest: str
+    answer: bytes
+    created: str
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One revision and what it changed."""
+
+    view: View
+    changes: Changes
+
+
+Listener = Callable[[Commit], None]
+
+
+class Store:
+    """The rows of all accounts and regions.  This class keeps them in memory only."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._view = View()
+        self._tokens: dict[str, Remembered] = {}
+        self._listeners: list[Listener] = []
+
+    @property
+    def view(self) -> View:
+        """The latest committed revision."""
+        return self._view
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call ``listener`` with every commit from now on, in order, on the writer's thread."""
+        self._listeners.append(listener)
+
+    @contextmanager
+    def transaction(
+        self, account: str, region: str, remember: Callable[[], Remembered | None] | None = None
+    ) -> Iterator[Txn]:
+        """A transaction: committed when the block ends, forgotten when it raises.
+
+        ``remember`` is asked at the end for the idempotency record to keep with it.
+        """
+        with self._lock:
+            txn = Txn(self._view, account, region)
+            yield txn
+            changes = txn.changes()
+            record = remember() if remember else None
+            if not changes.rows and record is None:
+                return
+            revision = self._view.revision + 1 if changes.rows else self._view.revision
+            self._save(revision, changes, record)
+            if record is not None:
+                self._tokens[record.key] = record
+            if changes.rows:
+                self._view = txn.view.at(revision)
+                commit = Commit(self._view, changes)
+                for listener in self._listeners:
+                    listener(commit)
+
+    def remembered(self, key: str) -> Remembered | None:
+        """The record of an idempotency token, if the token was used."""
+        return self._tokens.get(key)
+
+    def close(self) -> None:
+        """Release what the store holds; it must not be used afterwards."""
+
+    def _save(self, revision: int, changes: Changes, record: Remembered | None) -> None:
+        """Make a commit durable; raise and nothing has happened."""
+
+
+class MemoryStore(Store):
+    """Forgets everything with the process: for tests."""
+
+
+class SqliteStore(Store):
+    """Rows in one SQLite file, write-ahead logged.
+
+    Raises:
+        RuntimeError: the file was written by a newer Gureum.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = False) -> None:
+        super().__init__()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        self._db.executescript(_SCHEMA)
+        self._load(path)
+
+    def _load(self, path: Path) -> None:
+        meta = dict(self._db.execute("SELECT name, value FROM meta"))
+        version = meta.get("schema", SCHEMA_VERSION)
+        if version > SCHEMA_VERSION:
+            raise RuntimeError(f"{path} was written by a newer Gureum (schema {version})")
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
+        view = View()
+        decoders = {kind: msgspec.json.Decoder(cls) for kind, cls in Resource.by_kind.items()}
+        for kind, body in self._db.execute("SELECT kind, body FROM rows"):
+            view = view.put(decoders[kind].decode(body))
+        self._view = view.at(meta.get("revision", 0))
+        for record in self._db.execute("SELECT key, digest, answer, created FROM tokens"):
+            self._tokens[record[0]] = Remembered(*record)
+
+    def _save(self, revision: int, changes: Changes, record: Remembered | None) -> None:
+        put = [
+            (key, new.kind, msgspec.json.encode(new))
+            for key, (_, new) in changes.rows.items()
+            if new is not None
+        ]
+        gone = [(key,) for key, (_, new) in changes.rows.items() if new is None]
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", put)
+            self._db.executemany("DELETE FROM rows WHERE id = ?", gone)
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('revision', ?)", (revision,))
+            if record is not None:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)",
+                    (record.key, record.digest, record.answer, record.created),
+                )
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()

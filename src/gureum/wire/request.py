@@ -1,0 +1,131 @@
+"""From an HTTP request to a :class:`Request`: which service, which action, with what parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gureum.errors import ApiError
+from gureum.wire.decoder import decode_input
+from gureum.wire.form import pairs, tree
+from gureum.wire.models import SERVICES, api_versions, known_action, service
+from gureum.wire.sigv4 import Scope, credential_scope
+
+_SIGNING_V2 = frozenset(
+    ("AWSAccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "Timestamp", "Expires")
+)
+"""Parameters of the old signature: part of no action, and no reason to refuse one."""
+_ACTION = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A decoded and validated API call.
+
+    ``params`` has the model's member names; blobs are bytes, timestamps datetimes in UTC.
+    ``access_key`` and ``region`` are what the signature claims, not proven; None if unsigned.
+    ``token`` is the idempotency token, if the client sent one.
+    """
+
+    service: str
+    version: str
+    action: str
+    params: dict[str, Any] = field(default_factory=dict)
+    access_key: str | None = None
+    region: str | None = None
+    dry_run: bool = False
+    token: str | None = None
+
+
+def decode(
+    method: str,
+    headers: Mapping[str, str],
+    query: str,
+    body: bytes,
+    host_service: str | None = None,
+) -> Request:
+    """Read a request of the ec2 or query protocol: a POST with a form body, or a GET.
+
+    The service is the one of the credential scope, else ``host_service`` (from the name of the
+    host that was called), else the one of the API version, else the first that has the action.
+
+    Raises:
+        ApiError: with AWS's code; see :mod:`gureum.wire.form` and :mod:`gureum.wire.decoder` too.
+    """
+    if method not in ("GET", "POST"):
+        raise ApiError(
+            "UnsupportedHttpVerb", f"The requested HTTP verb is not supported: {method[:20]}"
+        )
+    parameters = pairs(query, body if method == "POST" else b"")
+    scope = credential_scope({name.lower(): text for name, text in headers.items()}, parameters)
+    access_key = scope.access_key if scope else parameters.get("AWSAccessKeyId")
+    version = parameters.pop("Version", None)
+    action = parameters.pop("Action", "")
+    if not action:
+        raise ApiError("MissingAction", "The request is missing an action or a required parameter.")
+    name = _service(scope, host_service, version, action)
+    if version is not None and version not in api_versions(name):
+        raise ApiError(
+            "NoSuchVersion",
+            f"The requested version ({version[:40]}) of service {name} does not exist",
+        )
+    if not known_action(name, action):
+        raise _invalid_action(action)
+    params = decode_input(name, action, tree(_own(parameters)))
+    return Request(
+        service=name,
+        version=version or SERVICES[name],
+        action=action,
+        params=params,
+        access_key=access_key,
+        region=scope.region if scope else None,
+        dry_run=params.get("DryRun") is True,
+        token=params.get(_token_member(name, action)) or None,
+    )
+
+
+def _own(parameters: dict[str, str]) -> dict[str, str]:
+    """The parameters less those of the signature."""
+    signed_v2 = "AWSAccessKeyId" in parameters
+    return {
+        name: value
+        for name, value in parameters.items()
+        if not name.startswith("X-Amz-") and not (signed_v2 and name in _SIGNING_V2)
+    }
+
+
+def _service(scope: Scope | None, host: str | None, version: str | None, action: str) -> str:
+    named = scope.service if scope else host
+    if named is not None:
+        if named not in SERVICES:
+            raise ApiError(
+                "UnsupportedOperation",
+                f"The service {named} is not built in Gureum; it speaks {', '.join(SERVICES)}.",
+                501,
+            )
+        return named
+    for name, api_version in SERVICES.items():
+        if version == api_version:
+            return name
+    for name in SERVICES:
+        if known_action(name, action):
+            return name
+    raise _invalid_action(action)
+
+
+def _token_member(name: str, action: str) -> str:
+    """The idempotency token of an action.  Where the model marks none, ``ClientToken`` is one
+    all the same: the mark only tells clients to fill it in unasked."""
+    shape = service(name).input_shape(action)
+    members = shape.members.items() if shape is not None else ()
+    for member, its in members:
+        if its.metadata.get("idempotencyToken"):
+            return str(member)
+    return "ClientToken"
+
+
+def _invalid_action(action: str) -> ApiError:
+    shown = action if _ACTION.fullmatch(action) else "in the request"
+    return ApiError("InvalidAction", f"The action {shown} is not valid for this web service.")

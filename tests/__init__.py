@@ -1,0 +1,1 @@
+"""Tests: pure ones first, kernel ones under ``tests/kernel``."""

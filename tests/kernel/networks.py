@@ -1,0 +1,174 @@
+"""Hand-written programs for the kernel tests: a small language over the statements."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from gureum.program import (
+    Address,
+    Filter,
+    Gateway,
+    Guard,
+    Host,
+    InternetHost,
+    Local,
+    Member,
+    Port,
+    PublicAddress,
+    Range,
+    Route,
+    Router,
+    Rule,
+    Segment,
+    SegmentFilter,
+    SegmentMode,
+    SegmentTable,
+    Statement,
+    Table,
+    Target,
+    Translator,
+    Uplink,
+    ViaPort,
+)
+from gureum.program.statements import Direction, Mode
+
+ANY = "0.0.0.0/0"
+
+
+def allow(
+    peer: str = ANY,
+    protocol: int | None = None,
+    ports: int | tuple[int, int] | None = None,
+    why: str = "sgr-1",
+    icmp: tuple[int, int] | None = None,
+    untracked: bool = False,
+    deny: bool = False,
+) -> Rule:
+    """A rule; a single port stands for a range of one."""
+    span = (ports, ports) if isinstance(ports, int) else ports
+    return Rule(why, not deny, protocol, span, icmp, peer, untracked)
+
+
+class Net:
+    """A router with segments and ports; every method adds statements and gives what it made."""
+
+    def __init__(self, name: str = "vpc-1", cidr: str = "10.0.0.0/16") -> None:
+        self.router = name
+        self.cidr = cidr
+        self.tables: dict[str, Table] = {}
+        self.statements: set[Statement] = {Router(name), Range(name, cidr)}
+
+    def add(self, *statements: Statement) -> None:
+        self.statements.update(statements)
+
+    def suffix(self, name: str) -> str:
+        """Ids differ between routers."""
+        return name if self.router == "vpc-1" else f"{name}{self.router[-1]}"
+
+    def segment(
+        self, name: str, cidr: str, mode: Mode = "fabric", acl: str = "acl-open"
+    ) -> Segment:
+        """A subnet with its own route table, and an open ACL where no other is named."""
+        base = ipaddress.ip_network(cidr)
+        number = len(self.tables) + 1
+        mac = f"02:{int(self.router[-1], 16):02x}:00:00:{number:02x}:01"
+        made = Segment(self.suffix(f"subnet-{name}"), self.router, cidr, str(base[1]), mac)
+        table = Table(self.suffix(f"rtb-{name}"), self.router, number)
+        self.tables[name] = table
+        self.add(made, SegmentMode(made, mode), table, SegmentTable(made, table))
+        self.add(Route(table, self.cidr, Local()))
+        self.add(SegmentFilter(made, f"{acl}/in", f"{acl}/out"))
+        if acl == "acl-open":
+            self.acl(acl, [allow(why="acl-open/100")], [allow(why="acl-open/100")])
+        return made
+
+    def route(self, name: str, destination: str, target: Target) -> Route:
+        made = Route(self.tables[name], destination, target)
+        self.add(made)
+        return made
+
+    def filter(
+        self, name: str, direction: Direction, rules: Iterable[Rule], stateful: bool = True
+    ) -> Filter:
+        default = "default-sg" if stateful else f"{name}/*"
+        made = Filter(
+            f"{name}/{direction}", self.router, direction, stateful, tuple(rules), default
+        )
+        self.add(made)
+        return made
+
+    def acl(self, name: str, entering: Iterable[Rule], leaving: Iterable[Rule]) -> None:
+        self.filter(name, "in", entering, stateful=False)
+        self.filter(name, "out", leaving, stateful=False)
+
+    def group(
+        self, name: str, entering: Iterable[Rule] = (), leaving: Iterable[Rule] | None = None
+    ) -> None:
+        self.filter(name, "in", entering)
+        self.filter(name, "out", [allow(why="sgr-out")] if leaving is None else leaving)
+
+    def instance(
+        self,
+        name: str,
+        segment: Segment,
+        ip: str,
+        group: str | None,
+        forwarding: bool = False,
+        host: str = "",
+        index: int = 0,
+    ) -> Port:
+        """An interface with its address, guard and memberships, on a host of its own unless one
+        is named."""
+        owner = host or self.suffix(f"i-{name}")
+        if not host:
+            self.add(Host(owner, "instance", self.router, f"ip-{ip}"))
+        return self.port(name, segment, ip, group, forwarding, owner, index)
+
+    def port(
+        self,
+        name: str,
+        segment: Segment,
+        ip: str,
+        group: str | None,
+        forwarding: bool,
+        host: str,
+        index: int = 0,
+    ) -> Port:
+        octets = ipaddress.ip_address(ip).packed
+        mac = f"02:{int(self.router[-1], 16):02x}:" + octets.hex(":")
+        port = Port(self.suffix(f"eni-{name}"), segment, host, index, mac)
+        self.add(port, Address(port, ip, primary=True))
+        ids = (f"{group}/in", f"{group}/out") if group else (None, None)
+        self.add(Guard(port, (ip,), forwarding, ids[0], ids[1]))
+        if group:
+            self.add(Member(self.router, group, ip))
+        return port
+
+    def nat(self, name: str, segment: Segment, ip: str) -> ViaPort:
+        """A NAT gateway; the target for routes through it."""
+        host = self.suffix(f"nat-{name}")
+        self.add(Host(host, "nat-gateway", self.router, host))
+        port = self.port(name, segment, ip, None, True, host)
+        self.add(Translator(port, ip))
+        return ViaPort(port.id, segment, ip, port.mac)
+
+    def gateway(self, name: str) -> str:
+        made = self.suffix(f"igw-{name}")
+        self.add(Gateway(made), Uplink(self.router, made))
+        return made
+
+    def public(self, gateway: str, private: str, public: str) -> PublicAddress:
+        made = PublicAddress(gateway, self.router, private, public)
+        self.add(made)
+        return made
+
+
+def via(port: Port, ip: str) -> ViaPort:
+    """A route's target: through an instance."""
+    return ViaPort(port.id, port.segment, ip, port.mac)
+
+
+def internet() -> set[Statement]:
+    """Me and another host on the internet."""
+    return {InternetHost("me", "198.19.0.10"), InternetHost("other", "198.19.0.20")}

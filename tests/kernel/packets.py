@@ -1,0 +1,254 @@
+"""Real packets: run things in a namespace and say in one word what happened.
+
+A namespace is given as its file (``/run/netns/…``); nothing here knows how it was made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+OPEN, REFUSED, TIMEOUT = "open", "refused", "timeout"
+PATIENCE = 0.35
+"""Seconds until a packet that should arrive counts as lost; on one machine it takes under 1 ms."""
+_ICMP = socket.getprotobyname("icmp") if hasattr(socket, "getprotobyname") else 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def inside(ns: Path) -> Iterator[None]:
+    """Be in a namespace with this thread: sockets opened here stay there."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(ns, os.O_RDONLY)
+    try:
+        if _libc.setns(there, 0x40000000) != 0:
+            raise OSError(ctypes.get_errno(), f"setns {ns}")
+        yield
+    finally:
+        _libc.setns(home, 0x40000000)
+        os.close(there)
+        os.close(home)
+
+
+def run(ns: Path, *argv: str, timeout: float = 10) -> subprocess.CompletedProcess[str]:
+    """Run a program in a namespace; it must exist, but may fail."""
+    with inside(ns):
+        return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def sh(ns: Path, *argv: str) -> str:
+    """Run a program in a namespace that must succeed; its output."""
+    done = run(ns, *argv)
+    assert done.returncode == 0, f"{' '.join(argv)}: {done.stderr}"
+    return done.stdout
+
+
+def make(ns: Path, kind: int = socket.SOCK_STREAM, protocol: int = 0) -> socket.socket:
+    """An IPv4 socket in a namespace."""
+    with inside(ns):
+        made = socket.socket(socket.AF_INET, kind, protocol)
+    made.settimeout(PATIENCE)
+    return made
+
+
+@contextlib.contextmanager
+def listening(ns: Path, port: int) -> Iterator[socket.socket]:
+    """A TCP listener on all addresses of a namespace."""
+    with make(ns) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("0.0.0.0", port))
+        listener.listen(64)
+        yield listener
+
+
+def tcp(ns: Path, ip: str, port: int, source: str = "") -> str:
+    """``open``, ``refused`` or ``timeout``: what a TCP connection attempt meets."""
+    with make(ns) as client:
+        if source:
+            client.bind((source, 0))
+        try:
+            client.connect((ip, port))
+        except ConnectionRefusedError:
+            return REFUSED
+        except OSError:  # no answer, or no route
+            return TIMEOUT
+        return OPEN
+
+
+@contextlib.contextmanager
+def connection(
+    client_ns: Path, ip: str, server_ns: Path, port: int
+) -> Iterator[tuple[socket.socket, socket.socket, str]]:
+    """An established connection: both ends, and the client's address as the server sees it."""
+    with listening(server_ns, port) as listener, make(client_ns) as client:
+        client.connect((ip, port))
+        server, (seen, _) = listener.accept()
+        server.settimeout(PATIENCE)
+        with server:
+            yield client, server, seen
+
+
+def alive(sender: socket.socket, receiver: socket.socket) -> bool:
+    """Whether a byte crosses an established connection."""
+    sender.sendall(b"x")
+    try:
+        return receiver.recv(1024) != b""
+    except TimeoutError:
+        return False
+
+
+def udp(from_ns: Path, to_ns: Path, ip: str, port: int, size: int = 8, source: str = "") -> bool:
+    """Whether a datagram arrives."""
+    with make(to_ns, socket.SOCK_DGRAM) as receiver, make(from_ns, socket.SOCK_DGRAM) as sender:
+        receiver.bind(("0.0.0.0", port))
+        if source:
+            sender.bind((source, 0))
+        with contextlib.suppress(OSError):
+            sender.sendto(b"u" * size, (ip, port))
+        try:
+            return len(receiver.recv(65535)) == size
+        except TimeoutError:
+            return False
+
+
+def ping(ns: Path, ip: str, ttl: int = 64, source: str = "", size: int = 8) -> str:
+    """``reply``, the address of a hop whose time was exceeded, or ``timeout``."""
+    ident = next(_idents)
+    with make(ns, socket.SOCK_RAW, _ICMP) as raw:
+        raw.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        if source:
+            raw.bind((source, 0))
+        head = struct.pack("!BBHHH", 8, 0, 0, ident, 1) + b"p" * size
+        packet = head[:2] + struct.pack("!H", _checksum(head)) + head[4:]
+        with contextlib.suppress(OSError):
+            raw.sendto(packet, (ip, 0))
+        until = time.monotonic() + PATIENCE
+        while (left := until - time.monotonic()) > 0 and select.select([raw], [], [], left)[0]:
+            data, (sender, _) = raw.recvfrom(65535)
+            icmp = data[(data[0] & 15) * 4 :]
+            if icmp[0] == 0 and struct.unpack_from("!H", icmp, 4)[0] == ident:
+                return "reply"
+            inner = icmp[8:]
+            if icmp[0] == 11 and _inner_ident(inner) == ident:
+                return str(sender)
+        return TIMEOUT
+
+
+def hops(ns: Path, ip: str, limit: int = 8) -> list[str]:
+    """The hops to an address, as traceroute would show them; silent ones are ``*``."""
+    path: list[str] = []
+    for ttl in range(1, limit + 1):
+        answer = ping(ns, ip, ttl)
+        if answer == "reply":
+            return [*path, ip]
+        path.append("*" if answer == TIMEOUT else answer)
+    return path
+
+
+def send_frame(ns: Path, link: str, frame: bytes) -> None:
+    """Put a frame on a link as it is."""
+    with inside(ns), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((link, 0))
+        raw.send(frame)
+
+
+@contextlib.contextmanager
+def sniffing(ns: Path, link: str, ethertype: int = 3) -> Iterator[Callable[[bytes], bool]]:
+    """Listen on a link; the value answers whether a frame that contains some bytes came."""
+    with inside(ns):
+        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ethertype))
+    with raw:
+        raw.bind((link, ethertype))
+
+        def saw(marker: bytes) -> bool:
+            until = time.monotonic() + PATIENCE
+            while (left := until - time.monotonic()) > 0:
+                if not select.select([raw], [], [], left)[0]:
+                    return False
+                data, (_, _, kind, _, _) = raw.recvfrom(65535)
+                if marker in data and kind != socket.PACKET_OUTGOING:
+                    return True
+            return False
+
+        yield saw
+
+
+def ipv4(source: str, target: str, payload: bytes, protocol: int = 17, ttl: int = 64) -> bytes:
+    """An IPv4 packet; UDP from port 9 to port 9 where no other protocol is given."""
+    if protocol == 17:
+        payload = struct.pack("!HHHH", 9, 9, 8 + len(payload), 0) + payload
+    head = struct.pack(
+        "!BBHHHBBH4s4s",
+        0x45,
+        0,
+        20 + len(payload),
+        0,
+        0,
+        ttl,
+        protocol,
+        0,
+        socket.inet_aton(source),
+        socket.inet_aton(target),
+    )
+    return head[:10] + struct.pack("!H", _checksum(head)) + head[12:] + payload
+
+
+def ethernet(target: str, source: str, kind: int, payload: bytes) -> bytes:
+    """A frame."""
+    return mac(target) + mac(source) + struct.pack("!H", kind) + payload
+
+
+def arp(operation: int, mac_from: str, ip_from: str, ip_to: str) -> bytes:
+    """An ARP body: who-has (1) or is-at (2)."""
+    return (
+        struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)
+        + mac(mac_from)
+        + socket.inet_aton(ip_from)
+        + bytes(6)
+        + socket.inet_aton(ip_to)
+    )
+
+
+def mac(text: str) -> bytes:
+    """A link-layer address as bytes."""
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 3) -> bool:
+    """Whether a condition comes true within a time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        select.select([], [], [], 0.01)
+    return True
+
+
+def _checksum(data: bytes) -> int:
+    data += b"\0" * (len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def _inner_ident(inner: bytes) -> int:
+    at = (inner[0] & 15) * 4 if inner else 0
+    return int(struct.unpack_from("!H", inner, at + 4)[0]) if len(inner) >= at + 6 else -1
+
+
+def _count() -> Iterator[int]:
+    value = os.getpid() & 0xFFFF
+    while True:
+        value = (value + 1) & 0xFFFF
+        yield value
+
+
+_idents = _count()
