@@ -17,6 +17,19 @@ from gureum.model import Reader, Resource, Tags, Txn, View
 from gureum.program import Statement
 
 R = TypeVar("R", bound=Resource)
+
+
+class Listable(Protocol):
+    """What a listing's rows have: an id, and when they were made, which is their order."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def created(self) -> str: ...
+
+
+L = TypeVar("L", bound=Listable)
 Params = Mapping[str, Any]
 Shape = dict[str, Any]
 """A structure in the names of botocore's output shape, for the wire to encode."""
@@ -36,12 +49,16 @@ class Call:
     companions: Mapping[str, Sequence[Companion]] = field(default_factory=dict)
     probe: Callable[[str, str], bytes] = field(default=lambda what, key: b"")
     """Live facts that no row holds, given by the server: ``probe("console", instance id)``."""
+    _taggable: set[str] = field(default_factory=set, init=False, repr=False)
+    _beside: bool = field(default=False, init=False, repr=False)
 
     def created(self, row: R) -> R:
         """Store a new row, then the rows that AWS makes along with it (see ``Kind.beside``)."""
         self.txn.put(row)
+        outer, self._beside = self._beside, True
         for companion in self.companions.get(row.kind, ()):
             companion(self, row)
+        self._beside = outer
         return row
 
     @property
@@ -76,21 +93,74 @@ class Call:
         """The tags that TagSpecifications give for one resource type.
 
         Raises:
-            ApiError: ``InvalidParameterValue`` on a key given twice or a reserved key.
+            ApiError: the codes of :func:`given_tags`.
         """
-        tags: dict[str, str] = {}
+        if not self._beside:
+            self._taggable.add(kind)
         for specification in self.get("TagSpecifications", ()):
-            if specification.get("ResourceType", kind) != kind:
-                continue
-            for tag in specification.get("Tags", ()):
-                check_tag(tag.get("Key"), tag.get("Value"))
-                if tag["Key"] in tags:
-                    raise ApiError(
-                        "InvalidParameterValue",
-                        f"Duplicate tag key '{tag['Key']}' specified.",
-                    )
-                tags[tag["Key"]] = tag.get("Value") or ""
-        return tuple(tags.items())
+            if specification.get("ResourceType") == kind:
+                return given_tags(specification.get("Tags", ()))
+        return ()
+
+    def check_tag_specifications(self) -> None:
+        """Refuse, at the end of an action, tags for types of which it made no row.
+
+        Raises:
+            ApiError: ``InvalidParameterValue``.
+        """
+        seen: set[str] = set()
+        for specification in self.get("TagSpecifications", ()):
+            kind = specification.get("ResourceType")
+            if kind is None:
+                raise ApiError(
+                    "InvalidParameterValue", "Tag specification resource type must have a value"
+                )
+            if kind not in self._taggable:
+                raise ApiError(
+                    "InvalidParameterValue",
+                    f"'{kind}' is not a valid taggable resource type for this operation.",
+                )
+            if kind in seen:
+                raise ApiError(
+                    "InvalidParameterValue",
+                    f"The resource type '{kind}' is given in more than one tag specification.",
+                )
+            if not specification.get("Tags"):
+                raise ApiError(
+                    "InvalidParameterValue", "Tag specification must have at least one tag"
+                )
+            seen.add(kind)
+
+
+MAX_TAGS = 50
+"""Tags per resource, those of AWS's own (``aws:…``) not counted (EC2 User Guide)."""
+
+
+def given_tags(tags: Iterable[Mapping[str, Any]]) -> Tags:
+    """Tags as a request gives them, each key once.
+
+    Raises:
+        ApiError: ``InvalidParameterValue`` on a key given twice or a bad one, ``TagLimitExceeded``.
+    """
+    found: dict[str, str] = {}
+    for tag in tags:
+        key, value = tag.get("Key"), tag.get("Value") or ""
+        check_tag(key, value)
+        if key in found:
+            raise ApiError("InvalidParameterValue", f"Duplicate tag key '{key}' specified.")
+        found[str(key)] = value
+    check_tag_count(found)
+    return tuple(found.items())
+
+
+def check_tag_count(keys: Iterable[str]) -> None:
+    """Raises:
+    ApiError: ``TagLimitExceeded``.
+    """
+    if sum(1 for key in keys if not key.startswith("aws:")) > MAX_TAGS:
+        raise ApiError(
+            "TagLimitExceeded", "The maximum number of Tags for a resource has been reached."
+        )
 
 
 def check_tag(key: str | None, value: str | None) -> None:
@@ -133,7 +203,7 @@ class Lowering(Protocol):
 
 Action = Callable[[Call], Shape]
 Companion = Callable[[Call, Any], None]
-Show = Callable[[R, View], Shape]
+Show = Callable[[L, View], Shape]
 FilterValues = Callable[[Any, View], Iterable[str]]
 
 
@@ -148,7 +218,7 @@ class Selector:
 
 
 @dataclass(frozen=True)
-class Listing(Generic[R]):
+class Listing(Generic[L]):
     """The Describe action of a type: how it is asked and how it answers.
 
     ``action`` is the API name, ``result`` the member of the output that holds the list, ``ids`` the
@@ -157,26 +227,33 @@ class Listing(Generic[R]):
     ``paths`` maps filter names to paths in the shown structure (``Associations[].Main``) where
     the name alone (``vpc-id`` is ``VpcId``) does not say; ``computed`` gives values no path can.
     ``selectors`` are further request members with names (``GroupNames``).
-    ``rows`` replaces "all of this account and region" where other rows show too (public images).
+    ``rows`` replaces "all of this account and region" where other rows show too (public images),
+    or where what is listed is no resource (regions).
+    ``keep`` leaves out rows, also of those asked for by id, without an error (the status of
+    instances that do not run).  ``gather`` has the last word on a page (reservations, which hold
+    several instances).
     """
 
     action: str
     result: str
-    show: Callable[[R, View], Shape]
+    show: Callable[[L, View], Shape]
     ids: str | None = None
     key: str | None = None
     paths: Mapping[str, str] = field(default_factory=dict)
     computed: Mapping[str, FilterValues] = field(default_factory=dict)
-    rows: Callable[[Call], Iterable[R]] | None = None
+    rows: Callable[[Call], Iterable[L]] | None = None
     not_found: str | None = None
     selectors: Mapping[str, Selector] = field(default_factory=dict)
+    keep: Callable[[Call, L], bool] | None = None
+    gather: Callable[[Iterable[Shape]], list[Shape]] | None = None
 
 
 @dataclass(frozen=True)
 class Kind(Generic[R]):
     """All that Gureum knows of one resource type.
 
-    ``actions`` are named as in the API.  ``lower`` says what the row asks of the network.
+    ``actions`` are named as in the API.  ``row`` is None where they are about no stored type.
+    ``lower`` says what the row asks of the network.
     ``defaults`` makes the rows that AWS provides in every account and region unasked (the default
     VPC, public images), called once on the first use of a region.
     """

@@ -49,9 +49,11 @@ class Clock(Protocol):
 
 @dataclass
 class Health:
-    """What the reconciler last saw: the revision in force and what went wrong, by id."""
+    """What the reconciler last saw: the revision wanted, the one last tried, the one in force, and
+    what went wrong, for machines by id."""
 
     wanted: int = 0
+    tried: int = 0
     in_force: int = 0
     error: str | None = None
     machines: dict[str, str] = field(default_factory=dict)
@@ -118,9 +120,10 @@ class Reconciler:
         self._engine.sync(())
 
     def wait(self, revision: int, timeout: float) -> bool:
-        """Wait until the data plane has the revision; whether it has."""
+        """Wait until the data plane has the revision or has failed at it; whether it has it."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.health.in_force >= revision, timeout)
+            self._changed.wait_for(lambda: self.health.tried >= revision, timeout)
+            return self.health.in_force >= revision
 
     # --- the network ---------------------------------------------------------------------------
     def _run(self) -> None:
@@ -165,13 +168,15 @@ class Reconciler:
             self._engine.apply(_without_machines(added), _without_machines(removed))
         except Exception as error:
             log.exception("revision %d is not in force", batch[-1].view.revision)
-            self._failed(error)
+            self._failed(error, batch[-1].view.revision)
+            settled = Changes()
         else:
             self._reached(batch[-1].view.revision)
-            self._settle(merged)
+            settled = merged
         instances = (k for k, (_, new) in merged.rows.items() if isinstance(new, Instance))
         for key in {*touched, *instances}:
             self._tasks.wake(key)
+        self._settle(settled)
 
     def _full_pass(self) -> None:
         """Compare everything with the kernel, and forget what has expired."""
@@ -180,7 +185,7 @@ class Reconciler:
             self._engine.sync(self._network())
         except Exception as error:
             log.exception("the full pass failed")
-            self._failed(error)
+            self._failed(error, revision)
             return
         self._full_pass_due = False
         self._reached(revision)
@@ -194,13 +199,17 @@ class Reconciler:
     def _network(self) -> Collection[Statement]:
         return _without_machines(self._compiler.statements())
 
-    def _failed(self, error: Exception) -> None:
-        self.health.error = str(error)
+    def _failed(self, error: Exception, revision: int) -> None:
         self._full_pass_due = True
+        with self._changed:
+            self.health.error = str(error)
+            self.health.tried = max(self.health.tried, revision)
+            self._changed.notify_all()
 
     def _reached(self, revision: int) -> None:
         with self._changed:
             self.health.in_force = revision
+            self.health.tried = max(self.health.tried, revision)
             self.health.wanted = max(self.health.wanted, revision)
             self.health.error = None
             self._changed.notify_all()
@@ -230,29 +239,38 @@ class Reconciler:
 
     def _converge(self, key: str) -> None:
         """Make one machine what is wanted of it now, and tell its row."""
-        status = self._machines.observe_one(key)
-        running = status is not None and status.state == "running"
-        wanted = self._wanted.get(key)
         row = self._store.view.find(Instance, key)
-        if wanted is not None and not (running and status and status.boot == wanted.boot):
-            ended = status is not None and status.boot == wanted.boot and not running
-            if ended and row is not None and row.state == "running":
-                self._tell(row, "stopped")  # it ended by itself
-                return
-            if status is not None:
-                self._machines.stop(key, GRACE)
-            self._start(wanted, row)
-        elif wanted is not None and row is not None and row.state == "pending":
-            self._tell(row, "running")
-        elif wanted is None:
-            if running:
-                self._machines.stop(key, GRACE)
-            if row is None or row.wanted == "terminated":
-                self._machines.delete(key)
-            if row is not None and row.state in {"stopping", "shutting-down"}:
-                self._tell(row, "stopped")
+        if row is not None and row.wanted == "running":
+            machine = self._wanted.get(key)
+            if machine is not None and machine.boot == row.boot:  # else we are woken again soon
+                self._raise(machine, row)
+        else:
+            self._end(key, row)
 
-    def _start(self, machine: Machine, row: Instance | None) -> None:
+    def _raise(self, machine: Machine, row: Instance) -> None:
+        status = self._machines.observe_one(machine.id)
+        running = status is not None and status.state == "running"
+        booted = status is not None and status.boot == machine.boot
+        if running and booted:
+            if row.state == "pending":
+                self._tell(row, "running")
+        elif booted and row.state == "running":
+            self._tell(row, "stopped")  # it ended by itself
+        else:
+            if running:
+                self._machines.stop(machine.id, GRACE)
+            self._start(machine, row)
+
+    def _end(self, key: str, row: Instance | None) -> None:
+        status = self._machines.observe_one(key)
+        if status is not None and status.state == "running":
+            self._machines.stop(key, GRACE)
+        if row is None or row.wanted == "terminated":
+            self._machines.delete(key)
+        if row is not None and row.state in {"stopping", "shutting-down"}:
+            self._tell(row, "stopped")
+
+    def _start(self, machine: Machine, row: Instance) -> None:
         for attempt in range(1, START_TRIES + 1):
             try:
                 self._machines.start(machine, self._engine.netns(machine.id))
@@ -261,11 +279,9 @@ class Reconciler:
                 self.health.machines[machine.id] = str(error)
             else:
                 self.health.machines.pop(machine.id, None)
-                if row is not None:
-                    self._tell(row, "running")
+                self._tell(row, "running")
                 return
-        if row is not None:
-            self._tell(row, "stopped")
+        self._tell(row, "stopped")
 
     def _tell(self, row: Instance, state: str) -> None:
         with self._store.transaction(row.account, row.region) as txn:
@@ -297,6 +313,11 @@ class MachineTasks:
                 return
             self._again[key] = False
             self._pool.submit(self._run, key)
+
+    def busy(self) -> bool:
+        """Whether anything is being seen to."""
+        with self._lock:
+            return bool(self._again)
 
     def _run(self, key: str) -> None:
         while True:

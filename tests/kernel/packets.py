@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import select
 import socket
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -119,6 +121,55 @@ def udp(from_ns: Path, to_ns: Path, ip: str, port: int, size: int = 8, source: s
             return False
 
 
+@contextlib.contextmanager
+def stream(from_ns: Path, to_ns: Path, ip: str, port: int) -> Iterator[Callable[[], int]]:
+    """Send a datagram a millisecond; the value stops and answers how many were lost."""
+    done = threading.Event()
+    sent = 0
+    with make(to_ns, socket.SOCK_DGRAM) as receiver, make(from_ns, socket.SOCK_DGRAM) as sender:
+        receiver.bind(("0.0.0.0", port))
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+
+        def send() -> None:
+            nonlocal sent
+            while not done.wait(0.001):
+                sender.sendto(struct.pack("!I", sent), (ip, port))
+                sent += 1
+
+        thread = threading.Thread(target=send)
+        thread.start()
+
+        def lost() -> int:
+            done.set()
+            thread.join()
+            assert sent > 10
+            got = set()
+            with contextlib.suppress(TimeoutError):
+                while len(got) < sent:
+                    got.add(receiver.recv(16))
+            return sent - len(got)
+
+        try:
+            yield lost
+        finally:
+            done.set()
+            thread.join()
+
+
+def udp_is_refused(ns: Path, ip: str, port: int) -> bool:
+    """Whether a datagram to a port where nobody listens is answered by an ICMP error."""
+    with make(ns, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.connect((ip, port))
+            sender.send(b"u")
+            sender.recv(16)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
 def ping(ns: Path, ip: str, ttl: int = 64, source: str = "", size: int = 8) -> str:
     """``reply``, the address of a hop whose time was exceeded, or ``timeout``."""
     ident = next(_idents)
@@ -215,6 +266,22 @@ def arp(operation: int, mac_from: str, ip_from: str, ip_to: str) -> bytes:
         + bytes(6)
         + socket.inet_aton(ip_to)
     )
+
+
+def address(text: str) -> bytes:
+    """An IPv4 address as bytes."""
+    return socket.inet_aton(text)
+
+
+@contextlib.contextmanager
+def owner(ns: Path) -> Iterator[str]:
+    """A file name, for this process's children, of the user namespace that owns a namespace."""
+    with ns.open("rb") as file:
+        fd: int = fcntl.ioctl(file.fileno(), 0xB701)  # NS_GET_USERNS
+    try:
+        yield f"/proc/{os.getpid()}/fd/{fd}"
+    finally:
+        os.close(fd)
 
 
 def mac(text: str) -> bytes:

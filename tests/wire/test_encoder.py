@@ -17,7 +17,7 @@ from botocore.loaders import Loader
 from gureum.wire import Request, actions, encode
 from gureum.wire.encoder import Encoder, MisfitError
 from tests.wire.samples import Sampler, odd_shape
-from tests.wiring import REQUEST_ID, SERVICES, parse, service_model, through_wire
+from tests.wiring import REQUEST_ID, SERVICES, parse, request_for, service_model, through_wire
 
 CALLS = [(name, action) for name in SERVICES for action in sorted(actions(name))]
 RAW: dict[str, Any] = {name: Loader().load_service_model(name, "service-2") for name in SERVICES}
@@ -230,3 +230,8 @@ def test_flat_lists_and_maps_of_the_query_protocol() -> None:
     )
     with pytest.raises(MisfitError, match=r"Map.k: an integer"):
         Encoder("query").content(odd_shape())({"Map": {"k": "7"}}, [])
+
+
+def test_a_value_that_aws_sends_beyond_its_own_enum() -> None:
+    result = {"InternetGateways": [{"Attachments": [{"State": "available"}]}]}
+    assert through_wire(request_for("DescribeInternetGateways", {}), result) == result

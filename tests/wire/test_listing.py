@@ -37,6 +37,8 @@ class Listing:
         ("DescribeVpcs", "Vpcs", "", "state", "State"),
         ("DescribeVpcs", "Vpcs", "", "tag:Name", "Tags[].Key"),
         ("DescribeVpcs", "Vpcs", "", "tag-key", "Tags[].Key"),
+        ("DescribeNetworkInterfaces", "NetworkInterfaces", "", "tag:Name", "TagSet[].Key"),
+        ("DescribeNetworkInterfaces", "NetworkInterfaces", "", "tag-value", "TagSet[].Value"),
         ("DescribeVpcs", "Vpcs", "", "tag-value", "Tags[].Value"),
         (
             "DescribeVpcs",
@@ -198,3 +200,11 @@ def test_where_the_model_has_no_bounds() -> None:
     assert token
     with pytest.raises(ApiError, match="greater than 5"):
         page("DescribeInstances", listing, many, {"MaxResults": 4}, None)
+
+
+def test_a_member_that_is_called_filter() -> None:
+    listing = Listing("NatGateways")
+    shown = [(Row(key), {"NatGatewayId": key}) for key in ("nat-1", "nat-2")]
+    params = {"Filter": [{"Name": "nat-gateway-id", "Values": ["nat-2"]}]}
+    items, _ = page("DescribeNatGateways", listing, shown, params, None)
+    assert items == [{"NatGatewayId": "nat-2"}]

@@ -61,7 +61,7 @@ user_data() {
 # End the other processes kindly, for at most a second, then ourselves; init ends with us, and with
 # init everything that is left.
 stop() {
-    trap '' TERM INT
+    trap '' TERM INT USR1 USR2
     say "stopping"
     kill -TERM -1 2>/dev/null
     tries=0
@@ -87,7 +87,7 @@ begin() {
 
 # A shell handles a signal between two commands, and at once only while it waits; so this one does
 # nothing but wait.
-trap stop TERM INT
+trap stop TERM INT USR1 USR2 # the latter two: halt(8) and poweroff(8), as BusyBox tells its init
 umask 022
 begin &
 while :; do

@@ -70,7 +70,10 @@ class Machines:
         self._callbacks: list[Callable[[str], None]] = []
         self._watch = Watch(self._ended)
         for key in self._ids():
-            self._adopt(key)
+            try:
+                self._adopt(key)
+            except Exception:
+                log.exception("%s could not be taken up", key)
 
     @property
     def runtime(self) -> str:
@@ -91,11 +94,9 @@ class Machines:
             return None
         alive = record.living(known, folder, self._cgroup(id))
         if alive is not None:
-            return MachineStatus("running", known.boot, alive.pid, None, known.image)
+            return MachineStatus("running", known.boot, alive.pid, known.image)
         by_itself = not known.stopped and known.host_boot == record.host_boot()
-        return MachineStatus(
-            "exited", known.boot if by_itself else 0, None, known.exit_code, known.image
-        )
+        return MachineStatus("exited", known.boot if by_itself else 0, None, known.image)
 
     def _ids(self) -> list[str]:
         folder = self._root / "instances"
@@ -155,7 +156,7 @@ class Machines:
         (folder / "config.json").write_text(json.dumps(oci.config(bundle, limits, argv)))
 
     def _launch(
-        self, key: str, folder: Path, lower: Path, userns: int | None, lock: IO[bytes]
+        self, key: str, folder: Path, lower: Path, userns: Path | None, lock: IO[bytes]
     ) -> None:
         overlay = runtime.overlay_options(lower, folder / "upper", folder / "work")
         call = console.wrap(folder, self._runtime.run_argv(key, folder, overlay, userns))
@@ -168,7 +169,6 @@ class Machines:
                 stdin=read,
                 stdout=write,
                 stderr=lock,
-                pass_fds=() if userns is None else (userns,),
                 timeout=runtime.PATIENCE,
                 check=False,
             )
@@ -216,7 +216,7 @@ class Machines:
 
     def delete(self, id: str) -> None:  # noqa: A002
         """End the instance at once and remove its disk and console."""
-        with self._lock(id) as lock:
+        with self._lock(id):
             folder = self._folder(id)
             known = record.load(folder)
             if known is not None:
@@ -225,7 +225,6 @@ class Machines:
                 gone = folder.with_name(f".removed-{id}-{os.getpid()}")
                 folder.rename(gone)
                 _remove(gone)
-            Path(lock.name).unlink()
 
     def _end(self, key: str, known: Record, grace: float) -> None:
         """End the process, if there is one, and what the runtime made.  The lock is held."""
@@ -284,21 +283,26 @@ class Machines:
     # --- locks -----------------------------------------------------------------------------------
     @contextmanager
     def _lock(self, key: str) -> Iterator[IO[bytes]]:
-        """Hold an instance's lock, between threads and processes."""
+        """Hold an instance's lock, between threads and processes.  It goes with the instance."""
         path = self._root / "locks" / check_id(key)
         while True:
             with path.open("ab+") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 if not _same(file, path):
                     continue  # it was deleted while we waited
-                yield file
+                try:
+                    yield file
+                finally:
+                    if not self._folder(key).exists():
+                        path.unlink()
                 return
 
 
 @contextmanager
-def _owner(path: Path) -> Iterator[int | None]:
-    """The user namespace that a container in this network namespace has to join, as a file
-    descriptor; None if that is ours, with all that this forbids (see :mod:`gureum.machines.netns`).
+def _owner(path: Path) -> Iterator[Path | None]:
+    """The user namespace that a container in this network namespace has to join, as a file for
+    our children; None if that is ours, with all that this forbids (see
+    :mod:`gureum.machines.netns`).
     """
     fd = netns.owner(path)
     if fd is None:
@@ -306,7 +310,7 @@ def _owner(path: Path) -> Iterator[int | None]:
         yield None
         return
     try:
-        yield fd
+        yield Path(f"/proc/{os.getpid()}/fd/{fd}")
     finally:
         os.close(fd)
 

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-VERSION = "1"
+VERSION = "2"
 SUITE = "bookworm"
 
 PACKAGES = (
@@ -45,6 +45,10 @@ CUSTOMIZE = (
         'printf "PasswordAuthentication no\\nUsePAM no\\nUseDNS no\\nPrintMotd no\\n"'
         ' >"$1"/etc/ssh/sshd_config.d/gureum.conf'
     ),
+    # There is no init system; PID 1 ends the instance when it is told so as BusyBox tells its own.
+    'printf "#!/bin/sh\\nexec kill -USR2 1\\n" >"$1"/usr/sbin/poweroff',
+    'chmod 755 "$1"/usr/sbin/poweroff',
+    'ln -s poweroff "$1"/usr/sbin/halt; ln -s poweroff "$1"/usr/sbin/shutdown',
     (
         'rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/* "$1"/var/log/*.log "$1"/etc/hostname'
         ' "$1"/etc/resolv.conf "$1"/etc/machine-id'

@@ -50,7 +50,7 @@ class FakeMachines:
             self.netns[key] = netns
             self.consoles[key] = self.consoles.get(key, b"") + f"boot {machine.boot}\n".encode()
             self._machines[key] = MachineStatus(
-                "running", machine.boot, self._next_pid, None, machine.image
+                "running", machine.boot, self._next_pid, machine.image
             )
 
     def stop(self, id: str, grace: float) -> None:  # noqa: A002
@@ -90,10 +90,10 @@ class FakeMachines:
         self._callbacks.clear()
 
     # --- for tests ------------------------------------------------------------------------------
-    def exits(self, id: str, code: int = 0) -> None:  # noqa: A002
+    def exits(self, id: str) -> None:  # noqa: A002
         """The instance ends by itself; those who asked are told."""
         with self._lock:
             status = self._machines[id]
-            self._machines[id] = replace(status, state="exited", pid=None, exit_code=code)
+            self._machines[id] = replace(status, state="exited", pid=None)
         for callback in list(self._callbacks):
             callback(id)

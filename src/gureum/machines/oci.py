@@ -14,7 +14,7 @@ from typing import Any
 from gureum.machines import seccomp
 
 # linux/capability.h.  Docker's set without MKNOD, plus NET_ADMIN where it counts in the instance's
-# own user namespace only (see ``netns.py``); every filter that holds the instance sits outside.
+# own user namespace only; every filter that holds the instance sits outside.
 CAPABILITIES = {
     "CAP_CHOWN": 0,
     "CAP_DAC_OVERRIDE": 1,
@@ -62,11 +62,16 @@ READ_ONLY = (
     "/proc/swaps", "/proc/sysrq-trigger", "/proc/sysvipc", "/proc/tty",
 )  # fmt: skip
 
-# As in the user namespaces that ``netns.py`` makes; runc wants to be told.
+# Users and groups are themselves in the user namespaces that we are given; runc wants to be told.
 _IDENTITY = [{"containerID": 0, "hostID": 0, "size": 65536}]
 MAPPINGS = {"uidMappings": _IDENTITY, "gidMappings": _IDENTITY}
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "container": "gureum",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,7 @@ def _process(argv: list[str], *, confined: bool) -> dict[str, Any]:
         "user": {"uid": 0, "gid": 0},
         "cwd": "/",
         "args": argv,
-        "env": [f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", "container=gureum"],
+        "env": [f"{name}={value}" for name, value in ENVIRONMENT.items()],
         "capabilities": {
             "bounding": capabilities,
             "effective": capabilities,

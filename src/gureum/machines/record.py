@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gureum.machines.runtime import cgroup_of
+
+log = logging.getLogger(__name__)
 
 FILE = "instance.json"
 
@@ -25,14 +28,17 @@ class Record:
     stopped: bool = False
     pid: int | None = None
     started: int | None = None
-    exit_code: int | None = None
 
 
 def load(folder: Path) -> Record | None:
-    """The record in an instance's folder, if there is one."""
+    """The record in an instance's folder, if there is one that can be read: after a loss of power
+    it may be empty, and then nothing of the instance runs."""
     try:
         return Record(**json.loads((folder / FILE).read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, TypeError) as error:
+        log.warning("%s: its record is unreadable: %s", folder.name, error)
         return None
 
 

@@ -26,15 +26,13 @@ class MachineStatus:
 
     ``boot`` is the counter it was last started with.  It is 0 for an instance that did not end by
     itself: stopped through :meth:`MachineRoom.stop`, or gone with the host's own restart; so an
-    ``exited`` instance whose ``boot`` is the wanted one has shut itself down.  ``exit_code`` is
-    128 + signal for a PID 1 that was killed, and None where the kernel cannot tell (Linux before
-    6.15 tells only the parent).  ``image`` is the name the instance was made from.
+    ``exited`` instance whose ``boot`` is the wanted one has shut itself down.  ``image`` is the
+    name the instance was made from.
     """
 
     state: State
     boot: int
     pid: int | None
-    exit_code: int | None
     image: str
 
 

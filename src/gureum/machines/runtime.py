@@ -35,20 +35,23 @@ PRIVATE = ("unshare", "--mount", "--propagation", "slave")
 # $1 an empty file, or nothing.
 _ENTER = f'[ -z "$1" ] || mount --bind "$1" {HYBRID}; shift; exec "$@"'
 
-# $1 an empty file or nothing, $2 overlay options, $3 the bundle, $4 the descriptor of the
-# instance's user namespace or nothing.  1 and 2 are the console, 8 is the caller's error stream,
+# $1 an empty file or nothing, $2 overlay options, $3 the bundle, $4 the file of the instance's
+# user namespace or nothing.  1 and 2 are the console, 8 is the caller's error stream,
 # which is also the instance's lock: the runtime keeps it open, so a new daemon waits for a start
 # that a killed one had begun; runtimes do not pass it on.
 _RUN = f"""
 [ -z "$1" ] || mount --bind "$1" {HYBRID} 2>&8 || exit 125
 mount -t overlay -o "$2" gureum "$3/rootfs" 2>&8 || exit 125
-[ -z "$4" ] || mount --bind "/proc/self/fd/$4" "$3/userns" 2>&8 || exit 125
+[ -z "$4" ] || mount --bind "$4" "$3/userns" 2>&8 || exit 125
 shift 4
 exec "$@"
 """
 
 # Seconds that a runtime may take for one step; it takes some 0.03.
 PATIENCE = 60.0
+
+# No id of an instance has a full stop; a keyring of crun's may not begin with one.
+PROBE = "probe."
 
 _probe_lock = threading.Lock()
 _probed: dict[str | None, tuple[str, bool]] = {}
@@ -69,12 +72,12 @@ class Runtime:
         id: str,  # noqa: A002
         bundle: Path,
         overlay: str | None,
-        userns: int | None = None,
+        userns: Path | None = None,
     ) -> list[str]:
         """Start the container of ``bundle`` (an absolute folder with ``config.json``) and leave it;
         its PID goes to ``bundle/pid``, the runtime's complaints to ``bundle/runtime.log``.
         ``overlay`` are the mount options for ``bundle/rootfs``; None if that is filled already.
-        ``userns`` is an inherited descriptor of a user namespace to appear as ``bundle/userns``."""
+        ``userns`` is the file of a user namespace to appear as ``bundle/userns``."""
         call = [
             *self._base(bundle / "runtime.log"),
             "run", "--detach", "--bundle", str(bundle), "--pid-file", str(bundle / "pid"), id,
@@ -82,7 +85,7 @@ class Runtime:
         if overlay is None:
             return self._private(call)
         head = [*PRIVATE, "sh", "-c", _RUN, "gureum", str(self.empty or "")]
-        return [*head, overlay, str(bundle), "" if userns is None else str(userns), *call]
+        return [*head, overlay, str(bundle), str(userns or ""), *call]
 
     def exec_argv(
         self,
@@ -92,10 +95,14 @@ class Runtime:
         env: Mapping[str, str],
     ) -> list[str]:
         """Run ``argv`` in a running container, in the foreground."""
-        options = [f"--env={name}={value}" for name, value in env.items()]
+        # Told some, crun forgets the container's own.
+        given = oci.ENVIRONMENT | dict(env)
+        options = [f"--env={name}={value}" for name, value in given.items()]
         if tty:
             options.append("--tty")
-        return self._private([*self._base(None), "exec", *options, id, *argv])
+        # crun's exec does not know the container's limits.  Cores would be written by the host.
+        head = ["prlimit", "--core=0"]
+        return [*head, *self._private([*self._base(None), "exec", *options, id, *argv])]
 
     def remove(self, id: str) -> None:  # noqa: A002
         """End what is left of a container and remove its cgroups and the runtime's state.
@@ -166,6 +173,7 @@ def _probe(root: Path, rootfs: Path, names: Iterable[str]) -> tuple[str, bool]:
         if program is None:
             complaints.append(f"{name}: not installed")
             continue
+        _forget_probes(_runtime(root, program, swap=True), root)
         for swap in (True, False):
             complaint = _try(_runtime(root, program, swap), root, rootfs)
             if complaint is None:
@@ -174,10 +182,18 @@ def _probe(root: Path, rootfs: Path, names: Iterable[str]) -> tuple[str, bool]:
     raise MachineError("no OCI runtime runs a container here: " + "; ".join(complaints))
 
 
+def _forget_probes(runtime: Runtime, root: Path) -> None:
+    """Remove what a daemon left that was killed while it probed."""
+    for rest in runtime.state.glob(f"{PROBE}*"):
+        runtime.remove(rest.name)
+    for rest in root.glob(f"{PROBE}*"):
+        shutil.rmtree(rest)
+
+
 def _try(runtime: Runtime, root: Path, rootfs: Path) -> str | None:
     """Run a container with limits and look whether the kernel has them; what went wrong, if
     anything."""
-    with tempfile.TemporaryDirectory(prefix="probe-", dir=root) as folder:
+    with tempfile.TemporaryDirectory(prefix=PROBE, dir=root) as folder:
         bundle = Path(folder)
         name = bundle.name
         limits = oci.Limits(cpus=1, memory=64, swap=runtime.swap)

@@ -51,7 +51,8 @@ def usable(cidr: str) -> int:
 def is_reserved(cidr: str, ip: str) -> bool:
     """Whether ``ip`` is one of the five addresses of the subnet that AWS keeps."""
     network, address = IPv4Network(cidr), IPv4Address(ip)
-    return address - 4 < network.network_address or address == network.broadcast_address
+    first, last = int(network.network_address), int(network.broadcast_address)
+    return int(address) < first + 4 or int(address) == last
 
 
 def split(cidr: str, count: int) -> list[str]:

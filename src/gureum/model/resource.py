@@ -43,6 +43,7 @@ class Resource:
     not_found: ClassVar[str]
     noun: ClassVar[str]
     malformed: ClassVar[str | None] = None
+    missing: ClassVar[str]
     by_kind: ClassVar[dict[str, type[Resource]]] = {}
 
     def __init_subclass__(
@@ -53,13 +54,15 @@ class Resource:
         not_found: str,
         noun: str,
         malformed: str | None = None,
+        missing: str = "The {noun} ID '{id}' does not exist",
     ) -> None:
         """``kind`` is AWS's resource type as in tag specifications (``route-table``), ``prefix``
         the id's (``rtb``), ``not_found`` and ``malformed`` the error codes, ``noun`` the words of
-        the message (``The routeTable ID 'rtb-1' does not exist`` has the noun ``routeTable``)."""
+        the message (``The routeTable ID 'rtb-1' does not exist`` has the noun ``routeTable``),
+        ``missing`` the whole message where AWS's is another."""
         super().__init_subclass__()
         cls.kind, cls.prefix, cls.not_found, cls.noun = kind, prefix, not_found, noun
-        cls.malformed = malformed
+        cls.malformed, cls.missing = malformed, missing
         if kind in Resource.by_kind:
             raise TypeError(f"two resource types are called {kind!r}")
         Resource.by_kind[kind] = cls

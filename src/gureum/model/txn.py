@@ -108,7 +108,8 @@ class Txn:
         return Changes(rows)
 
     def _must_exist(self, key: str) -> None:
-        if key in self.view.rows:
+        row = self.view.rows.get(key)
+        if row is not None and self._mine(row):
             return
         prefix = key.rpartition("-")[0]
         for cls in Resource.by_kind.values():
@@ -122,7 +123,7 @@ def not_found(cls: type[Resource], key: str) -> ApiError:
     if not _well_formed(cls, key):
         code = cls.malformed or f"{cls.not_found.rpartition('.')[0] or cls.not_found}.Malformed"
         return ApiError(code, f'Invalid id: "{key}" (expecting "{cls.prefix}-...")')
-    return ApiError(cls.not_found, f"The {cls.noun} ID '{key}' does not exist")
+    return ApiError(cls.not_found, cls.missing.format(noun=cls.noun, id=key))
 
 
 def dependency_violation(row: Resource) -> ApiError:

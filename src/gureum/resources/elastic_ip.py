@@ -109,7 +109,8 @@ def associate(
     AWS assigned by itself is released.
 
     Raises:
-        ApiError: ``Gateway.NotAttached``, ``Resource.AlreadyAssociated``.
+        ApiError: ``Gateway.NotAttached``, ``Resource.AlreadyAssociated``, ``AuthFailure`` (the
+            Elastic IP is a NAT gateway's).
     """
     if call.txn.get(Vpc, eni.vpc).gateway is None:
         raise ApiError(
@@ -123,6 +124,8 @@ def associate(
             "Resource.AlreadyAssociated",
             f"resource {row.id} is already associated with associate-id {old.id}",
         )
+    if old:
+        _check_movable(call, old)
     there = [
         item
         for item in public_ip.associations(call.txn.view, eni.id)
@@ -164,11 +167,16 @@ def _interface(call: Call) -> NetworkInterface:
 def disassociate_address(call: Call) -> Shape:
     """DisassociateAddress; the interface does not get an address of AWS's own back."""
     item = _association(call)
+    _check_movable(call, item)
+    call.txn.delete(item)
+    return {}
+
+
+def _check_movable(call: Call, item: Association) -> None:
+    """What AWS mapped to an interface of its own stays there."""
     eni = call.txn.find(NetworkInterface, item.interface)
     if eni and eni.requester_managed:
         raise _not_yours()
-    call.txn.delete(item)
-    return {}
 
 
 def _association(call: Call) -> Association:
@@ -188,9 +196,7 @@ def _association(call: Call) -> Association:
 
 
 def _not_yours() -> ApiError:
-    return ApiError(
-        "AuthFailure", "You do not have permission to access the specified resource.", 403
-    )
+    return ApiError("AuthFailure", "You do not have permission to access the specified resource.")
 
 
 def describe_addresses_attribute(call: Call) -> Shape:

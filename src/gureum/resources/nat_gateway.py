@@ -36,6 +36,7 @@ class NatGateway(
     not_found="NatGatewayNotFound",
     malformed="NatGatewayMalformed",
     noun="natGateway",
+    missing="NAT gateway {id} was not found",
 ):
     """A NAT gateway; it holds its subnet by its interface, and remembers both when they are gone.
 

@@ -137,7 +137,7 @@ def _own(call: Call) -> NetworkInterface:
     eni = call.txn.get(NetworkInterface, call.params["NetworkInterfaceId"])
     if eni.requester_managed:
         raise ApiError(
-            "AuthFailure", "You do not have permission to access the specified resource.", 403
+            "AuthFailure", "You do not have permission to access the specified resource."
         )
     return eni
 
@@ -207,10 +207,10 @@ def unassign_private_addresses(call: Call) -> Shape:
     eni = _own(call)
     for ip in call.get("PrivateIpAddresses", []):
         if ip not in eni.ips[1:]:
-            what = "is the primary address" if ip == eni.ip else "is not assigned to interface"
+            what = "is the primary address of" if ip == eni.ip else "is not assigned to interface"
             raise ApiError(
                 "InvalidParameterValue",
-                f"Some of the specified addresses cannot be unassigned: {ip} {what} of {eni.id}",
+                f"Some of the specified addresses cannot be unassigned: {ip} {what} {eni.id}",
             )
         eni = take_address(call, eni, ip)
     return {}

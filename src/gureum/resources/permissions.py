@@ -217,13 +217,20 @@ def cidr_v6(text: str | None) -> str:
 
 def words(permission: Permission) -> str:
     """The permission as AWS's messages put it."""
-    name = permission.protocol_text.upper()
-    text = f"peer: {permission.peer}, {'ALL' if name == '-1' else name}"
+    text = f"peer: {permission.peer}, {_spoken_protocol(permission.protocol)}"
     if permission.protocol in (ICMP, ICMPV6):
         text += f", type: {_or_all(permission.first)}, code: {_or_all(permission.last)}"
     elif permission.first is not None:
         text += f", from port: {permission.first}, to port: {permission.last}"
     return f"{text}, ALLOW"
+
+
+def _spoken_protocol(protocol: int | None) -> str:
+    if protocol is None:
+        return "ALL"
+    return (
+        PROTOCOL_NAMES[protocol].upper() if protocol in PROTOCOL_NAMES else f"protocol: {protocol}"
+    )
 
 
 def _or_all(number: int | None) -> str:

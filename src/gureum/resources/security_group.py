@@ -29,6 +29,7 @@ class SecurityGroup(
     not_found="InvalidGroup.NotFound",
     malformed="InvalidGroupId.Malformed",
     noun="security group",
+    missing="The security group '{id}' does not exist",
 ):
     """A security group of a VPC; its name is unique there."""
 

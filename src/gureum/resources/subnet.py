@@ -19,6 +19,9 @@ from gureum.program.statements import Mode
 from gureum.resources.region import zone_id, zones
 from gureum.resources.vpc import Vpc
 
+MAX_SUBNETS = 200
+"""Subnets per VPC (VPC quotas)."""
+
 MODE_TAG = "gureum:segment-mode"
 """A tag on a subnet with which its owner chooses how it carries frames (see ``SegmentMode``)."""
 
@@ -165,11 +168,14 @@ def _check_range(call: Call, vpc: Vpc, network: IPv4Network) -> None:
         network.subnet_of(IPv4Network(item.cidr)) for item in vpc.cidrs
     ):
         raise ApiError("InvalidSubnet.Range", f"The CIDR '{network}' is invalid.")
-    for other in call.txn.referrers(vpc.id, Subnet):
+    others = list(call.txn.referrers(vpc.id, Subnet))
+    for other in others:
         if network.overlaps(IPv4Network(other.cidr)):
             raise ApiError(
                 "InvalidSubnet.Conflict", f"The CIDR '{network}' conflicts with another subnet"
             )
+    if len(others) >= MAX_SUBNETS:
+        raise ApiError("SubnetLimitExceeded", "The maximum number of subnets has been reached.")
 
 
 def default_subnets(call: Call, vpc: Vpc) -> None:

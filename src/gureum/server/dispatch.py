@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from gureum.errors import ApiError
-from gureum.kind import Call, Kind, Listing, Shape
+from gureum.kind import Call, Kind, Listable, Listing, Shape
 from gureum.model import Resource, Txn
 from gureum.model.txn import not_found
 from gureum.resources import Registry
@@ -96,7 +96,9 @@ class Dispatcher:
         return self.registry.actions[call.action](call)
 
     def _write(self, request: Request, account: str, region: str) -> Shape:
-        key = f"{account}/{region}/{request.action}/{request.token}" if request.token else None
+        # A dry run neither repeats an answer nor leaves one.
+        token = request.token if not request.dry_run else None
+        key = f"{account}/{region}/{request.action}/{token}" if token else None
         digest = _digest(request.params)
         answer: Shape | None = None
 
@@ -108,39 +110,44 @@ class Dispatcher:
         with self.store.transaction(account, region, remember) as txn:
             if key is not None and (known := self.store.remembered(key)):
                 return _repeated(known, digest, request)
-            answer = self.registry.actions[request.action](self._call(request, txn))
+            call = self._call(request, txn)
+            answer = self.registry.actions[request.action](call)
+            call.check_tag_specifications()
             if request.dry_run:
                 raise _dry_run()
         return answer
 
     def _list(self, call: Call, kind: Kind[Any], listing: Listing[Any]) -> Shape:
         rows = _rows(call, kind, listing)
+        if listing.keep is not None:
+            rows = [row for row in rows if listing.keep(call, row)]
         shown = [(row, listing.show(row, call.txn.view)) for row in rows]
         for member, selector in listing.selectors.items():
             shown = _selected(shown, call.get(member, ()), selector)
         items, token = wire_listing.page(call.action, listing, shown, call.params, call.txn.view)
-        answer: Shape = {listing.result: items}
+        answer: Shape = {listing.result: listing.gather(items) if listing.gather else items}
         if token:
             answer["NextToken"] = token
         return answer
 
 
-def _rows(call: Call, kind: Kind[Any], listing: Listing[Any]) -> Iterable[Resource]:
+def _rows(call: Call, kind: Kind[Any], listing: Listing[Any]) -> Iterable[Listable]:
     """The rows asked for by id, in the order asked and once each, or all."""
-    assert kind.row is not None
     ids = list(dict.fromkeys(call.get(listing.ids, ()) if listing.ids else ()))
     if listing.rows is None:
+        assert kind.row is not None
         return [call.txn.get(kind.row, key) for key in ids] if ids else call.txn.all(kind.row)
-    rows = {row.id: row for row in listing.rows(call)}
+    rows: dict[str, Listable] = {row.id: row for row in listing.rows(call)}
     for key in ids:
         if key not in rows:
+            assert kind.row is not None
             raise not_found(kind.row, key)
     return [rows[key] for key in ids] if ids else rows.values()
 
 
 def _selected(
-    shown: list[tuple[Resource, Shape]], names: Iterable[str], selector: Any
-) -> list[tuple[Resource, Shape]]:
+    shown: list[tuple[Listable, Shape]], names: Iterable[str], selector: Any
+) -> list[tuple[Listable, Shape]]:
     wanted = set(names)
     if not wanted:
         return shown

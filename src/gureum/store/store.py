@@ -57,6 +57,7 @@ class Store:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._busy = False
         self._view = View()
         self._tokens: dict[str, Remembered] = {}
         self._listeners: list[Listener] = []
@@ -77,8 +78,12 @@ class Store:
         """A transaction: committed when the block ends, forgotten when it raises.
 
         ``remember`` is asked at the end for the idempotency record to keep with it.
+
+        Raises:
+            RuntimeError: inside another transaction or a listener of the same thread, where it
+                would undo or overtake the one in progress.
         """
-        with self._lock:
+        with self._lock, self._alone():
             txn = Txn(self._view, account, region)
             yield txn
             changes = txn.changes()
@@ -94,6 +99,16 @@ class Store:
                 commit = Commit(self._view, changes)
                 for listener in self._listeners:
                     listener(commit)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self._busy:
+            raise RuntimeError("a transaction within a transaction")
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
 
     def remembered(self, key: str) -> Remembered | None:
         """The record of an idempotency token, if the token was used."""
@@ -120,17 +135,28 @@ class SqliteStore(Store):
     def __init__(self, path: Path, *, durable: bool = False) -> None:
         super().__init__()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-        self._db.executescript(_SCHEMA)
-        self._load(path)
+        try:
+            self._check(path)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._db.executescript(_SCHEMA)
+            self._load()
+        except BaseException:
+            self._db.close()
+            raise
 
-    def _load(self, path: Path) -> None:
+    def _check(self, path: Path) -> None:
+        """Refuse a newer file before anything in it is touched."""
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            return
         meta = dict(self._db.execute("SELECT name, value FROM meta"))
         version = meta.get("schema", SCHEMA_VERSION)
         if version > SCHEMA_VERSION:
             raise RuntimeError(f"{path} was written by a newer Gureum (schema {version})")
+
+    def _load(self) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
+        meta = dict(self._db.execute("SELECT name, value FROM meta"))
         view = View()
         decoders = {kind: msgspec.json.Decoder(cls) for kind, cls in Resource.by_kind.items()}
         for kind, body in self._db.execute("SELECT kind, body FROM rows"):

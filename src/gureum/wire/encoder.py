@@ -22,6 +22,14 @@ Write = Callable[[Any, list[str]], None]
 """Appends pieces of XML for a value to a list."""
 Format = Callable[[Any], str]
 
+_BEYOND: Mapping[str, frozenset[str]] = {
+    "AttachmentStatus": frozenset({"available"}),
+    "NetworkInterfaceType": frozenset({"nat_gateway"}),
+}
+"""Values that AWS sends although the enum of the shape lacks them: an attached internet gateway is
+``available`` (EC2 API Reference, InternetGatewayAttachment), and recorded answers show
+``nat_gateway`` where the enum has ``natGateway``."""
+
 
 class MisfitError(ValueError):
     """A result that is not of the output shape; says where."""
@@ -146,7 +154,8 @@ def _scalar(shape: Any) -> Write:
 
 def _format(shape: Any) -> Format:
     if shape.type_name == "string":
-        return _string(frozenset(shape.enum))
+        allowed = frozenset(shape.enum)
+        return _string(allowed | _BEYOND.get(shape.name, frozenset()) if allowed else allowed)
     return _FORMATS[shape.type_name]
 
 

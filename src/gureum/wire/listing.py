@@ -20,7 +20,7 @@ from gureum.wire.pages import paginate
 
 __all__ = ["page", "paginate", "resolver", "select", "values_at"]
 
-_TAG_FILTERS = {"tag-key": "tags.key", "tag-value": "tags.value"}
+_TAG_FILTERS = {"tag-key": "tag.key", "tag-value": "tag.value"}  # Tags, or a few times TagSet
 _LEAST, _PAGE = 5, 1000
 """AWS's usual bounds of MaxResults where the model has none; there, more than 1000 means 1000."""
 
@@ -40,7 +40,8 @@ AnyRow = TypeVar("AnyRow", bound=Row)
 class Listed(Protocol):
     """The part of a listing's description that is needed here (see ``gureum.kind.Listing``).
 
-    The path named ``""`` is where the default names are looked up, if not in the element itself.
+    The path named ``""`` is where the default names are looked up, if not in the element itself;
+    the one named ``tag:`` leads to the tags, if they are not there (empty: the element is a tag).
     """
 
     @property
@@ -75,7 +76,9 @@ def page(
         raise invalid_combination(
             f"The parameter {spoken(listing.ids)} cannot be used with the parameter maxResults"
         )
-    found = select(shown, params.get("Filters", ()), resolver(action, listing, view, service_name))
+    # DescribeNatGateways and a few others call the member Filter.
+    filters = params.get("Filters") or params.get("Filter") or ()
+    found = select(shown, filters, resolver(action, listing, view, service_name))
     if max_results is None and token is None:
         return [item for _, item in found], None
     low, high = None, None
@@ -104,6 +107,8 @@ def resolver(
         if name in listing.computed:
             computed = listing.computed[name]
             return lambda row, item: computed(row, view)
+        if name.startswith("tag:") and "tag:" in listing.paths:
+            return _tag_values(listing.paths["tag:"], name.removeprefix("tag:"))
         path = listing.paths.get(name) if name else None
         if path is None:
             root = listing.paths.get("", "")
@@ -118,10 +123,11 @@ def resolver(
 
 
 def _tag_values(path: str, key: str) -> Values[Any]:
-    """The value of one tag; ``path`` leads to the tags."""
+    """The value of one tag; ``path`` leads to the tags, or is empty where an item is a tag."""
 
     def values(row: Any, item: Shown) -> list[str]:
-        return [tag.get("Value") or "" for tag in nodes_at(item, path) if tag.get("Key") == key]
+        tags = nodes_at(item, path) if path else [item]
+        return [tag.get("Value") or "" for tag in tags if tag.get("Key") == key]
 
     return values
 

@@ -107,6 +107,11 @@ def input_members(service_name: str, action: str) -> frozenset[str]:
     return frozenset(shape.members) if shape is not None else frozenset()
 
 
+def enumeration(service_name: str, shape: str) -> frozenset[str]:
+    """The values of an enumeration of the model: ``ResourceType`` has the types with tags."""
+    return frozenset(service(service_name).model.shape_for(shape).enum)
+
+
 def limits(service_name: str, action: str, member: str) -> tuple[int | None, int | None]:
     """The smallest and largest value that the model allows for an integer parameter."""
     shape = service(service_name).input_shape(action).members[member]

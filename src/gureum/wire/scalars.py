@@ -27,12 +27,16 @@ _TIMESTAMP = re.compile(
 _BITS = {"integer": 31, "long": 63}
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
+OPEN = frozenset({"AccountAttributeName"})
+"""Enumerations of which the model does not know all values that AWS documents."""
+
 
 def scalar(shape: Any, faults: Faults) -> Scalar:
     """The decoder of a scalar shape of the model."""
     kind: str = shape.type_name
     if kind == "string":
-        return _enum(frozenset(shape.enum), faults) if shape.enum else _string
+        closed = shape.enum and shape.name not in OPEN
+        return _enum(frozenset(shape.enum), faults) if closed else _string
     if kind in ("integer", "long"):
         bits = _BITS[kind]
         return _ranged(_integer(bits, faults), shape, faults)

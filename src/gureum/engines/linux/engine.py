@@ -101,7 +101,7 @@ class LinuxEngine:
             _log.warning("this machine has a route to public addresses already: no host link")
             link = ""
         self._book = Book(Plan("isolated" if way == "isolated" else "netfilter", link))
-        self._executor = Executor(self._namespaces)
+        self.executor = Executor(self._namespaces)
         self._actual: dict[Key, Item] = {}
         self._unsettled: set[Key] = set()
 
@@ -132,7 +132,7 @@ class LinuxEngine:
         if not change:
             self._unsettled = set()
             return
-        outcome = self._executor.run(change)
+        outcome = self.executor.run(change)
         for item in change.drop:
             if item.key not in outcome.failed:
                 self._actual.pop(item.key, None)
@@ -161,23 +161,34 @@ def _difference(book: Book, actual: dict[Key, Item], keys: Iterable[Key]) -> Cha
 
 
 def _put_what_goes_along(book: Book, actual: dict[Key, Item], change: Change) -> None:
-    """Some parts take others with them: a link its settings, a link's last address its routes, an
-    nft set that changes its type the rules that use it."""
-    links: set[tuple[str, str]] = set()
+    """Some parts take others with them: a link, and a change of its settings, what hangs on it; a
+    link's last address its routes; an nft set that changes its type the rules that use it."""
+    made = _ends(change.put)
+    ended = _ends(change.drop)
+    links = _ends(book.wanted(item.key) for item in change.again)
     routed: set[tuple[str, str]] = set()
-    for item in change.again | change.drop:
-        if isinstance(item, IpAddress):
-            routed.add((item.ns, item.link))
-    for item in change.again:
-        if isinstance(item, (Bridge, Veth)):
+    for item in change.put:
+        # settings of a link that is there: it was down, or another station, or in no bridge
+        if isinstance(item, Settings) and (item.ns, item.link) not in made:
             links.add((item.ns, item.link))
-            to_be = book.wanted(item.key)
-            if isinstance(to_be, Veth):
-                links.add((to_be.peer_ns, to_be.peer))
+    for item in change.again | change.drop:
+        if isinstance(item, IpAddress) and (item.ns, item.link) not in ended:
+            routed.add((item.ns, item.link))
         elif isinstance(item, (NftSet, Chain)) and _is_other_frame(item, book):
             change.rebuild.add((item.ns, item.family))
     if links or routed or change.rebuild:
         _add_dependents(book, actual, change, links, routed | links)
+
+
+def _ends(items: Iterable[Item | None]) -> set[tuple[str, str]]:
+    """The links, by namespace, that some items are about as a whole."""
+    found: set[tuple[str, str]] = set()
+    for item in items:
+        if isinstance(item, (Bridge, Veth)):
+            found.add((item.ns, item.link))
+        if isinstance(item, Veth):
+            found.add((item.peer_ns, item.peer))
+    return found
 
 
 def _is_other_frame(item: NftSet | Chain, book: Book) -> bool:

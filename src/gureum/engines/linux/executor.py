@@ -18,6 +18,7 @@ from gureum.engines.linux.items import (
     Family,
     Item,
     Key,
+    LinkItem,
     Namespace,
     NftItem,
     NftSet,
@@ -98,13 +99,33 @@ class Executor:
     def _put(self, item: Item) -> None:
         spaces = self.namespaces
         if isinstance(item, Namespace):
-            spaces.create(item.ns)
+            spaces.create(item.ns, apart=item.kind == "instance")
         elif isinstance(item, Sysctl):
             spaces.write_sysctl(item.ns, item.name, item.value)
+        elif isinstance(item, Veth):
+            self._put_veth(item)
         elif not isinstance(item, _NFT):
-            netlink = spaces.netlink(item.ns)
-            with spaces.inside(item.ns):
-                links.put(netlink, item, spaces.fd)
+            self._put_link_item(item)
+
+    def _put_link_item(self, item: LinkItem) -> None:
+        netlink = self.namespaces.netlink(item.ns)
+        with self.namespaces.inside(item.ns):
+            links.put(netlink, item, self.namespaces.fd)
+
+    def _put_veth(self, item: Veth) -> None:
+        """One end of an older pair may linger: the kernel removes it some time after the namespace
+        of its other end."""
+        try:
+            self._put_link_item(item)
+        except FileExistsError:
+            self._drop_link(item.ns, item.link)
+            self._drop_link(item.peer_ns, item.peer)
+            self._put_link_item(item)
+
+    def _drop_link(self, ns: str, link: str) -> None:
+        netlink = self.namespaces.netlink(ns)
+        with self.namespaces.inside(ns):
+            links.drop_link(netlink, link)
 
     def _drop(self, item: Item, gone: set[str]) -> None:
         spaces = self.namespaces
@@ -113,9 +134,7 @@ class Executor:
             # a new link of the same name at the surviving end
             for ns, link in ((item.ns, item.link), (item.peer_ns, item.peer)):
                 if ns not in gone and (not ns or spaces.path(ns).exists()):
-                    netlink = spaces.netlink(ns)
-                    with spaces.inside(ns):
-                        links.drop_link(netlink, link)
+                    self._drop_link(ns, link)
                     return
         elif item.ns not in gone and not isinstance(item, (Namespace, Sysctl, *_NFT)):
             netlink = spaces.netlink(item.ns)

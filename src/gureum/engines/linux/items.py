@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 Key: TypeAlias = tuple[str, ...]
-Kind = Literal["router", "gateway", "translator", "internet", "guest"]
-"""What a namespace is; of a ``guest`` only what we put there is ours."""
+Kind = Literal["router", "gateway", "translator", "internet", "internet-host", "instance"]
+"""What a namespace is.  Of an ``internet-host`` and an ``instance`` only what we put there is ours;
+an ``instance`` has its owner's processes in it and belongs to a user namespace of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ NUD_NOARP, NUD_PERMANENT, NTF_MASTER = 0x40, 0x80, 0x04
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_TABLE = 1, 4, 5, 6, 7, 15
 KINDS = {"unicast": 1, "blackhole": 6, "throw": 9}
 RTNH_ONLINK = 4
+UNIVERSE, ANY_SCOPE = 0, 255
 # linux/fib_rules.h
 FRA_PRIORITY, FRA_MARK, FRA_TABLE, FRA_PROTOCOL = 6, 10, 15, 21
 FRA_TO_TABLE = 1
@@ -224,7 +225,7 @@ def _drop_fdb(netlink: Netlink, item: Fdb) -> None:
 
 
 # --- routes, rules ------------------------------------------------------------------------------
-def _route(item: KernelRoute) -> bytes:
+def _route(item: KernelRoute, scope: int = UNIVERSE) -> bytes:
     net = ipaddress.ip_network(item.destination)
     head = ROUTE.pack(
         socket.AF_INET6 if net.version == 6 else socket.AF_INET,
@@ -233,7 +234,7 @@ def _route(item: KernelRoute) -> bytes:
         0,
         0,  # the table's number may not fit here; it is an attribute
         ROUTE_PROTOCOL,
-        0,
+        scope,
         KINDS[item.kind],
         RTNH_ONLINK if item.via else 0,
     )
@@ -254,7 +255,7 @@ def _put_route(netlink: Netlink, item: KernelRoute) -> None:
 
 
 def _drop_route(netlink: Netlink, item: KernelRoute) -> None:
-    netlink.request(DELROUTE, _route(item))
+    netlink.request(DELROUTE, _route(item, ANY_SCOPE))
 
 
 def _rule(item: IpRule) -> bytes:

@@ -135,7 +135,7 @@ def _host(it: Host, _mode: Mode, _plan: Plan) -> Iterator[Item]:
         yield Namespace(it.id, "translator")
         yield from rulesets.translator(it.id)
         return
-    yield Namespace(it.id, "guest")
+    yield Namespace(it.id, "instance")
     yield from _quiet_ipv6(it.id)
 
 
@@ -214,7 +214,7 @@ def _uplink(it: Uplink, _mode: Mode, _plan: Plan) -> Iterator[Item]:
 def _internet_host(it: InternetHost, _mode: Mode, plan: Plan) -> Iterator[Item]:
     ns, link = internet_host_namespace(it.name), internet_host_link(it.name)
     yield from _internet()
-    yield Namespace(ns, "guest")
+    yield Namespace(ns, "internet-host")
     yield from _quiet_ipv6(ns)
     yield from _wire(INTERNET, link, ns, "eth0", it.name)
     yield IpAddress(ns, "eth0", it.ip, 32)

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
+from gureum.engines.linux import userns
 from gureum.engines.linux.links import raise_loopback
 from gureum.engines.linux.names import MACHINE
 from gureum.engines.linux.netlink import ROUTE, Netlink
@@ -74,26 +75,46 @@ class Namespaces:
         size = len(self._prefix)
         return {path.name[size:] for path in FOLDER.iterdir() if path.name.startswith(self._prefix)}
 
-    def create(self, ns: str) -> None:
+    def create(self, ns: str, apart: bool = False) -> None:
         """Make a namespace: loopback up, no forwarding, no source filter, whatever the machine's
-        own settings are.  One that is there already stays as it is."""
+        own settings are.  With ``apart`` it belongs to a user namespace of its own.  One that is
+        there already, and belongs to the right one, stays as it is."""
         path = self.path(ns)
-        if ns in self.names():
-            with contextlib.suppress(OSError), self.inside(ns):
+        if path.exists():
+            if self.is_there(ns, apart):
                 return
             self.remove(ns)  # a file whose mount is gone, as after a crash half-way
         _prepare_folder()
         path.touch(mode=0o444)
         try:
-            _call("unshare", _CLONE_NEWNET)
-            try:
+            with self._in_a_new_one(apart):
                 _be_neutral()
                 _call("mount", _SELF.encode(), os.fsencode(path), b"none", _MS_BIND, None)
-            finally:
-                _call("setns", self._home, _CLONE_NEWNET)
         except OSError:
             path.unlink(missing_ok=True)
             raise
+
+    def is_there(self, ns: str, apart: bool) -> bool:
+        """Whether a namespace exists and belongs to a user namespace of its own, or to ours."""
+        try:
+            return userns.is_owned_apart(self._open(ns).fd) == apart
+        except OSError:
+            return False
+
+    @contextlib.contextmanager
+    def _in_a_new_one(self, apart: bool) -> Iterator[None]:
+        if apart:
+            fd = userns.new_network()
+            try:
+                _call("setns", fd, _CLONE_NEWNET)
+            finally:
+                os.close(fd)
+        else:
+            _call("unshare", _CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            _call("setns", self._home, _CLONE_NEWNET)
 
     def remove(self, ns: str) -> None:
         """Remove a namespace; links to others must be gone, as the kernel removes it later."""

@@ -72,8 +72,8 @@ class Observer:
         found: list[Item] = []
         for ns in sorted(names):
             if ns not in wanted:
-                found.append(Namespace(ns, "guest"))  # a leftover: goes as a whole
-            elif self._alive(ns):
+                found.append(Namespace(ns, "instance"))  # a leftover: goes as a whole
+            elif self._spaces.is_there(ns, apart=wanted[ns].kind == "instance"):
                 found.append(wanted[ns])
                 self._links[ns] = dict(self._read_links(ns))
         self._links[MACHINE] = self._machine_links()
@@ -82,13 +82,6 @@ class Observer:
         found += self._sysctls()
         return {item.key: item for item in found}
 
-    def _alive(self, ns: str) -> bool:
-        try:
-            with self._spaces.inside(ns):
-                return True
-        except OSError:
-            return False
-
     def _machine_links(self) -> dict[str, _Link]:
         name = self._book.plan.machine_link
         if not name:
@@ -96,18 +89,24 @@ class Observer:
         return {link: seen for link, seen in self._read_links(MACHINE) if link == name}
 
     def _inside(self, ns: str, space: Namespace | None, seen: dict[str, _Link]) -> Iterator[Item]:
-        guest = space is None or space.kind == "guest"
+        # of the machine's own namespace only our one link is looked at, and all of that is ours
+        guest = space is not None and space.kind in ("instance", "internet-host")
         by_index = {link.index: link.name for link in seen.values()}
         yield from self._link_items(ns, guest, seen, by_index)
-        if seen:
-            items = (*self._addresses(ns, by_index), *self._neighbours(ns, by_index))
-            for item in items:
-                if not guest or self._book.wanted(item.key) is not None or ns == MACHINE:
-                    yield item
-            yield from self._routes(ns, by_index)
-            if ns != MACHINE:
-                yield from self._rules(ns)
-                yield from self._nft(ns)
+        if not seen:
+            return
+        for item in self._layer_three(ns, by_index):
+            if not guest or self._book.wanted(item.key) is not None:
+                yield item
+        if space is not None and space.kind != "instance":
+            yield from self._nft(ns)
+
+    def _layer_three(self, ns: str, by_index: dict[int, str]) -> Iterator[Item]:
+        yield from self._addresses(ns, by_index)
+        yield from self._neighbours(ns, by_index)
+        yield from self._routes(ns, by_index)
+        if ns != MACHINE:
+            yield from self._rules(ns)
 
     # --- links ----------------------------------------------------------------------------------
     def _read_links(self, ns: str) -> Iterator[tuple[str, _Link]]:
@@ -192,7 +191,8 @@ class Observer:
             length, protocol, kind = head[1], head[5], _KINDS.get(head[7])
             at = parse(message.body[links.ROUTE.size :])
             out = number(at.get(links.RTA_OIF))
-            if protocol != ROUTE_PROTOCOL or kind is None or (out and out not in by_index):
+            foreign = out not in by_index and (out != 0 or ns == MACHINE)
+            if protocol != ROUTE_PROTOCOL or kind is None or foreign:
                 continue
             yield KernelRoute(
                 ns,

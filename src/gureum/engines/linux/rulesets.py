@@ -73,6 +73,8 @@ def router(ns: str, way: BridgeFilter) -> Iterator[Item]:
             *_forwarding(),
             # a NAT gateway hands the router's own ICMP errors back through the router
             *_conf("accept_local", "1"),
+            # traceroute shows the address of the subnet that a packet came from
+            ("ipv4/icmp_errors_use_inbound_ifaddr", "1"),
             ("bridge/bridge-nf-call-iptables", call),
             ("bridge/bridge-nf-call-ip6tables", "0"),
             ("bridge/bridge-nf-call-arptables", "0"),

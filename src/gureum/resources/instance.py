@@ -1,0 +1,228 @@
+"""Instance: a machine with interfaces in a VPC; its states and what it asks of the network.
+
+What the API shows of it is in :mod:`gureum.resources.instance_shape`, the actions are in
+:mod:`gureum.resources.run_instances`, :mod:`gureum.resources.instance_api` and
+:mod:`gureum.resources.instance_attributes`.
+
+Sources: EC2 User Guide, "Instance lifecycle"; EC2 API Reference, Instance, StateReason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gureum.kind import Lowering
+from gureum.model import Reader, Resource, Txn, ref
+from gureum.model.cidr import resolver_address
+from gureum.program import Host, Machine
+from gureum.resources import network_interface
+from gureum.resources.dhcp_options import internal_domain
+from gureum.resources.instance_types import TYPES
+from gureum.resources.network_interface import interfaces_of, private_dns
+from gureum.resources.volume import Volume
+from gureum.resources.vpc import Vpc
+
+STATES = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
+"""The states with their codes (EC2 API Reference, InstanceState)."""
+
+UP = frozenset({"pending", "running"})
+ENDED = frozenset({"shutting-down", "terminated"})
+
+KEPT = timedelta(hours=1)
+"""How long a terminated instance stays visible."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetadataOptions:
+    """How the instance's metadata may be asked for (EC2 API, ModifyInstanceMetadataOptions)."""
+
+    tokens: str = "required"
+    hop_limit: int = 2
+    endpoint: str = "enabled"
+    ipv6: str = "disabled"
+    tags: str = "disabled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Why an instance is in its state: AWS's code and sentence, and when."""
+
+    code: str
+    message: str
+    transition: str = ""
+
+
+USER_REQUEST = ("Client.UserInitiatedShutdown", "User initiated shutdown")
+OWN_SHUTDOWN = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
+LAUNCH_FAILED = ("Server.InternalError", "Internal error on launch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance(
+    Resource,
+    kind="instance",
+    prefix="i",
+    not_found="InvalidInstanceID.NotFound",
+    malformed="InvalidInstanceID.Malformed",
+    noun="instance",
+):
+    """An instance.
+
+    ``boot`` counts its starts; ``keys`` are the public keys that it was launched with, ``base`` the
+    name of the files that its image stands for; ``auto_public`` says that it gets a public address
+    of AWS's own at each start.  Its interfaces name it, not it them; ``subnet`` and ``vpc`` are
+    remembered when they are gone.
+    """
+
+    image: str
+    base: str
+    root_device: str
+    type: str
+    vpc: str = ref("weak")
+    subnet: str = ref("weak")
+    zone: str
+    reservation: str
+    launch_index: int = 0
+    launched: str
+    token: str = ""
+    state: str = "pending"
+    boot: int = 1
+    key_name: str | None = None
+    keys: tuple[str, ...] = ()
+    user_data: str = ""
+    auto_public: bool = False
+    volume: str | None = ref("weak", default=None)
+    protected: bool = False
+    stop_protected: bool = False
+    shutdown_behavior: str = "stop"
+    monitored: bool = False
+    ebs_optimized: bool = False
+    tenancy: str = "default"
+    credits: str | None = None
+    recovery: str = "default"
+    hostname_type: str = "ip-name"
+    dns_a_record: bool = False
+    dns_aaaa_record: bool = False
+    metadata: MetadataOptions = MetadataOptions()
+    reason: Reason | None = None
+    ended: str | None = None
+
+    @property
+    def wanted(self) -> str:
+        """What is to become of it: ``running``, ``stopped`` or ``terminated``."""
+        if self.state in UP:
+            return "running"
+        return "terminated" if self.state in ENDED else "stopped"
+
+
+def reason(what: tuple[str, str], now: str, *, by_user: bool = True) -> Reason:
+    """A reason with the time in the wording of ``StateTransitionReason``."""
+    code, message = what
+    at = datetime.fromisoformat(now).strftime("%Y-%m-%d %H:%M:%S GMT")
+    shown = f"User initiated ({at})" if by_user else f"{code} ({at})"
+    return Reason(code=code, message=f"{code}: {message}", transition=shown)
+
+
+# --- what the machine room saw ------------------------------------------------------------------
+def observed(txn: Txn, now: str, key: str, state: str) -> None:
+    """Take note that the instance's machine is ``running`` or ``stopped``.
+
+    A machine that stopped while nobody had asked for that has shut itself down; one that never came
+    up at its first start is terminated, as in AWS.
+    """
+    row = txn.find(Instance, key)
+    if row is None:
+        return
+    if state == "running":
+        if row.state == "pending":
+            txn.put(replace(row, state="running"))
+    elif row.state == "stopping":
+        _stopped(txn, row)
+    elif row.state == "shutting-down":
+        _terminated(txn, row, now)
+    elif row.state == "pending" and row.boot == 1:
+        failed = reason(LAUNCH_FAILED, now, by_user=False)
+        _terminated(txn, txn.put(replace(row, reason=failed)), now)
+    elif row.state in UP:
+        why = OWN_SHUTDOWN if row.state == "running" else LAUNCH_FAILED
+        row = txn.put(replace(row, reason=reason(why, now, by_user=False)))
+        if row.shutdown_behavior == "terminate":
+            txn.put(replace(row, state="shutting-down"))
+        else:
+            _stopped(txn, row)
+
+
+def _stopped(txn: Txn, row: Instance) -> None:
+    for eni in interfaces_of(txn.view, row.id):
+        network_interface.release_public(txn, eni)
+        network_interface.plug(txn, eni, None)
+    txn.put(replace(row, state="stopped"))
+
+
+def _terminated(txn: Txn, row: Instance, now: str) -> None:
+    for eni in interfaces_of(txn.view, row.id):
+        goes = eni.attachment is not None and eni.attachment.delete_on_termination
+        free = network_interface.detach(txn, eni)
+        if goes:
+            network_interface.delete(txn, free)
+    volume = txn.find(Volume, row.volume)
+    if volume is not None:
+        if volume.attachment is None or volume.attachment.delete_on_termination:
+            txn.delete(volume)
+        else:
+            txn.put(replace(volume, attachment=None))
+    txn.put(replace(row, state="terminated", volume=None, ended=now))
+
+
+def expired(txn: Txn, row: Instance, now: str) -> None:
+    """Forget an instance that was terminated an hour ago."""
+    if row.ended and datetime.fromisoformat(now) - datetime.fromisoformat(row.ended) >= KEPT:
+        txn.delete(row)
+
+
+# --- names --------------------------------------------------------------------------------------
+def hostname(reader: Reader, row: Instance) -> str:
+    """The private host name (EC2 User Guide, "EC2 instance hostnames and domains")."""
+    if row.hostname_type == "resource-name":
+        domain = internal_domain(row.region)
+        return f"{row.id}.{domain}"
+    found = interfaces_of(reader, row.id)
+    return private_dns(row.region, found[0].ip) if found else ""
+
+
+# --- lowering -----------------------------------------------------------------------------------
+def lower(row: Instance, lowering: Lowering) -> None:
+    """A host for as long as there may be processes, and a machine while it is to run."""
+    if row.state in ("stopped", "terminated"):
+        return
+    found = interfaces_of(lowering.view, row.id)
+    vpc = lowering.view.find(Vpc, row.vpc)
+    if not found or vpc is None:
+        return
+    name = hostname(lowering.view, row)
+    lowering.say(Host(id=row.id, kind="instance", router=row.vpc, name=name))
+    if row.state in UP:
+        size = TYPES[row.type]
+        lowering.say(
+            Machine(
+                id=row.id,
+                image=row.base,
+                hostname=name,
+                ip=found[0].ip,
+                resolver=resolver_address(vpc.cidr),
+                cpus=size.cpus,
+                memory=size.memory,
+                boot=row.boot,
+                keys=row.keys,
+                user_data=row.user_data,
+            ),
+            row.image,
+        )

@@ -1,0 +1,456 @@
+"""Route table: which way packets from a subnet go.
+
+Sources: VPC User Guide, "Configure route tables"; EC2 API Reference, CreateRoute, ReplaceRoute,
+ReplaceRouteTableAssociation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from itertools import count
+
+from gureum.errors import ApiError, invalid_combination
+from gureum.kind import Call, Kind, Listing, Lowering, Shape
+from gureum.model import Reader, Resource, View, ref
+from gureum.model.cidr import ipv4_network
+from gureum.model.txn import dependency_violation, not_found
+from gureum.program import Local, Route, SegmentTable, Table
+from gureum.resources.permissions import ANY_V4
+from gureum.resources.route_target import (
+    LOCAL,
+    StaticRoute,
+    asked_target,
+    show_target,
+    target_now,
+    within_vpc,
+)
+from gureum.resources.shapes import given, tag_list, unsupported
+from gureum.resources.subnet import Subnet, segment_of
+from gureum.resources.vpc import Vpc
+
+MAX_TABLES = 200
+"""Route tables per VPC, the main one among them (VPC quotas)."""
+
+MAX_ROUTES = 50
+"""Routes per table that are not propagated (VPC quotas)."""
+
+RESERVED = IPv4Network("169.254.168.0/22")
+"""AWS's own services are there; no route may lead anywhere inside it."""
+
+_ASSOCIATED: Shape = {"State": "associated"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteTable(
+    Resource,
+    kind="route-table",
+    prefix="rtb",
+    not_found="InvalidRouteTableID.NotFound",
+    malformed="InvalidRouteTableId.Malformed",
+    noun="routeTable",
+):
+    """A route table of a VPC.
+
+    ``number`` is unique in the VPC and never changes.  ``main`` is the id of the association that
+    makes the table the VPC's main one, None for all others.  The local routes are not in
+    ``routes``: they follow from the VPC's CIDR blocks, unless a route with the same destination
+    stands here, which is a local route whose target was replaced.
+    """
+
+    vpc: str = ref()
+    number: int
+    main: str | None = None
+    routes: tuple[StaticRoute, ...] = ()
+
+    def goes_with(self, target: str) -> bool:
+        return self.main is not None and target == self.vpc
+
+    def route(self, destination: str) -> StaticRoute | None:
+        """The route that somebody made to the destination."""
+        return next((route for route in self.routes if route.destination == destination), None)
+
+    def without(self, destination: str) -> tuple[StaticRoute, ...]:
+        """The routes but the one to the destination."""
+        return tuple(route for route in self.routes if route.destination != destination)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteTableAssociation(
+    Resource,
+    kind="route-table-association",
+    prefix="rtbassoc",
+    not_found="InvalidAssociationID.NotFound",
+    malformed="InvalidAssociationID.NotFound",
+    noun="association",
+    missing="The association ID '{id}' does not exist",
+):
+    """A subnet that has a table of its own choice; one without has the main table."""
+
+    table: str = ref()
+    subnet: str = ref("cascade")
+
+
+# --- tables -------------------------------------------------------------------------------------
+def create_route_table(call: Call) -> Shape:
+    """CreateRouteTable: it has the local routes and no subnets yet."""
+    vpc = call.txn.get(Vpc, call.params["VpcId"])
+    table = _new(call, vpc)
+    return {"RouteTable": show(table, call.txn.view), "ClientToken": call.get("ClientToken", "")}
+
+
+def _new(call: Call, vpc: Vpc, main: str | None = None) -> RouteTable:
+    taken = {table.number for table in call.txn.referrers(vpc.id, RouteTable)}
+    if len(taken) >= MAX_TABLES:
+        raise ApiError(
+            "RouteTableLimitExceeded", "The maximum number of route tables has been reached."
+        )
+    number = next(n for n in count(1) if n not in taken)
+    common = call.common(RouteTable) if main is None else {**call.common(RouteTable), "tags": ()}
+    return call.created(RouteTable(**common, vpc=vpc.id, number=number, main=main))
+
+
+def main_table(call: Call, vpc: Vpc) -> None:
+    """The main table of a VPC; a default VPC's leads to the internet."""
+    table = _new(call, vpc, main=call.new_id(RouteTableAssociation))
+    gateway = call.txn.get(Vpc, vpc.id).gateway
+    if vpc.default and gateway:
+        call.txn.put(replace(table, routes=(StaticRoute(destination=ANY_V4, target=gateway),)))
+
+
+def delete_route_table(call: Call) -> Shape:
+    """DeleteRouteTable: not the main one, and none that subnets have."""
+    table = _asked(call)
+    if table.main is not None:
+        raise dependency_violation(table)
+    call.txn.delete(table)
+    return {}
+
+
+def _asked(call: Call) -> RouteTable:
+    return call.txn.get(RouteTable, call.params["RouteTableId"])
+
+
+# --- associations -------------------------------------------------------------------------------
+def associate_route_table(call: Call) -> Shape:
+    """AssociateRouteTable: the subnet must not have a table of its own yet."""
+    unsupported(call, "GatewayId", "PublicIpv4Pool")
+    table = _asked(call)
+    if not call.get("SubnetId"):
+        raise ApiError(
+            "MissingParameter", "The request must contain the parameter subnetId or gatewayId"
+        )
+    subnet = call.txn.get(Subnet, call.params["SubnetId"])
+    if any(call.txn.referrers(subnet.id, RouteTableAssociation)):
+        raise ApiError(
+            "Resource.AlreadyAssociated",
+            f"the specified association for route table {table.id} conflicts with an existing "
+            "association",
+        )
+    row = _associate(call, table, subnet)
+    return {"AssociationId": row.id, "AssociationState": _ASSOCIATED}
+
+
+def _associate(call: Call, table: RouteTable, subnet: Subnet) -> RouteTableAssociation:
+    if table.vpc != subnet.vpc:
+        raise ApiError(
+            "InvalidParameterValue",
+            f"Route table {table.id} and subnet {subnet.id} belong to different networks",
+        )
+    common = {**call.common(RouteTableAssociation), "tags": ()}
+    return call.created(RouteTableAssociation(**common, table=table.id, subnet=subnet.id))
+
+
+def disassociate_route_table(call: Call) -> Shape:
+    """DisassociateRouteTable: the subnet has the main table from now on."""
+    key = call.params["AssociationId"]
+    row = call.txn.find(RouteTableAssociation, key)
+    if row is None:
+        _table_with_main(call, key)
+        raise ApiError(
+            "InvalidParameterValue", f"cannot disassociate the main route table association {key}"
+        )
+    call.txn.delete(row)
+    return {}
+
+
+def _table_with_main(call: Call, key: str) -> RouteTable:
+    """The main table whose association has the id.
+
+    Raises:
+        ApiError: ``InvalidAssociationID.NotFound``.
+    """
+    for table in call.txn.all(RouteTable):
+        if table.main == key:
+            return table
+    raise not_found(RouteTableAssociation, key)
+
+
+def replace_association(call: Call) -> Shape:
+    """ReplaceRouteTableAssociation: a subnet, or the VPC by its main association, changes table."""
+    key, table = call.params["AssociationId"], _asked(call)
+    old = call.txn.find(RouteTableAssociation, key)
+    if old is None:
+        new = _move_main(call, _table_with_main(call, key), table)
+    else:
+        subnet = call.txn.get(Subnet, old.subnet)
+        call.txn.delete(old)
+        new = _associate(call, table, subnet).id
+    return {"NewAssociationId": new, "AssociationState": _ASSOCIATED}
+
+
+def _move_main(call: Call, old: RouteTable, table: RouteTable) -> str:
+    if table.vpc != old.vpc:
+        raise ApiError(
+            "InvalidParameterValue",
+            f"Route table {table.id} and network {old.vpc} belong to different networks",
+        )
+    key = call.new_id(RouteTableAssociation)
+    call.txn.put(replace(old, main=None))
+    call.txn.put(replace(call.txn.get(RouteTable, table.id), main=key))
+    return key
+
+
+# --- routes -------------------------------------------------------------------------------------
+def create_route(call: Call) -> Shape:
+    """CreateRoute.  The same route again is no error; another target for its destination is."""
+    table, destination = _asked(call), _destination(call)
+    target = asked_target(call, table.id, table.vpc)
+    cidrs = _cidrs(call.txn.view, table)
+    _check_local(call, table, destination, target, cidrs)
+    if IPv4Network(destination).subnet_of(RESERVED):
+        raise ApiError(
+            "InvalidParameterValue",
+            f"The destination CIDR block {destination} is within the reserved range {RESERVED}.",
+        )
+    old = table.route(destination)
+    if old is not None and old.target == target and destination not in cidrs:
+        return {"Return": True}
+    if old is not None or destination in cidrs:
+        raise ApiError(
+            "RouteAlreadyExists", f"The route identified by {destination} already exists."
+        )
+    if len(table.routes) >= MAX_ROUTES:
+        raise ApiError("RouteLimitExceeded", "The maximum number of routes has been reached.")
+    _put(call, table, destination, target)
+    return {"Return": True}
+
+
+def replace_route(call: Call) -> Shape:
+    """ReplaceRoute: of a route that is there; a local route can be turned and turned back."""
+    table, destination = _asked(call), _destination(call)
+    cidrs = _cidrs(call.txn.view, table)
+    target = asked_target(call, table.id, table.vpc)
+    if target == LOCAL:
+        if destination not in cidrs:
+            raise ApiError(
+                "InvalidParameterValue",
+                "local-target only allowed with network local destination CIDRs",
+            )
+        call.txn.put(replace(table, routes=table.without(destination)))
+        return {}
+    _check_local(call, table, destination, target, cidrs)
+    if table.route(destination) is None and destination not in cidrs:
+        raise ApiError(
+            "InvalidParameterValue",
+            f"There is no route defined for '{destination}' in the route table. "
+            "Use CreateRoute instead.",
+        )
+    _put(call, table, destination, target)
+    return {}
+
+
+def delete_route(call: Call) -> Shape:
+    """DeleteRoute: any but the local ones."""
+    table = _asked(call)
+    if text := call.get("DestinationIpv6CidrBlock"):
+        raise _no_route("destination-ipv6-cidr-block", text, table)
+    if text := call.get("DestinationPrefixListId"):
+        raise _no_route("destination-prefix-list-id", text, table)
+    destination = _destination(call)
+    if destination in _cidrs(call.txn.view, table):
+        raise ApiError(
+            "InvalidParameterValue",
+            f"cannot remove local route {destination} in route table {table.id}",
+        )
+    if table.route(destination) is None:
+        raise _no_route("destination-cidr-block", destination, table)
+    call.txn.put(replace(table, routes=table.without(destination)))
+    return {}
+
+
+def _no_route(what: str, destination: str, table: RouteTable) -> ApiError:
+    return ApiError(
+        "InvalidRoute.NotFound", f"no route with {what} {destination} in route table {table.id}"
+    )
+
+
+def _put(call: Call, table: RouteTable, destination: str, target: str) -> None:
+    route = StaticRoute(destination=destination, target=target)
+    call.txn.put(replace(table, routes=(*table.without(destination), route)))
+
+
+def _destination(call: Call) -> str:
+    """The destination in canonical form.
+
+    Raises:
+        ApiError: ``MissingParameter``, ``InvalidParameterCombination``, ``InvalidParameterValue``,
+            ``UnsupportedOperation`` (IPv6, prefix lists).
+    """
+    names = ("DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId")
+    named = given(call, *names)
+    if len(named) != 1:
+        message = (
+            "The request must contain exactly one of: destinationCidrBlock, "
+            "destinationIpv6CidrBlock, destinationPrefixListId"
+        )
+        raise invalid_combination(message) if named else ApiError("MissingParameter", message)
+    unsupported(call, *names[1:])
+    return str(ipv4_network(named[0][1], "destinationCidrBlock"))
+
+
+def _check_local(
+    call: Call, table: RouteTable, destination: str, target: str, cidrs: Iterable[str]
+) -> None:
+    """What is inside the VPC goes to machines inside it, a whole subnet at a time.
+
+    Raises:
+        ApiError: ``InvalidParameterValue``.
+    """
+    network = IPv4Network(destination)
+    if not any(network.subnet_of(IPv4Network(cidr)) for cidr in cidrs):
+        return
+    if not within_vpc(target):
+        raise ApiError(
+            "InvalidParameterValue",
+            f"The destination CIDR block {destination} is equal to or more specific than one of "
+            "this VPC's CIDR blocks. This route can target only an interface or an instance.",
+        )
+    if destination in cidrs:
+        return
+    if all(subnet.cidr != destination for subnet in call.txn.referrers(table.vpc, Subnet)):
+        raise ApiError(
+            "InvalidParameterValue", "Route destination doesn't match any subnet CIDR blocks."
+        )
+
+
+def _cidrs(reader: Reader, table: RouteTable) -> tuple[str, ...]:
+    """The destinations of the table's local routes."""
+    vpc = reader.find(Vpc, table.vpc)
+    return tuple(item.cidr for item in vpc.cidrs) if vpc else ()
+
+
+# --- answers ------------------------------------------------------------------------------------
+def associations(reader: Reader, table: str) -> list[RouteTableAssociation]:
+    """The subnets' associations with the table, oldest first."""
+    rows = reader.referrers(table, RouteTableAssociation)
+    return sorted(rows, key=lambda row: (row.created, row.id))
+
+
+def show(table: RouteTable, view: View) -> Shape:
+    """The API's ``RouteTable`` structure."""
+    return {
+        "RouteTableId": table.id,
+        "VpcId": table.vpc,
+        "OwnerId": table.account,
+        "Associations": list(_show_associations(table, view)),
+        "PropagatingVgws": [],
+        "Routes": list(_show_routes(table, view)),
+        "Tags": tag_list(table),
+    }
+
+
+def _show_associations(table: RouteTable, view: View) -> Iterator[Shape]:
+    if table.main is not None:
+        yield {
+            "Main": True,
+            "RouteTableAssociationId": table.main,
+            "RouteTableId": table.id,
+            "AssociationState": _ASSOCIATED,
+        }
+    for row in associations(view, table.id):
+        yield {
+            "Main": False,
+            "RouteTableAssociationId": row.id,
+            "RouteTableId": table.id,
+            "SubnetId": row.subnet,
+            "AssociationState": _ASSOCIATED,
+        }
+
+
+def _show_routes(table: RouteTable, view: View) -> Iterator[Shape]:
+    cidrs = _cidrs(view, table)
+    for cidr in cidrs:
+        shape: Shape = {"DestinationCidrBlock": cidr, "Origin": "CreateRouteTable"}
+        turned = table.route(cidr)
+        if turned:
+            yield shape | show_target(view, turned.target, table.vpc)
+        else:
+            yield shape | {"GatewayId": LOCAL, "State": "active"}
+    for route in table.routes:
+        if route.destination not in cidrs:
+            yield {
+                "DestinationCidrBlock": route.destination,
+                "Origin": "CreateRoute",
+                **show_target(view, route.target, table.vpc),
+            }
+
+
+# --- lowering -----------------------------------------------------------------------------------
+def lower(table: RouteTable, lowering: Lowering) -> None:
+    """A table with its routes, for the subnets that have it."""
+    view = lowering.view
+    statement = Table(id=table.id, router=table.vpc, number=table.number)
+    lowering.say(statement)
+    for cidr in _cidrs(view, table):
+        if table.route(cidr) is None:
+            lowering.say(Route(table=statement, destination=cidr, target=Local()))
+    for route in table.routes:
+        target = target_now(view, route.target, table.vpc)
+        lowering.say(
+            Route(table=statement, destination=route.destination, target=target), route.target
+        )
+    for subnet, why in _subnets(table, view):
+        segment = segment_of(view, subnet)
+        if segment:
+            lowering.say(SegmentTable(segment=segment, table=statement), why)
+
+
+def _subnets(table: RouteTable, view: Reader) -> Iterator[tuple[str, str]]:
+    """The ids of the subnets that have the table, each with the id that says so."""
+    for row in associations(view, table.id):
+        yield row.subnet, row.id
+    if table.main is None:
+        return
+    for subnet in view.referrers(table.vpc, Subnet):
+        if not any(view.referrers(subnet.id, RouteTableAssociation)):
+            yield subnet.id, table.main
+
+
+KIND = Kind(
+    row=RouteTable,
+    actions={
+        "CreateRouteTable": create_route_table,
+        "DeleteRouteTable": delete_route_table,
+        "AssociateRouteTable": associate_route_table,
+        "DisassociateRouteTable": disassociate_route_table,
+        "ReplaceRouteTableAssociation": replace_association,
+        "CreateRoute": create_route,
+        "ReplaceRoute": replace_route,
+        "DeleteRoute": delete_route,
+    },
+    listings=(
+        Listing(
+            action="DescribeRouteTables",
+            result="RouteTables",
+            show=show,
+            ids="RouteTableIds",
+            key="RouteTableId",
+        ),
+    ),
+    lower=lower,
+    beside={Vpc: main_table},
+)
+
+ASSOCIATION = Kind(row=RouteTableAssociation)

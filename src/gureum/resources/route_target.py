@@ -1,0 +1,172 @@
+"""Where a route leads: which targets there are, how a call names one, whether it is there now.
+
+Sources: VPC User Guide, "Configure route tables"; EC2 API Reference, CreateRoute, ReplaceRoute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gureum.errors import ApiError, invalid_combination
+from gureum.kind import Call, Shape
+from gureum.model import Reader, ref
+from gureum.program import Blackhole, Target, ViaUplink
+from gureum.resources.internet_gateway import InternetGateway
+from gureum.resources.nat_gateway import NatGateway
+from gureum.resources.network_interface import NetworkInterface, hop, interfaces_of
+from gureum.resources.shapes import given, unsupported
+
+LOCAL = "local"
+
+_LATER = (
+    "VpcPeeringConnectionId",
+    "EgressOnlyInternetGatewayId",
+    "TransitGatewayId",
+    "LocalGatewayId",
+    "CarrierGatewayId",
+    "VpcEndpointId",
+    "CoreNetworkArn",
+    "OdbNetworkArn",
+)
+"""Targets that are not built yet."""
+
+_SERVING = frozenset({"pending", "available"})
+"""States of a NAT gateway to which a route may be made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticRoute:
+    """A route that somebody made.  ``target`` is the id of a gateway or a network interface; it
+    may be gone, and the route is a blackhole then."""
+
+    destination: str
+    target: str = ref("weak")
+
+
+def asked_target(call: Call, table: str, vpc: str) -> str:
+    """The id of the target that a call names for a route of a table in a VPC; ``LOCAL`` where
+    ReplaceRoute asks for a local route's own target.
+
+    Raises:
+        ApiError: ``MissingParameter``, ``InvalidParameterCombination``, the not-found codes of
+            the targets, ``InvalidParameterValue`` (a target of another VPC).
+    """
+    named = given(call, *_RESOLVE, *_LATER)
+    if len(named) != 1:
+        raise _not_one(call, len(named))
+    unsupported(call, *_LATER)
+    name, value = named[0]
+    return _RESOLVE[name](call, value, table, vpc)
+
+
+def _not_one(call: Call, count: int) -> ApiError:
+    message = (
+        "The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, "
+        "vpcPeeringConnectionId, egressOnlyInternetGatewayId, transitGatewayId, localGatewayId, "
+        "carrierGatewayId, vpcEndpointId, coreNetworkArn or instanceId"
+    )
+    if call.action == "ReplaceRoute":
+        message += ", or must have localTarget set to true"
+    return invalid_combination(message) if count else ApiError("MissingParameter", message)
+
+
+def _local(call: Call, value: bool, table: str, vpc: str) -> str:
+    return LOCAL
+
+
+def _gateway(call: Call, key: str, table: str, vpc: str) -> str:
+    if key == LOCAL and call.action == "ReplaceRoute":
+        return LOCAL
+    if key.startswith(("vgw-", "vpce-")):
+        raise ApiError(
+            "UnsupportedOperation",
+            f"Routes to {key.partition('-')[0]} gateways are not available in this cloud yet.",
+        )
+    row = call.txn.find(InternetGateway, key)
+    if row is None:
+        raise ApiError("InvalidGatewayID.NotFound", f"The gateway ID '{key}' does not exist")
+    if row.vpc != vpc:
+        raise _foreign(table, f"network gateway {key}")
+    return row.id
+
+
+def _nat_gateway(call: Call, key: str, table: str, vpc: str) -> str:
+    row = call.txn.find(NatGateway, key)
+    if row is None or row.state not in _SERVING:
+        raise ApiError("InvalidNatGatewayID.NotFound", f"The natGateway ID '{key}' does not exist")
+    if row.vpc != vpc:
+        raise _foreign(table, f"NAT gateway {key}")
+    return row.id
+
+
+def _interface(call: Call, key: str, table: str, vpc: str) -> str:
+    row = call.txn.get(NetworkInterface, key)
+    if row.vpc != vpc:
+        raise _foreign(table, f"interface {key}")
+    return row.id
+
+
+def _instance(call: Call, key: str, table: str, vpc: str) -> str:
+    """The one interface of an instance stands for it."""
+    found = interfaces_of(call.txn.view, key)
+    mine = [eni for eni in found if call.txn.find(NetworkInterface, eni.id)]
+    if not mine:
+        raise ApiError("InvalidInstanceID.NotFound", f"The instance ID '{key}' does not exist")
+    if len(mine) > 1:
+        raise ApiError(
+            "InvalidInstanceID",
+            f"There are multiple interfaces attached to instance '{key}'. "
+            "Please specify an interface ID for the operation instead.",
+        )
+    return _interface(call, mine[0].id, table, vpc)
+
+
+def _foreign(table: str, target: str) -> ApiError:
+    return ApiError(
+        "InvalidParameterValue", f"route table {table} and {target} belong to different networks"
+    )
+
+
+_RESOLVE: dict[str, Callable[[Call, Any, str, str], str]] = {
+    "LocalTarget": _local,
+    "GatewayId": _gateway,
+    "NatGatewayId": _nat_gateway,
+    "NetworkInterfaceId": _interface,
+    "InstanceId": _instance,
+}
+
+
+def within_vpc(target: str) -> bool:
+    """Whether traffic between a VPC's own subnets may be sent there (VPC User Guide, "Middlebox
+    routing"): to interfaces and NAT gateways, not to an internet gateway."""
+    return target.startswith((f"{NetworkInterface.prefix}-", f"{NatGateway.prefix}-"))
+
+
+def target_now(reader: Reader, target: str, vpc: str) -> Target:
+    """Where the target is now; a blackhole if it is gone, stopped or detached."""
+    if target.startswith(f"{InternetGateway.prefix}-"):
+        gateway = reader.find(InternetGateway, target)
+        return ViaUplink(target) if gateway and gateway.vpc == vpc else Blackhole(target)
+    interface: str | None = target
+    if target.startswith(f"{NatGateway.prefix}-"):
+        row = reader.find(NatGateway, target)
+        interface = row.interface if row else None
+    return (hop(reader, interface) if interface else None) or Blackhole(target)
+
+
+def show_target(reader: Reader, target: str, vpc: str) -> Shape:
+    """The members of the API's ``Route`` structure that tell the target and its state."""
+    blackhole = isinstance(target_now(reader, target, vpc), Blackhole)
+    shape: Shape = {"State": "blackhole" if blackhole else "active"}
+    if target.startswith(f"{InternetGateway.prefix}-"):
+        return shape | {"GatewayId": target}
+    if target.startswith(f"{NatGateway.prefix}-"):
+        return shape | {"NatGatewayId": target}
+    shape["NetworkInterfaceId"] = target
+    eni = reader.find(NetworkInterface, target)
+    if eni and eni.attachment and eni.attachment.instance:
+        shape["InstanceId"] = eni.attachment.instance
+        shape["InstanceOwnerId"] = eni.attachment.owner
+    return shape

@@ -1,0 +1,144 @@
+"""The ASGI application: API calls come over TCP, Gureum's own commands over a unix socket.
+
+The chain of an API call is the one list in :meth:`Api.answer`: decode, who calls, carry out, wait
+until the data plane has it, encode.  The unix socket can be opened by the daemon's own user only,
+so what comes over it may do what that user may.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from anyio import to_thread
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response as HttpResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gureum.errors import ApiError
+from gureum.kind import Shape
+from gureum.server.dispatch import Dispatcher
+from gureum.server.identity_api import caller, sts, unbuilt
+from gureum.wire import Request, Response, decode, encode, encode_error
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 2 << 20
+"""Bytes of a request's body; EC2's own requests are far smaller."""
+
+IN_FORCE = 10.0
+"""Seconds that a call waits for the data plane; then it answers, and what is not in force shows as
+pending or in ``gureum status``."""
+
+_SERVICE_HOSTS = ("ec2", "sts", "iam")
+
+Wait = Callable[[int, float], bool]
+
+
+class Api:
+    """The AWS API on a dispatcher.  ``wait(revision, seconds)`` waits for the data plane."""
+
+    def __init__(self, dispatch: Dispatcher, wait: Wait) -> None:
+        self._dispatch = dispatch
+        self._wait = wait
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = HttpRequest(scope, receive)
+        request_id = str(uuid.uuid4())
+        try:
+            body = await _body(request)
+        except ClientDisconnect:
+            return
+        except ApiError as error:
+            response = encode_error(None, error, request_id)
+        else:
+            response = await to_thread.run_sync(self.answer, request, body, request_id)
+        answer = HttpResponse(response.body, response.status, response.headers)
+        await answer(scope, receive, send)
+
+    def answer(self, http: HttpRequest, body: bytes, request_id: str) -> Response:
+        """The answer to one call, whatever becomes of it."""
+        headers = http.headers
+        service = _host_service(headers.get("host", ""))
+        try:
+            _refuse_browsers(headers)
+            request = decode(http.method, headers, http.url.query, body, service)
+            service = request.service
+            result = self._carry_out(request)
+            log.info("%s %s:%s", request_id, service, request.action)
+            return encode(request, result, request_id)
+        except ApiError as error:
+            log.info("%s refused: %s", request_id, error)
+            return encode_error(service, error, request_id)
+        except Exception:
+            log.exception("%s failed", request_id)
+            ours = ApiError("InternalError", "An internal error has occurred", 500)
+            return encode_error(service, ours, request_id)
+
+    def _carry_out(self, request: Request) -> Shape:
+        who = caller(request)
+        if request.service == "sts":
+            return sts(request, who)
+        if request.service != "ec2":
+            raise unbuilt(request)
+        result = self._dispatch(request, who.account, who.region)
+        if request.action not in self._dispatch.registry.reads:
+            self._wait(self._dispatch.store.view.revision, IN_FORCE)
+        return result
+
+
+async def _body(request: HttpRequest) -> bytes:
+    parts = bytearray()
+    async for part in request.stream():
+        parts += part
+        if len(parts) > MAX_BODY:
+            raise ApiError("RequestEntityTooLarge", "The request is too large.", 413)
+    return bytes(parts)
+
+
+def _refuse_browsers(headers: Mapping[str, str]) -> None:
+    """A web page must not drive the cloud of who looks at it: pages send an Origin, and one that
+    was reached by another name than this machine's sends that name as Host.
+
+    Raises:
+        ApiError: ``AuthFailure``.
+    """
+    origin = headers.get("origin")
+    host = origin and urlsplit(origin).hostname
+    if origin and not (host and _is_loopback(host)):
+        raise ApiError("AuthFailure", "Web pages may not call this API.", 403)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _host_service(host: str) -> str | None:
+    """The service that a host name such as ``ec2.localhost:4566`` names, if any."""
+    first = host.partition(":")[0].partition(".")[0]
+    return first if first in _SERVICE_HOSTS else None
+
+
+def application(api: ASGIApp, console: ASGIApp) -> ASGIApp:
+    """API calls to ``api``, what comes over the unix socket to ``console``.
+
+    A unix socket has no port, so ``scope["server"]`` tells (ASGI HTTP connection scope).
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        server = scope.get("server")
+        over_unix = server is not None and server[1] is None
+        await (console if over_unix else api)(scope, receive, send)
+
+    return app

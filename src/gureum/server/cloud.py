@@ -1,0 +1,29 @@
+"""The parts of one running cloud, put together for whoever serves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gureum.engines import Engine
+from gureum.machines import ImageStore, MachineRoom
+from gureum.reconcile import Reconciler
+from gureum.resources import Registry
+from gureum.server.dispatch import Dispatcher
+from gureum.store import Store
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One cloud in one process.  ``state`` is its folder; ``tag`` marks what it makes in the
+    kernel; ``dispatch`` carries out API calls."""
+
+    state: Path
+    tag: str
+    store: Store
+    registry: Registry
+    engine: Engine
+    machines: MachineRoom
+    images: ImageStore
+    reconciler: Reconciler
+    dispatch: Dispatcher

@@ -1,0 +1,294 @@
+"""What Gureum's own commands ask of the daemon, over its unix socket: JSON in, JSON out.
+
+Refusals are ``{"error": {"code", "message"}}``.  Whoever can open the socket is the daemon's user,
+so a program to be run somewhere in the cloud is not run here: the answer is the command line that
+does it, and the asker runs it, with its own terminal, signals and exit status.
+
+::
+
+    GET    /status                          how the cloud is
+    GET    /map      ?account&region        what is in a region
+    GET    /place    ?name                  one place
+    GET    /target   ?source&target         the address by which one place reaches another
+    GET    /whose    ?source&address...     who answers from addresses
+    POST   /exec     {place, argv, ...}     the command line that runs a program there
+    GET    /table    ?kind&place            a live table of the kernel
+    GET    /console  ?place                 what an instance has printed
+    GET    /internet                        the hosts of the internet; POST {name, ip}; DELETE ?name
+    POST   /down     ?keep                  end the daemon
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from json import JSONDecodeError
+from typing import Any, Protocol
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gureum import __version__
+from gureum.engines import EngineError
+from gureum.errors import ApiError
+from gureum.kind import Shape
+from gureum.machines import MachineError
+from gureum.resources import internet_host
+from gureum.resources.instance import ENDED, Instance
+from gureum.resources.internet_host import InternetHost
+from gureum.resources.region import DEFAULT_REGION
+from gureum.server import places
+from gureum.server.cloud import Cloud
+from gureum.server.console_map import cloud_map
+from gureum.server.dispatch import utc_now
+from gureum.server.identity_api import DEFAULT_ACCOUNT
+from gureum.server.places import Place, Scope
+
+IN_FORCE = 10.0
+"""Seconds that a change waits for the data plane."""
+
+TABLES = ("arp", "mac", "route", "conntrack", "nat")
+"""The tables of the kernel that can be looked at."""
+
+
+class AskStop(Protocol):
+    """Ends the daemon."""
+
+    def __call__(self, *, tear_down: bool) -> None: ...
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What was asked: query parameters, and the members of a JSON body."""
+
+    query: Mapping[str, str]
+    lists: Mapping[str, list[str]]
+    body: Mapping[str, Any]
+
+    def text(self, name: str) -> str:
+        """A parameter that must be there.
+
+        Raises:
+            ApiError: ``BadRequest``.
+        """
+        value = self.maybe(name)
+        if value is None:
+            raise ApiError("BadRequest", f"The parameter {name} is missing.")
+        return value
+
+    def maybe(self, name: str) -> str | None:
+        """A parameter, or None."""
+        value = self.body.get(name, self.query.get(name))
+        return value if isinstance(value, str) and value else None
+
+    def flag(self, name: str) -> bool:
+        """Whether a parameter is set."""
+        return self.body.get(name) is True or self.query.get(name) == "1"
+
+
+class Console:
+    """The answers; each method is one, named after its path."""
+
+    def __init__(self, cloud: Cloud, endpoint: str, started: str) -> None:
+        self._cloud = cloud
+        self._endpoint = endpoint
+        self._started = started
+
+    def _scope(self, ask: Ask) -> Scope:
+        account, region = ask.maybe("account"), ask.maybe("region")
+        view = self._cloud.store.view
+        return Scope(view, account or DEFAULT_ACCOUNT, region or DEFAULT_REGION)
+
+    def status(self, ask: Ask) -> Shape:
+        """How the cloud is: where it is served, what is in force, what went wrong."""
+        cloud, health = self._cloud, self._cloud.reconciler.health
+        view = cloud.store.view
+        states = Counter(row.state for row in view.all(Instance) if row.state not in ENDED)
+        return {
+            "running": True,
+            "version": __version__,
+            "endpoint": self._endpoint,
+            "pid": os.getpid(),
+            "started": self._started,
+            "state": str(cloud.state),
+            "tag": cloud.tag,
+            "default_region": DEFAULT_REGION,
+            "default_account": DEFAULT_ACCOUNT,
+            # What only real engines and machine rooms have.
+            "bridge_filter": getattr(cloud.engine, "bridge_filter", None),
+            "runtime": getattr(cloud.machines, "runtime", None),
+            "revision": view.revision,
+            "in_force": health.in_force,
+            "error": health.error,
+            "failed_instances": dict(health.machines),
+            "instances": dict(states),
+            "resources": len(view.rows),
+        }
+
+    def map(self, ask: Ask) -> Shape:
+        """What is in a region."""
+        return cloud_map(self._scope(ask))
+
+    def place(self, ask: Ask) -> Shape:
+        """One place."""
+        return places.resolve(self._scope(ask), ask.text("name")).shown()
+
+    def target(self, ask: Ask) -> Shape:
+        """The address by which ``source`` reaches ``target``."""
+        scope = self._scope(ask)
+        source = places.in_use(places.resolve(scope, ask.text("source"), places.STACKS))
+        found = places.target(scope, source, ask.text("target"))
+        return {
+            "source": source.shown(),
+            "address": found.address,
+            "place": found.place.shown() if found.place else None,
+        }
+
+    def whose(self, ask: Ask) -> Shape:
+        """Who answers from addresses, as seen from ``source``."""
+        scope = self._scope(ask)
+        vpc = places.resolve(scope, ask.text("source"), places.STACKS).vpc
+        asked = [text for text in ask.lists.get("address", []) if places.is_address(text)]
+        return {address: places.whose(scope, vpc, address) for address in asked}
+
+    def exec(self, ask: Ask) -> Shape:
+        """The command line of a host process that runs ``argv`` in a place."""
+        argv = ask.body.get("argv")
+        if not isinstance(argv, list) or not all(isinstance(each, str) for each in argv):
+            raise ApiError("BadRequest", "argv must be a list of words.")
+        place = places.resolve(self._scope(ask), ask.text("place"), places.STACKS)
+        places.in_use(place)
+        env = {str(name): str(value) for name, value in (ask.body.get("env") or {}).items()}
+        net_only = ask.flag("net_only")
+        if place.kind == places.INSTANCE and not net_only:
+            call = self._cloud.machines.exec_argv(
+                place.id, argv or _INSIDE, tty=ask.flag("tty"), env=env
+            )
+        else:
+            netns = self._cloud.engine.netns(place.host)
+            call = ["nsenter", f"--net={netns}", "--", *argv]
+        return {"argv": call, "place": place.shown()}
+
+    def table(self, ask: Ask) -> Shape:
+        """A live table of the kernel, with the Name tags of the ids in it."""
+        scope = self._scope(ask)
+        kind = ask.text("kind")
+        if kind not in TABLES:
+            raise ApiError("BadRequest", f"There are these tables: {', '.join(TABLES)}")
+        place = places.in_use(places.resolve(scope, ask.text("place")))
+        rows = self._cloud.engine.tables(kind, place.host)
+        return {
+            "kind": kind,
+            "place": place.shown(),
+            "rows": rows,
+            "names": _names(scope, rows),
+        }
+
+    def console(self, ask: Ask) -> Shape:
+        """What an instance has printed."""
+        place = places.resolve(self._scope(ask), ask.text("place"), (places.INSTANCE,))
+        output = self._cloud.machines.console(place.id)
+        return {"place": place.shown(), "output": output.decode(errors="replace")}
+
+    def internet(self, ask: Ask) -> Shape:
+        """The hosts of the internet."""
+        rows = sorted(self._cloud.store.view.all(InternetHost), key=lambda row: row.name)
+        return {"hosts": [_shown(row) for row in rows]}
+
+    def internet_add(self, ask: Ask) -> Shape:
+        """A new host of the internet, reachable when this returns."""
+        store = self._cloud.store
+        with store.transaction(internet_host.OWNER, internet_host.PLACE) as txn:
+            row = internet_host.add(txn, ask.text("name"), ask.maybe("ip"), utc_now())
+        return {"host": _shown(row), "in_force": self._wait()}
+
+    def internet_remove(self, ask: Ask) -> Shape:
+        """One host less."""
+        store = self._cloud.store
+        with store.transaction(internet_host.OWNER, internet_host.PLACE) as txn:
+            internet_host.remove(txn, ask.text("name"))
+        return {"in_force": self._wait()}
+
+    def _wait(self) -> bool:
+        return self._cloud.reconciler.wait(self._cloud.store.view.revision, IN_FORCE)
+
+
+_INSIDE = ("/bin/sh", "-c", 'exec "$(command -v bash || echo /bin/sh)" -l')
+"""A login shell: what runs in an instance where nothing is asked for."""
+
+
+def _names(scope: Scope, rows: list[dict[str, Any]]) -> dict[str, str]:
+    """The Name tags of all ids that stand in a table."""
+    words = {str(value) for row in rows for value in row.values()}
+    found = ((word, scope.view.rows.get(word)) for word in sorted(words))
+    return {word: name for word, row in found if row is not None and (name := row.tag("Name"))}
+
+
+def _shown(row: InternetHost) -> Shape:
+    return {"name": row.name, "ip": row.ip}
+
+
+# --- the application ----------------------------------------------------------------------------
+Handler = Callable[[Ask], Shape]
+
+
+def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            asked = await _ask(request)
+            return JSONResponse(await run_in_threadpool(handler, asked))
+        except ApiError as error:
+            return _refusal(error.code, error.message, error.status)
+        except MachineError as error:
+            return _refusal("MachineError", str(error), 409)
+        except EngineError as error:
+            return _refusal("EngineError", str(error), 500)
+
+    return endpoint
+
+
+async def _ask(request: Request) -> Ask:
+    raw = await request.body()
+    try:
+        body = await request.json() if raw else {}
+    except (JSONDecodeError, UnicodeDecodeError):
+        raise ApiError("BadRequest", "The body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise ApiError("BadRequest", "The body is no JSON object.")
+    query = request.query_params
+    return Ask(dict(query), {name: query.getlist(name) for name in query}, body)
+
+
+def _refusal(code: str, message: str, status: int) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message}}, status)
+
+
+def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
+    """The application behind the unix socket."""
+    answers = Console(cloud, endpoint, utc_now())
+
+    async def down(request: Request) -> JSONResponse:
+        keep = request.query_params.get("keep") == "1"
+        stop(tear_down=not keep)
+        return JSONResponse({"pid": os.getpid(), "tear_down": not keep})
+
+    routes: list[tuple[str, str, Handler]] = [
+        ("GET", "/status", answers.status),
+        ("GET", "/map", answers.map),
+        ("GET", "/place", answers.place),
+        ("GET", "/target", answers.target),
+        ("GET", "/whose", answers.whose),
+        ("POST", "/exec", answers.exec),
+        ("GET", "/table", answers.table),
+        ("GET", "/console", answers.console),
+        ("GET", "/internet", answers.internet),
+        ("POST", "/internet", answers.internet_add),
+        ("DELETE", "/internet", answers.internet_remove),
+    ]
+    found = [Route(path, _endpoint(handler), methods=[method]) for method, path, handler in routes]
+    return Starlette(routes=[*found, Route("/down", down, methods=["POST"])])

@@ -1,0 +1,203 @@
+"""The daemon: puts one cloud together, serves it, and lets go of it without stopping it.
+
+State folder::
+
+    gureum.db       what was asked for (SQLite)
+    tag             four hexadecimal digits that mark this cloud's namespaces, links and cgroups
+    gureum.sock     the commands' way in; only the daemon's own user may open it
+    daemon.json     who serves: process id, endpoint
+    daemon.log      what happened, one line an event
+    instances/ …    see :mod:`gureum.machines.containers`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from gureum.engines.linux import LinuxEngine
+from gureum.machines import ImageStore, Machines
+from gureum.reconcile import Reconciler
+from gureum.resources import REGISTRY, internet_host
+from gureum.server.app import Api, application
+from gureum.server.cloud import Cloud
+from gureum.server.console import console
+from gureum.server.dispatch import Dispatcher, utc_now
+from gureum.server.settings import (
+    RunningError,
+    Settings,
+    failure_path,
+    lock_path,
+    socket_path,
+)
+from gureum.store import SqliteStore
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Stop:
+    """How the daemon is to end: leave everything running, or tear it down."""
+
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+    tear_down: bool = False
+
+    def ask(self, *, tear_down: bool) -> None:
+        """End soon."""
+        self.tear_down = tear_down
+        self.event.set()
+
+
+def serve(settings: Settings) -> None:
+    """Serve a cloud until told to stop.
+
+    Raises:
+        RunningError: the state folder is served already.
+        EngineError, MachineError: this machine cannot carry the cloud; the text says why.
+        OSError: the port is taken.
+    """
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with only_one(settings.state), _tcp_socket(settings) as tcp:
+        failure_path(settings.state).unlink(missing_ok=True)
+        cloud = open_cloud(settings)
+        try:
+            cloud.reconciler.start()
+            stop = Stop()
+            asyncio.run(_serve(cloud, settings, tcp, stop))
+            cloud.reconciler.stop()
+            if stop.tear_down:
+                _tear_down(cloud)
+        finally:
+            cloud.machines.close()
+            cloud.engine.close()
+            cloud.store.close()
+
+
+def _tear_down(cloud: Cloud) -> None:
+    log.info("tearing down")
+    try:
+        cloud.reconciler.tear_down()
+    except Exception as error:
+        failure_path(cloud.state).write_text(f"{error}\n", encoding="utf-8")
+        raise
+
+
+@contextmanager
+def only_one(state: Path) -> Iterator[None]:
+    """Hold the lock of a state folder.
+
+    Raises:
+        RunningError: a daemon holds it.
+    """
+    with lock_path(state).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunningError(f"another gureum serves {state}") from None
+        yield
+
+
+def _tcp_socket(settings: Settings) -> socket.socket:
+    tcp = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        tcp.bind((settings.host, settings.port))
+    except OSError as error:
+        tcp.close()
+        raise OSError(
+            error.errno, f"{settings.host} port {settings.port} cannot be served: {error.strerror}"
+        ) from None
+    tcp.listen(1024)
+    return tcp
+
+
+def open_cloud(settings: Settings) -> Cloud:
+    """The parts of the cloud of a state folder, put together but not started."""
+    tag = _tag(settings.state)
+    store = SqliteStore(settings.state / "gureum.db", durable=settings.durable)
+    images = ImageStore()
+    engine = LinuxEngine(tag, settings.bridge_filter, settings.host_link)
+    machines = Machines(settings.state, tag, images)
+    with store.transaction(internet_host.OWNER, internet_host.PLACE) as txn:
+        internet_host.provide(txn, utc_now())
+    return Cloud(
+        state=settings.state,
+        tag=tag,
+        store=store,
+        registry=REGISTRY,
+        engine=engine,
+        machines=machines,
+        images=images,
+        reconciler=Reconciler(store, REGISTRY, engine, machines, utc_now),
+        dispatch=Dispatcher(store, REGISTRY, probe=lambda what, key: machines.console(key)),
+    )
+
+
+def _tag(state: Path) -> str:
+    path = state / "tag"
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text(encoding="ascii").strip()
+    tag = secrets.token_hex(2)
+    path.write_text(f"{tag}\n", encoding="ascii")
+    return tag
+
+
+async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Stop) -> None:
+    path = socket_path(settings.state)
+    path.unlink(missing_ok=True)
+    unix = socket.socket(socket.AF_UNIX)
+    old = os.umask(0o177)
+    try:
+        unix.bind(str(path))
+    finally:
+        os.umask(old)
+    unix.listen(64)
+    host, port = tcp.getsockname()[:2]
+    endpoint = f"http://{_bracketed(host)}:{port}"
+    api = Api(cloud.dispatch, cloud.reconciler.wait)
+    app = application(api, console(cloud, endpoint, stop.ask))
+    config = uvicorn.Config(
+        app, lifespan="off", log_config=None, access_log=False, server_header=False, ws="none"
+    )
+    server = uvicorn.Server(config)
+    about = json.dumps({"pid": os.getpid(), "endpoint": endpoint})
+    (settings.state / "daemon.json").write_text(about, encoding="utf-8")
+    log.info("serving %s, state %s, tag %s", endpoint, cloud.state, cloud.tag)
+
+    # uvicorn ends kindly on these, then raises the signal once more for whoever was there before.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _already_ending)
+
+    async def watch() -> None:
+        await stop.event.wait()
+        server.should_exit = True
+
+    watcher = asyncio.create_task(watch())
+    try:
+        await server.serve(sockets=[tcp, unix])
+    finally:
+        watcher.cancel()
+        for name in ("gureum.sock", "daemon.json"):
+            (settings.state / name).unlink(missing_ok=True)
+
+
+def _already_ending(number: int, frame: FrameType | None) -> None:
+    log.info("ended by %s; the cloud keeps running", signal.Signals(number).name)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,62 @@
+"""What a daemon is told at its start, and where its state is: for the daemon and its commands."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+HOST, PORT = "127.0.0.1", 4566
+"""Where the API is served: the port that tools for local clouds try first."""
+
+SYSTEM_STATE = Path("/var/lib/gureum")
+"""The state folder of root's cloud."""
+
+MAX_SOCKET_PATH = 107
+"""Bytes of a unix socket's path (unix(7): ``sun_path`` has 108 with the final zero)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a daemon is told at its start.
+
+    ``bridge_filter`` and ``host_link`` are the engine's; ``durable`` makes commits outlive the loss
+    of power, at the cost of a disk flush each.
+    """
+
+    state: Path
+    host: str = HOST
+    port: int = PORT
+    bridge_filter: Literal["auto", "netfilter", "isolated"] = "auto"
+    host_link: bool = True
+    durable: bool = False
+
+
+class RunningError(Exception):
+    """Another daemon serves this state folder."""
+
+
+def default_state() -> Path:
+    """The state folder: ``GUREUM_STATE``, else the system's for root, else the XDG one."""
+    if given := os.environ.get("GUREUM_STATE"):
+        return Path(given).absolute()
+    if os.geteuid() == 0:
+        return SYSTEM_STATE
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "gureum"
+
+
+def socket_path(state: Path) -> Path:
+    """The unix socket of the daemon that serves a state folder."""
+    return state / "gureum.sock"
+
+
+def lock_path(state: Path) -> Path:
+    """The file that the daemon of a state folder holds a lock on for as long as it lives."""
+    return state / "daemon.lock"
+
+
+def failure_path(state: Path) -> Path:
+    """The file in which a daemon that could not tear everything down says why."""
+    return state / "daemon.error"

@@ -1,0 +1,69 @@
+"""Takes down what a cloud left running that no daemon serves any more, and forgets a cloud."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from gureum.errors import ApiError
+from gureum.server.daemon import only_one, open_cloud
+from gureum.server.settings import Settings
+
+_FORGOTTEN = (
+    "gureum.db",
+    "gureum.db-wal",
+    "gureum.db-shm",
+    "instances",
+    "volumes",
+    "locks",
+    "lib",
+    "runtime",
+    "empty",
+    "known_hosts",
+    "daemon.json",
+    "daemon.error",
+    "daemon.log",
+    "gureum.sock",
+    "tag",
+)
+"""What a state folder holds of a cloud; images stay, other clouds use them too."""
+
+
+def was_used(state: Path) -> bool:
+    """Whether there was ever a cloud in the state folder, so that something of it may be left."""
+    return (state / "tag").exists()
+
+
+def take_down(state: Path) -> None:
+    """Stop every instance and remove every part of the network; the rows stay.
+
+    Raises:
+        RunningError: a daemon serves the folder: it has to do it.
+        EngineError, MachineError: something resisted; the text says what.
+    """
+    with only_one(state):
+        cloud = open_cloud(Settings(state, bridge_filter="netfilter"))
+        try:
+            cloud.reconciler.tear_down()
+        finally:
+            cloud.machines.close()
+            cloud.engine.close()
+            cloud.store.close()
+
+
+def wipe(state: Path) -> None:
+    """Remove the database and the disks of a cloud that was taken down.
+
+    Raises:
+        RunningError: a daemon serves the folder.
+        ApiError: ``WipeFailed``.
+    """
+    with only_one(state):
+        paths = [str(state / name) for name in _FORGOTTEN if (state / name).exists()]
+        if not paths:
+            return
+        # rm(1) neither follows links nor runs out of stack, whatever an instance left on its disk.
+        call = ["rm", "-rf", "--one-file-system", "--", *paths]
+        done = subprocess.run(call, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ApiError("WipeFailed", done.stderr.strip(), 500)

@@ -1,0 +1,105 @@
+"""Every filter that AWS documents for a listing is understood, and leads somewhere."""
+
+from __future__ import annotations
+
+from functools import cache
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel
+
+from gureum.errors import ApiError
+from gureum.resources import REGISTRY
+from gureum.wire.models import service, walk
+from tests.conftest import Cloud
+
+
+class _Names(HTMLParser):
+    """The first code word of each item of a list, but not of lists inside an item (values)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self._depth = 0
+        self._due = self._code = False
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self._depth += tag == "ul"
+        self._due = self._due or (tag == "li" and self._depth == 1)
+        self._code = tag == "code"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._depth -= tag == "ul"
+        self._code = False
+
+    def handle_data(self, data: str) -> None:
+        if self._due and self._code:
+            self.names.append(data)
+            self._due = False
+
+
+@cache
+def _model() -> Any:
+    return ServiceModel(Loader().load_service_model("ec2", "service-2"), "ec2")
+
+
+def _members(action: str) -> dict[str, Any]:
+    operation: OperationModel = _model().operation_model(action)
+    members: dict[str, Any] = operation.input_shape.members
+    return members
+
+
+def documented(action: str) -> list[str]:
+    """The names of the filters in the documentation of the action's filter member."""
+    members = _members(action)
+    shape = members.get("Filters") or members.get("Filter")
+    if shape is None:
+        return []
+    reader = _Names()
+    reader.feed(shape.documentation)
+    return [
+        "tag:Owner" if name.startswith("tag") and name[3:4] in ("", ":") else name
+        for name in reader.names
+    ]
+
+
+def _accepted(cloud: Cloud, action: str, name: str) -> bool:
+    member = "Filters" if "Filters" in _members(action) else "Filter"
+    try:
+        cloud.call(action, **{member: [{"Name": name, "Values": ["x"]}]})
+    except ApiError as error:
+        if error.message != f"The filter '{name}' is invalid":
+            raise
+        return False
+    return True
+
+
+@pytest.mark.parametrize("action", sorted(REGISTRY.listings))
+def test_documented_filters_are_accepted(cloud: Cloud, action: str) -> None:
+    assert [name for name in documented(action) if not _accepted(cloud, action, name)] == []
+
+
+def test_filters_are_read_from_the_documentation() -> None:
+    assert documented("DescribeRouteTables")[:3] == [
+        "association.gateway-id",
+        "association.route-table-association-id",
+        "association.route-table-id",
+    ]
+    counts = {action: len(documented(action)) for action in REGISTRY.listings}
+    assert counts["DescribeNetworkInterfaces"] > 30
+    assert counts["DescribeImages"] > 30
+    assert [action for action, number in counts.items() if number == 0] == []
+
+
+@pytest.mark.parametrize("action", sorted(REGISTRY.listings))
+def test_paths_of_filters_lead_to_a_member(action: str) -> None:
+    _, listing = REGISTRY.listings[action]
+    shape = walk(service("ec2").output_shape(action), f"{listing.result}[]")
+    lost = {name: path for name, path in listing.paths.items() if path and not walk(shape, path)}
+    assert lost == {}
+
+
+def test_a_filter_that_nobody_documents_is_refused(cloud: Cloud) -> None:
+    assert not _accepted(cloud, "DescribeRouteTables", "colour")

@@ -1,0 +1,1 @@
+"""A plain configuration, applied, planned and destroyed by Terraform itself."""

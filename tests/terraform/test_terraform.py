@@ -1,0 +1,98 @@
+"""Terraform and its AWS provider against a real daemon: apply, no drift, packets, destroy."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemon import Daemon
+from tests.kernel.packets import eventually, run, tcp
+
+pytestmark = [pytest.mark.terraform, pytest.mark.kernel, pytest.mark.timeout(600)]
+
+CONFIGURATION = Path(__file__).with_name("main.tf")
+PROVIDER = "registry.terraform.io/hashicorp/aws"
+
+
+def mirrors() -> list[Path]:
+    """Folders that hold the AWS provider for use without a network."""
+    given = os.environ.get("GUREUM_TERRAFORM_PLUGINS")
+    roots = [Path(given)] if given else [*Path("/opt").glob("*"), Path("/usr/share/terraform")]
+    return [root for root in roots if (root / PROVIDER).is_dir()]
+
+
+class Terraform:
+    """Terraform in a folder of its own."""
+
+    def __init__(self, folder: Path, endpoint: str) -> None:
+        self.folder = folder
+        self.environment = os.environ | {
+            "TF_VAR_endpoint": endpoint,
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        shutil.copy(CONFIGURATION, folder)
+
+    def __call__(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["terraform", *args],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def must(self, *args: str) -> str:
+        done = self(*args)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    def outputs(self) -> dict[str, Any]:
+        return {k: v["value"] for k, v in json.loads(self.must("output", "-json")).items()}
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    made = Daemon(tmp_path / "state", "--no-host-link")
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def terraform(tmp_path: Path, daemon: Daemon) -> Terraform:
+    found = mirrors()
+    if shutil.which("terraform") is None or not found:
+        pytest.skip("NOT TESTED: terraform or a mirror of its AWS provider is not on this machine")
+    folder = tmp_path / "configuration"
+    folder.mkdir()
+    made = Terraform(folder, daemon.endpoint)
+    made.must("init", "-input=false", f"-plugin-dir={found[0]}")
+    return made
+
+
+def test_apply_shows_no_drift_carries_packets_and_destroys(
+    terraform: Terraform, daemon: Daemon
+) -> None:
+    terraform.must("apply", "-auto-approve", "-input=false", "-parallelism=20")
+    plan = terraform("plan", "-detailed-exitcode", "-input=false")
+    assert plan.returncode == 0, plan.stdout[-4000:]
+    made = terraform.outputs()
+    me = daemon.netns("host-me")
+    assert eventually(lambda: tcp(me, made["web"], 80) == "open", 10)
+    assert "hello" in run(me, "curl", "-s", f"http://{made['web']}/").stdout
+    assert tcp(daemon.netns(made["db"]), "198.19.0.20", 9) == "refused", "out by the NAT gateway"
+    terraform.must("destroy", "-auto-approve", "-input=false", "-parallelism=20")
+    ec2 = daemon.ec2()
+    assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
+    assert ec2.describe_addresses()["Addresses"] == []
