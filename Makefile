@@ -11,7 +11,7 @@ setup: ## install Debian packages (as root) and the Python environment
 	@bash scripts/setup
 
 demo: setup ## build the workshop cloud and run its 16 checks on real packets
-	@$(PY) -m gureum demo
+	@$(PY) -m demo
 
 test: setup ## pure tests, then kernel tests (as root)
 	@bash scripts/test

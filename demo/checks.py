@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from demo import tools, workshop
-from demo.tools import GUREUM, PATIENCE, Ssh, fetch, inside, port, until
+from demo.tools import GUREUM, Ssh, fetch, inside, port, until
 from demo.workshop import PREFIX, SUBNETS, WEB, Workshop, refused
 
 CLIENTS = 50
@@ -117,7 +117,7 @@ def db_is_private(run: Run) -> Outcome:
 
 def db_cannot_leave(run: Run) -> Outcome:
     status, _ = fetch(named("db"), f"http://{MIRROR}/")
-    return f"curl: {'no answer' if not status else status}", status == 0
+    return f"curl: {status or 'no answer'}", status == 0
 
 
 def nat_gateway(run: Run) -> Outcome:
@@ -234,7 +234,7 @@ def remains(made: Workshop) -> Iterator[str]:
     folders = [Path("/run/netns"), *Path("/sys/fs/cgroup").glob("*"), Path("/sys/fs/cgroup")]
     for folder in folders:
         if folder.is_dir():
-            places.append((str(folder), "\n".join(path.name for path in folder.iterdir())))
+            places += [(str(folder), path.name) for path in folder.iterdir()]
     for process in Path("/proc").glob("[0-9]*"):
         try:
             places.append((f"process {process.name}", (process / "cmdline").read_text()))

@@ -54,7 +54,7 @@ def client(endpoint: str) -> Any:
         endpoint_url=endpoint,
         region_name=REGION,
         aws_access_key_id="demo",
-        aws_secret_access_key="demo",  # any will do: the API is open on loopback
+        aws_secret_access_key="demo",  # noqa: S106 - any will do: the API is open on loopback
         config=Config(retries={"max_attempts": 0}),
     )
 
@@ -282,27 +282,29 @@ def adopt(ec2: Any, vpc: str, folder: Path) -> Workshop:
     """The workshop in a VPC, found again by its tags, so that it can be destroyed."""
     made = Workshop(ec2, folder / "workshop.pem", vpc=vpc)
     only = [{"Name": "vpc-id", "Values": [vpc]}]
-    for item in ec2.describe_subnets(Filters=only)["Subnets"]:
-        made.subnets[item["SubnetId"]] = item["SubnetId"]
-    for item in ec2.describe_route_tables(Filters=only)["RouteTables"]:
-        if not any(each.get("Main") for each in item["Associations"]):
-            made.tables[item["RouteTableId"]] = item["RouteTableId"]
-    for item in ec2.describe_security_groups(Filters=only)["SecurityGroups"]:
-        if item["GroupName"] != "default":
-            made.groups[item["GroupName"].removeprefix(f"{PREFIX}-")] = item["GroupId"]
     attached = [{"Name": "attachment.vpc-id", "Values": [vpc]}]
-    for item in ec2.describe_internet_gateways(Filters=attached)["InternetGateways"]:
-        made.gateway = item["InternetGatewayId"]
-    for item in ec2.describe_nat_gateways(Filters=only)["NatGateways"]:
-        if item["State"] in ("pending", "available"):
-            made.nat = item["NatGatewayId"]
     named = [{"Name": "tag:Name", "Values": [f"{PREFIX}-nat"]}]
-    for item in ec2.describe_addresses(Filters=named)["Addresses"]:
-        made.allocation = item["AllocationId"]
-    for reservation in ec2.describe_instances(Filters=only)["Reservations"]:
-        for item in reservation["Instances"]:
-            made.instances[item["InstanceId"]] = item["InstanceId"]
+    alive = [{"Name": "state", "Values": ["pending", "available"]}]
+    for group in ec2.describe_security_groups(Filters=only)["SecurityGroups"]:
+        if group["GroupName"] != "default":
+            made.groups[group["GroupName"].removeprefix(f"{PREFIX}-")] = group["GroupId"]
+    tables = ec2.describe_route_tables(Filters=only)["RouteTables"]
+    own = [each for each in tables if not any(a.get("Main") for a in each["Associations"])]
+    made.tables = _by_id(own, "RouteTableId")
+    made.subnets = _by_id(ec2.describe_subnets(Filters=only)["Subnets"], "SubnetId")
+    reservations = ec2.describe_instances(Filters=only)["Reservations"]
+    made.instances = _by_id([i for r in reservations for i in r["Instances"]], "InstanceId")
+    gateways = ec2.describe_internet_gateways(Filters=attached)["InternetGateways"]
+    made.gateway = next(iter(_by_id(gateways, "InternetGatewayId")), "")
+    nats = ec2.describe_nat_gateways(Filters=only + alive)["NatGateways"]
+    made.nat = next(iter(_by_id(nats, "NatGatewayId")), "")
+    addresses = ec2.describe_addresses(Filters=named)["Addresses"]
+    made.allocation = next(iter(_by_id(addresses, "AllocationId")), "")
     return made
+
+
+def _by_id(items: list[dict[str, Any]], member: str) -> dict[str, str]:
+    return {item[member]: item[member] for item in items}
 
 
 @contextlib.contextmanager

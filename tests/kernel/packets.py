@@ -143,7 +143,7 @@ def stream(from_ns: Path, to_ns: Path, ip: str, port: int) -> Iterator[Callable[
             done.set()
             thread.join()
             assert sent > 10
-            got = set()
+            got: set[bytes] = set()
             with contextlib.suppress(TimeoutError):
                 while len(got) < sent:
                     got.add(receiver.recv(16))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.kernel.lab import Lab
 from tests.kernel.networks import Net, allow
 

@@ -9,10 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.kernel import packets
+from tests.kernel.lab import Lab, remains
+from tests.kernel.networks import ANY, Net, allow, internet
 
 from gureum.engines import EngineError
 from gureum.program import (
     Address,
+    Filter,
     Gateway,
     Guard,
     Host,
@@ -28,14 +32,12 @@ from gureum.program import (
     Uplink,
     ViaUplink,
 )
-from tests.kernel import packets
-from tests.kernel.lab import Lab, remains
-from tests.kernel.networks import ANY, Net, allow, internet
 
 pytestmark = pytest.mark.kernel
 
 TCP = 6
-PLACES = (Router, Segment, Host, Port, Gateway, Uplink, InternetHost, Table)
+PLACES = (Router, Segment, Host, Port, Gateway, Uplink, InternetHost, Table, Filter)
+"""What others name without embedding it."""
 VERDICTS = """
     web   db         tcp/5432 pass
     plain db         tcp/5432 drop
@@ -88,10 +90,10 @@ def test_a_path_of_changes_leads_where_a_start_leads(lab: Lab) -> None:
     """Places first, then the rest in any order: what is there in the end is the same."""
     everything = sorted(_everything(), key=repr)
     random.Random(7).shuffle(everything)
-    places = [s for s in everything if isinstance(s, PLACES)]
+    places: list[Statement] = [s for s in everything if isinstance(s, PLACES)]
     rest = [s for s in everything if not isinstance(s, (*PLACES, SegmentMode))]
-    modes = [s for s in everything if isinstance(s, SegmentMode)]
-    parts = [places, rest[::3], modes, rest[1::3], rest[2::3]]
+    modes: list[Statement] = [s for s in everything if isinstance(s, SegmentMode)]
+    parts: list[list[Statement]] = [places, rest[::3], modes, rest[1::3], rest[2::3]]
     lab.build(())
     for part in parts:
         lab.change(add=part)

@@ -94,7 +94,7 @@ WEB = {
     "gureum-base": PAGE + "httpd -f -p 8080 -h /srv/www",
     "debian-12": PAGE + "python3 -m http.server 8080 --directory /srv/www",
 }
-DATABASE = {"gureum-base": "nc -lk -p 3306 -e cat", "debian-12": "nc -lk -p 3306"}
+DATABASE = {"gureum-base": "nc -ll -p 3306 -e cat", "debian-12": "nc -lk -p 3306"}
 
 
 @pytest.mark.parametrize("image", ["gureum-base", "debian-12"])

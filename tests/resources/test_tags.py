@@ -218,7 +218,7 @@ def test_pages_hold_every_tag_once(cloud: Cloud) -> None:
     tag(cloud, vpc, **{f"k{number}": "v" for number in range(12)})
     found, token = [], None
     while True:
-        params = {"NextToken": token} if token else {}
+        params: dict[str, Any] = {"NextToken": token} if token else {}
         answer = cloud.call("DescribeTags", MaxResults=5, **params)
         found += [item["Key"] for item in answer["Tags"]]
         token = answer.get("NextToken")

@@ -102,25 +102,24 @@ def command(rootfs: Path, mirrors: list[str]) -> list[str]:
     ]  # fmt: skip
 
 
-def sources() -> list[str]:
-    """Lines for ``sources.list``; none leaves the choice to mmdebstrap."""
+def sources(etc: Path = Path("/etc")) -> list[str]:
+    """Lines for ``sources.list``; none leaves the choice to mmdebstrap.  ``etc`` is the folder with
+    this machine's configuration."""
     given = os.environ.get("GUREUM_DEBIAN_MIRROR")
     if given:
         return [f"deb {given} {SUITE} main"]
-    if not re.search(r"^ID=debian$", Path("/etc/os-release").read_text(), re.MULTILINE):
+    release = (etc / "os-release").read_text()
+    if not re.search(r"^ID=debian$", release, re.MULTILINE):
         return []
+    codename = re.search(r"^VERSION_CODENAME=(\w+)", release, re.MULTILINE)
+    ours = {"stable", codename[1] if codename else SUITE}
     lines = []
-    for uri, suite in entries(Path("/etc/apt")):
+    for uri, suite in entries(etc / "apt"):
         # The machine may be of another release than the image; its mirrors have both.
-        release, _, pocket = suite.partition("-")
-        if release in {"stable", _codename()} and pocket in {"", "updates", "security"}:
+        name, _, pocket = suite.partition("-")
+        if name in ours and pocket in {"", "updates", "security"}:
             lines.append(f"deb {uri} {SUITE}{'-' + pocket if pocket else ''} main")
     return list(dict.fromkeys(lines))
-
-
-def _codename() -> str:
-    found = re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.MULTILINE)
-    return found[1] if found else SUITE
 
 
 def entries(apt: Path) -> Iterator[tuple[str, str]]:

@@ -47,7 +47,7 @@ from gureum.server.cloud import Cloud
 from gureum.server.console_map import cloud_map
 from gureum.server.dispatch import utc_now
 from gureum.server.identity_api import DEFAULT_ACCOUNT
-from gureum.server.places import Place, Scope
+from gureum.server.places import Scope
 
 IN_FORCE = 10.0
 """Seconds that a change waits for the data plane."""

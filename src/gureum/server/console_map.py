@@ -12,12 +12,9 @@ from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.internet_host import InternetHost
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_acl import AclAssociation
-from gureum.resources.network_interface import (
-    NetworkInterface,
-    associations,
-    interfaces_of,
-)
+from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.permissions import Permission
+from gureum.resources.public_ip import associations
 from gureum.resources.route_table import RouteTable, RouteTableAssociation
 from gureum.resources.route_table import show as show_table
 from gureum.resources.security_group import SecurityGroup, rules_of
@@ -111,7 +108,7 @@ def _instance(txn: Txn, row: Instance) -> Shape:
         "key": row.key_name,
         "private_ip": enis[0]["private_ips"][0] if enis else None,
         "public_ip": next((ip for eni in enis for ip in eni["public_ips"]), None),
-        "groups": [key for key in dict.fromkeys(g for eni in enis for g in eni["groups"])],
+        "groups": list(dict.fromkeys(g for eni in enis for g in eni["groups"])),
         "interfaces": enis,
     }
 

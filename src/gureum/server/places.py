@@ -19,7 +19,8 @@ from gureum.resources.instance import ENDED, Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.internet_host import InternetHost
 from gureum.resources.nat_gateway import NatGateway
-from gureum.resources.network_interface import associations, interfaces_of
+from gureum.resources.network_interface import interfaces_of
+from gureum.resources.public_ip import associations
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
 
@@ -41,7 +42,7 @@ _SHOWN = 8
 """How many names an error lists at most."""
 
 GATEWAY_HOPS = {"100.64.0.1": "internet gateway", "100.64.0.2": "the internet's router"}
-"""What these two call themselves in a traceroute (RFC 6598 addresses, see ``docs/dataplane.md``)."""
+"""What these two call themselves in a traceroute (see ``docs/dataplane.md``)."""
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,8 @@ def _put_what_goes_along(book: Book, actual: dict[Key, Item], change: Change) ->
     made = _ends(change.put)
     ended = _ends(change.drop)
     links = _ends(book.wanted(item.key) for item in change.again)
+    # the other end of a pair that has lost its first end lingers, and goes when it is made anew
+    links |= {end for end in made if ("settings", *end) in actual}
     routed: set[tuple[str, str]] = set()
     for item in change.put:
         # settings of a link that is there: it was down, or another station, or in no bridge

@@ -6,6 +6,7 @@ change is one transaction.  A failed step is noted and the rest is still tried.
 
 from __future__ import annotations
 
+import errno
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -117,7 +118,9 @@ class Executor:
         of its other end."""
         try:
             self._put_link_item(item)
-        except FileExistsError:
+        except OSError as error:
+            if error.errno != errno.EEXIST:
+                raise
             self._drop_link(item.ns, item.link)
             self._drop_link(item.peer_ns, item.peer)
             self._put_link_item(item)

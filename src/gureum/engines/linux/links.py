@@ -122,7 +122,10 @@ def drop_link(netlink: Netlink, link: str) -> None:
 
 
 def _index(link: str) -> int:
-    return socket.if_nametoindex(link)
+    try:
+        return socket.if_nametoindex(link)
+    except OSError as error:  # it comes without a number
+        raise NetlinkError(errno.ENODEV, f"no link {link}") from error
 
 
 def _mac(mac: str) -> bytes:

@@ -1,0 +1,1 @@
+"""Measurements: ours beside a baseline in one run, medians of several repeats."""

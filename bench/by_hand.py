@@ -1,0 +1,84 @@
+"""The baseline: one container on a bridge, made with iproute2 and the OCI runtime's own command.
+
+It is the least that any container with an interface costs: no API, no database, no filters, no
+address translation, and nothing is read back.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.kernel.packets import ping
+
+from gureum.machines import ImageStore
+
+NAME = "gubench"
+ROUTER, HOST = f"{NAME}-r", f"{NAME}-i"
+
+
+def _ip(*args: str) -> None:
+    subprocess.run(["ip", *args], check=True, capture_output=True)
+
+
+@contextmanager
+def router() -> Iterator[Path]:
+    """A namespace with a bridge that has an address."""
+    _ip("netns", "add", ROUTER)
+    try:
+        _ip("-n", ROUTER, "link", "add", "br", "type", "bridge")
+        _ip("-n", ROUTER, "addr", "add", "10.0.0.1/24", "dev", "br")
+        _ip("-n", ROUTER, "link", "set", "br", "up")
+        yield Path("/run/netns") / ROUTER
+    finally:
+        _ip("netns", "del", ROUTER)
+
+
+def once(place: Path) -> float:
+    """Seconds from nothing to the first ping answered, for one container."""
+    runtime = shutil.which("crun") or "runc"
+    image = ImageStore().ensure("gureum-base")
+    with TemporaryDirectory(prefix="gureum-bench-") as folder:
+        bundle = Path(folder)
+        subprocess.run(["runc", "spec"], cwd=bundle, check=True)
+        config = json.loads((bundle / "config.json").read_text())
+        config["process"] |= {"terminal": False, "args": ["sleep", "60"]}
+        config["root"] = {"path": str(image), "readonly": True}
+        for space in config["linux"]["namespaces"]:
+            if space["type"] == "network":
+                space["path"] = f"/run/netns/{HOST}"
+        (bundle / "config.json").write_text(json.dumps(config))
+        begun = time.monotonic()
+        _ip("netns", "add", HOST)
+        _ip("link", "add", "e0", "netns", ROUTER, "type", "veth", "peer", "eth0", "netns", HOST)
+        _ip("-n", ROUTER, "link", "set", "e0", "master", "br", "up")
+        _ip("-n", HOST, "addr", "add", "10.0.0.2/24", "dev", "eth0")
+        _ip("-n", HOST, "link", "set", "eth0", "up")
+        program = _start(runtime, bundle)
+        while ping(place, "10.0.0.2") != "reply":
+            pass
+        seconds = time.monotonic() - begun
+        subprocess.run([program, "delete", "--force", NAME], check=True, capture_output=True)
+        _ip("netns", "del", HOST)
+        return seconds
+
+
+def _start(runtime: str, bundle: Path) -> str:
+    """Start the container with crun, or with runc where crun refuses this host."""
+    for program in (runtime, "runc"):
+        done = subprocess.run(
+            [program, "run", "--detach", "--bundle", str(bundle), NAME],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        if done.returncode == 0:
+            return program
+    raise RuntimeError("no OCI runtime starts a bare container here")

@@ -1,0 +1,1 @@
+"""A whole cloud: a real daemon, AWS's own client, real packets."""

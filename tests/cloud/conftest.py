@@ -1,0 +1,28 @@
+"""A daemon for the tests of a file, and a company network in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cloud.site import Site
+from tests.daemon import Daemon
+
+
+@pytest.fixture(scope="module")
+def daemon(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A running daemon; everything it made is gone afterwards.  A file's ``OPTIONS`` are added to
+    its command line."""
+    options = getattr(request.module, "OPTIONS", ("--no-host-link",))
+    made = Daemon(tmp_path_factory.mktemp("cloud") / "state", *options)
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def site(daemon: Daemon) -> Site:
+    """A VPC with a public and a private subnet."""
+    return Site(daemon)

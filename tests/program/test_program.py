@@ -1,0 +1,168 @@
+"""Programs as text and as difference: every statement type has a line that says all of it."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from gureum.program import (
+    Address,
+    Blackhole,
+    Filter,
+    Gateway,
+    Guard,
+    Host,
+    InternetHost,
+    Local,
+    Machine,
+    Member,
+    Port,
+    Program,
+    PublicAddress,
+    Range,
+    Route,
+    Router,
+    Rule,
+    Segment,
+    SegmentFilter,
+    SegmentMode,
+    SegmentTable,
+    Statement,
+    Table,
+    Translator,
+    Uplink,
+    ViaPort,
+    ViaUplink,
+    diff,
+    render,
+)
+from gureum.program.program import line
+
+SEGMENT = Segment("subnet-1", "vpc-1", "10.0.1.0/24", "10.0.1.1", "02:00:00:00:00:01")
+PORT = Port("eni-1", SEGMENT, "i-1", 0, "02:00:00:00:00:02")
+TABLE = Table("rtb-1", "vpc-1", 1)
+
+LINES: list[tuple[Statement, str]] = [
+    (Router("vpc-1"), "Router id=vpc-1"),
+    (
+        SEGMENT,
+        "Segment id=subnet-1 router=vpc-1 cidr=10.0.1.0/24 gateway=10.0.1.1 mac=02:00:00:00:00:01",
+    ),
+    (SegmentMode(SEGMENT, "hub"), "SegmentMode segment=subnet-1 mode=hub"),
+    (
+        Host("i-1", "instance", "vpc-1", "web"),
+        "Host id=i-1 kind=instance router=vpc-1 name=web",
+    ),
+    (PORT, "Port id=eni-1 segment=subnet-1 host=i-1 index=0 mac=02:00:00:00:00:02"),
+    (Address(PORT, "10.0.1.4", True), "Address port=eni-1 ip=10.0.1.4 primary=True"),
+    (Gateway("igw-1"), "Gateway id=igw-1"),
+    (Uplink("vpc-1", "igw-1"), "Uplink router=vpc-1 gateway=igw-1"),
+    (InternetHost("me", "198.19.0.1"), "InternetHost name=me ip=198.19.0.1"),
+    (Range("vpc-1", "10.0.0.0/16"), "Range router=vpc-1 cidr=10.0.0.0/16"),
+    (TABLE, "Table id=rtb-1 router=vpc-1 number=1"),
+    (SegmentTable(SEGMENT, TABLE), "SegmentTable segment=subnet-1 table=rtb-1"),
+    (
+        Route(TABLE, "10.0.0.0/16", Local()),
+        "Route table=rtb-1 destination=10.0.0.0/16 target=Local()",
+    ),
+    (
+        Filter(
+            "sg-1/in",
+            "vpc-1",
+            "in",
+            True,
+            (
+                Rule("sgr-1", True, 6, (80, 81), None, "0.0.0.0/0", True),
+                Rule("sgr-2", False, 1, None, (8, -1), "sg-2"),
+            ),
+            "sg:sg-1",
+        ),
+        (
+            "Filter id=sg-1/in router=vpc-1 direction=in stateful=True "
+            "rules=[Rule(sgr-1,True,6,[80 81],None,0.0.0.0/0,True) "
+            "Rule(sgr-2,False,1,None,[8 -1],sg-2,False)] default=sg:sg-1"
+        ),
+    ),
+    (Member("vpc-1", "sg-1", "10.0.1.4"), "Member router=vpc-1 group=sg-1 ip=10.0.1.4"),
+    (
+        Guard(PORT, ("10.0.1.4", "10.0.1.5"), False, "sg-1/in", None),
+        (
+            "Guard port=eni-1 addresses=[10.0.1.4 10.0.1.5] forwarding=False filter_in=sg-1/in "
+            "filter_out=None"
+        ),
+    ),
+    (
+        SegmentFilter(SEGMENT, "acl-1/in", "acl-1/out"),
+        "SegmentFilter segment=subnet-1 filter_in=acl-1/in filter_out=acl-1/out",
+    ),
+    (
+        PublicAddress("igw-1", "vpc-1", "10.0.1.4", "198.18.0.9"),
+        "PublicAddress gateway=igw-1 router=vpc-1 private=10.0.1.4 public=198.18.0.9",
+    ),
+    (Translator(PORT, "10.0.1.4"), "Translator port=eni-1 ip=10.0.1.4"),
+    (
+        Machine("i-1", "ami-1", "web", "10.0.1.4", "10.0.0.2", 2, 512, 3, ("ssh-rsa A",), ""),
+        (
+            "Machine id=i-1 image=ami-1 hostname=web ip=10.0.1.4 resolver=10.0.0.2 cpus=2 memory=512 "
+            "boot=3 keys=[ssh-rsa A] user_data="
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "text"), LINES, ids=lambda item: type(item).__name__)
+def test_a_line(statement: Statement, text: str) -> None:
+    assert line(statement) == text
+
+
+def test_every_statement_type_has_a_line_here() -> None:
+    assert {type(statement) for statement, _ in LINES} == set(get_args(Statement))
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        (
+            ViaPort("eni-1", SEGMENT, "10.0.1.4", "02:00:00:00:00:02"),
+            "ViaPort(eni-1,subnet-1,10.0.1.4,02:00:00:00:00:02)",
+        ),
+        (ViaUplink("igw-1"), "ViaUplink(igw-1)"),
+        (Blackhole("nat-1"), "Blackhole(nat-1)"),
+    ],
+)
+def test_targets(target: ViaPort | ViaUplink | Blackhole, text: str) -> None:
+    assert line(Route(TABLE, "0.0.0.0/0", target)).endswith(f" target={text}")
+
+
+def test_rendered_sorted_with_whys() -> None:
+    program = Program(
+        7,
+        {
+            Uplink("vpc-1", "igw-1"): frozenset({"igw-1", "eipalloc-1"}),
+            Router("vpc-2"): frozenset(),
+            Router("vpc-1"): frozenset({"vpc-1"}),
+        },
+    )
+    assert render(program) == (
+        "Router id=vpc-1  # vpc-1\n"
+        "Router id=vpc-2  # \n"
+        "Uplink router=vpc-1 gateway=igw-1  # eipalloc-1 igw-1\n"
+    )
+    assert render(Program()) == ""
+
+
+def test_differences_are_about_statements_only() -> None:
+    old = Program(1, {Router("vpc-1"): frozenset({"a"}), Gateway("igw-1"): frozenset()})
+    new = Program(2, {Router("vpc-1"): frozenset({"b"}), Gateway("igw-2"): frozenset()})
+    added, removed = diff(old, new)
+    assert added == frozenset({Gateway("igw-2")})
+    assert removed == frozenset({Gateway("igw-1")})
+    assert diff(new, new) == (frozenset(), frozenset())
+
+
+def test_statements_are_equal_by_all_that_they_embed() -> None:
+    other = Segment("subnet-1", "vpc-1", "10.0.1.0/24", "10.0.1.1", "02:00:00:00:00:99")
+    assert Address(PORT, "10.0.1.4", True) != Address(
+        Port("eni-1", other, "i-1", 0, "02:00:00:00:00:02"), "10.0.1.4", True
+    )
