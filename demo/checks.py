@@ -207,7 +207,8 @@ def stop_and_start(run: Run) -> Outcome:
     made.ec2.start_instances(InstanceIds=[before["InstanceId"]])
     made.wait("instance_running", "web")
     after = made.instance("web")
-    kept = before["PrivateIpAddress"] == after["PrivateIpAddress"]
+    serves = until(lambda: fetch("me", f"http://{run.public('web')}:8080/")[0] == 200)
+    kept = before["PrivateIpAddress"] == after["PrivateIpAddress"] and serves
     changed = before["PublicIpAddress"] != after["PublicIpAddress"]
     ok = kept and changed and "PublicIpAddress" not in stopped
     moved = f"{before['PublicIpAddress']} -> {after['PublicIpAddress']}"

@@ -33,7 +33,11 @@ ECHO = Path(__file__).with_name("echo.py").read_text(encoding="utf-8")
 SERVE = f"""#!/bin/sh
 cat >/srv/echo.py <<'END'
 {ECHO}END
+cat >/etc/rc.local <<'END'
+#!/bin/sh
 python3 /srv/echo.py PORT NAME >/var/log/echo.log 2>&1 &
+END
+chmod +x /etc/rc.local
 """
 
 BASTION = r"""#!/bin/sh

@@ -74,11 +74,13 @@ class Daemon:
             time.sleep(0.02)
 
     def _answers(self) -> bool:
-        try:
-            with self.console() as client:
-                return client.get("/status").status_code == 200
-        except httpx.TransportError:
-            return False
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self.state / "gureum.sock"))
+            except OSError:
+                return False
+        with self.console() as client:
+            return client.get("/status").status_code == 200
 
     def console(self) -> httpx.Client:
         """A client of the daemon's unix socket."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -12,13 +13,15 @@ from hypothesis import strategies as st
 
 from gureum.compile import Compiler, Unit, compile_all
 from gureum.errors import ApiError
+from gureum.kind import Kind, Lowering
 from gureum.model import Changes, View
-from gureum.program import Program, Router, diff, render
-from gureum.resources import REGISTRY, nat_gateway, network_interface
+from gureum.program import Gateway, InternetHost, Program, Router, diff, render
+from gureum.resources import REGISTRY, Registry, nat_gateway, network_interface
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import NetworkInterface
 from gureum.store import Commit
 from tests.conftest import Cloud
+from tests.model.rows import House, row
 from tests.resources.building import (
     make_address,
     make_gateway,
@@ -399,6 +402,43 @@ def test_the_cost_follows_the_change(
         assert render(compiler.program()) == render(compile_all(REGISTRY, cloud.store.view))
     assert costs[0] == costs[1]
     assert costs[0] <= most
+
+
+# --- statements and units that are shared ---------------------------------------------------------
+def _say_street(lowering: Lowering, name: str) -> None:
+    for house in lowering.view.all(House):
+        if house.name == name:
+            lowering.say(InternetHost(name, "198.19.0.1"), house.id)
+
+
+def _lower_house(house: House, lowering: Lowering) -> None:
+    lowering.say(Gateway("village"))
+    lowering.need(_say_street, house.name)
+
+
+VILLAGE = Registry((Kind(row=House, lower=_lower_house),))
+
+
+def test_a_statement_stays_while_anybody_says_it() -> None:
+    one, two = row(House, 1, name="north"), row(House, 2, name="north")
+    view = View().put(one)
+    compiler = Compiler(VILLAGE)
+    north = InternetHost("north", "198.19.0.1")
+    added, removed = compiler.update(view, Changes({one.id: (None, one)}))
+    assert (added, removed) == (frozenset({Gateway("village"), north}), frozenset())
+    # The second says nothing new, and the first may go.
+    view = view.put(two)
+    assert compiler.update(view, Changes({two.id: (None, two)})) == (frozenset(), frozenset())
+    assert compiler.whys(Gateway("village")) == compiler.whys(north) == {one.id, two.id}
+    view = view.drop(one.id)
+    assert compiler.update(view, Changes({one.id: (one, None)})) == (frozenset(), frozenset())
+    assert compiler.whys(Gateway("village")) == {two.id}
+    # Whoever changes its mind takes what nobody needs any more along.
+    moved = replace(two, name="south")
+    added, removed = compiler.update(view.put(moved), Changes({two.id: (two, moved)}))
+    assert added == frozenset({InternetHost("south", "198.19.0.1")})
+    assert removed == frozenset({north})
+    assert compiler.program() == compile_all(VILLAGE, view.put(moved))
 
 
 # --- small things -------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 
 import pytest
@@ -148,11 +147,9 @@ def test_two_vpcs_with_one_cidr_are_worlds_apart(daemon: Daemon, site: Site, web
 
 def test_a_nat_instance_masquerades(site: Site, web: Guest) -> None:
     """A route to an instance with the check off, and nftables inside it."""
-    script = b"""#!/bin/sh
-echo 1 >/proc/sys/net/ipv4/ip_forward
-"""
+    script = "#!/bin/sh\necho 1 >/proc/sys/net/ipv4/ip_forward\n"
     group = site.group("nat", ("-1", -1, "10.0.0.0/16"))
-    nat = site.launch(site.public, group, public=True, UserData=base64.b64encode(script).decode())
+    nat = site.launch(site.public, group, public=True, UserData=script)
     site.ec2.modify_instance_attribute(InstanceId=nat.id, SourceDestCheck={"Value": False})
     assert eventually(lambda: run(nat.ns, "sysctl", "-n", "net.ipv4.ip_forward").stdout == "1\n")
     rules = "table ip nat { chain p { type nat hook postrouting priority 100; masquerade; }; }"
@@ -170,7 +167,7 @@ echo 1 >/proc/sys/net/ipv4/ip_forward
 
 def test_the_console_tells_of_user_data(site: Site, web: Guest) -> None:
     group = web.show()["SecurityGroups"][0]["GroupId"]
-    script = base64.b64encode(b"#!/bin/sh\necho hello from user data\n").decode()
+    script = "#!/bin/sh\necho hello from user data\n"
     guest = site.launch(site.public, group, UserData=script)
 
     def output() -> str:

@@ -73,7 +73,7 @@ def test_damage_done_while_away_is_repaired(daemon: Daemon, site: Site) -> None:
     subprocess.run(["ip", "netns", "del", f"gu{daemon.tag}-{site.gateway}"], check=True)
     assert ping(site.me, public) == "timeout"
     daemon.start()
-    assert ping(site.me, public) == "reply"
+    assert eventually(lambda: ping(site.me, public) == "reply"), daemon.log()
 
 
 def test_kills_between_and_during_calls_lose_nothing_acknowledged(
@@ -94,13 +94,14 @@ def test_kills_between_and_during_calls_lose_nothing_acknowledged(
 
     worker = threading.Thread(target=work)
     worker.start()
-    for moment in (0.21, 0.13, 0.34):
-        time.sleep(moment)  # the moment of the blow is what is tested
+    for moment in (0.021, 0.013, 0.034):
+        before = len(acknowledged)
+        assert eventually(lambda: len(acknowledged) >= before + 3, 20)  # noqa: B023 - called here
+        time.sleep(moment)  # the blow falls at some point of the next call
         daemon.kill()
         daemon.start()
     done.set()
     worker.join()
-    assert len(acknowledged) > 3
     found = {item["SubnetId"] for item in site.ec2.describe_subnets()["Subnets"]}
     assert set(acknowledged) <= found
     group = site.group("after", ("icmp", 8, ANY))

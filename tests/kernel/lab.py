@@ -80,7 +80,7 @@ class Lab:
         lines = [line for line in lines if line]
         known = self.addresses()
         with ThreadPoolExecutor(16) as pool:
-            seen = list(pool.map(lambda line: self._verdict(known, *line[:3]), lines))
+            seen = list(pool.map(lambda line: self._verdict(known, *line), lines))
         wrong = [
             f"{' '.join(line[:3])}: expected {line[3]}, was {verdict}"
             for line, verdict in zip(lines, seen, strict=True)
@@ -88,10 +88,12 @@ class Lab:
         ]
         assert not wrong, "\n".join(wrong)
 
-    def _verdict(self, known: Mapping[str, str], sender: str, target: str, what: str) -> str:
+    def _verdict(
+        self, known: Mapping[str, str], sender: str, target: str, what: str, expected: str
+    ) -> str:
         outside = {each.name for each in self.statements if isinstance(each, InternetHost)}
         ns = self.ns(sender if sender in outside else f"i-{sender}")
-        return verdict(ns, known.get(target, target), what)
+        return verdict(ns, known.get(target, target), what, expected)
 
     def close(self) -> list[str]:
         """Remove everything; what is left all the same."""
@@ -101,14 +103,17 @@ class Lab:
         return remains(self.tag)
 
 
-def verdict(ns: Path, ip: str, what: str) -> str:
-    """Whether a packet is answered: ``pass`` or ``drop``."""
+def verdict(ns: Path, ip: str, what: str, expected: str) -> str:
+    """Whether a packet is answered: ``pass`` or ``drop``; what is expected decides how long it may
+    take."""
+    patience = packets.LONG if expected == PASS else packets.SHORT
     protocol, _, port = what.partition("/")
     if protocol == "icmp":
-        return PASS if packets.ping(ns, ip) == "reply" else DROP
+        return PASS if packets.ping(ns, ip, patience=patience) == "reply" else DROP
     if protocol == "tcp":
-        return DROP if packets.tcp(ns, ip, int(port)) == packets.TIMEOUT else PASS
-    return PASS if packets.udp_is_refused(ns, ip, int(port)) else DROP
+        answer = packets.tcp(ns, ip, int(port), patience=patience)
+        return DROP if answer == packets.TIMEOUT else PASS
+    return PASS if packets.udp_is_refused(ns, ip, int(port), patience) else DROP
 
 
 def remains(tag: str) -> list[str]:

@@ -17,10 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 OPEN, REFUSED, TIMEOUT = "open", "refused", "timeout"
-PATIENCE = 0.35
-"""Seconds until a packet that should arrive counts as lost; on one machine it takes under 1 ms."""
+LONG, SHORT = 5.0, 0.35
+"""Seconds to wait for a packet: for one that should come as long as a busy machine may need, for
+one that should not a while; on an idle machine it takes under 1 ms."""
 _ICMP = socket.getprotobyname("icmp") if hasattr(socket, "getprotobyname") else 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -53,11 +55,13 @@ def sh(ns: Path, *argv: str) -> str:
     return done.stdout
 
 
-def make(ns: Path, kind: int = socket.SOCK_STREAM, protocol: int = 0) -> socket.socket:
+def make(
+    ns: Path, kind: int = socket.SOCK_STREAM, protocol: int = 0, patience: float = LONG
+) -> socket.socket:
     """An IPv4 socket in a namespace."""
     with inside(ns):
         made = socket.socket(socket.AF_INET, kind, protocol)
-    made.settimeout(PATIENCE)
+    made.settimeout(patience)
     return made
 
 
@@ -71,9 +75,9 @@ def listening(ns: Path, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def tcp(ns: Path, ip: str, port: int, source: str = "") -> str:
+def tcp(ns: Path, ip: str, port: int, source: str = "", patience: float = LONG) -> str:
     """``open``, ``refused`` or ``timeout``: what a TCP connection attempt meets."""
-    with make(ns) as client:
+    with make(ns, patience=patience) as client:
         if source:
             client.bind((source, 0))
         try:
@@ -93,13 +97,14 @@ def connection(
     with listening(server_ns, port) as listener, make(client_ns) as client:
         client.connect((ip, port))
         server, (seen, _) = listener.accept()
-        server.settimeout(PATIENCE)
+        server.settimeout(LONG)
         with server:
             yield client, server, seen
 
 
-def alive(sender: socket.socket, receiver: socket.socket) -> bool:
+def alive(sender: socket.socket, receiver: socket.socket, patience: float = LONG) -> bool:
     """Whether a byte crosses an established connection."""
+    receiver.settimeout(patience)
     sender.sendall(b"x")
     try:
         return receiver.recv(1024) != b""
@@ -107,12 +112,13 @@ def alive(sender: socket.socket, receiver: socket.socket) -> bool:
         return False
 
 
-def udp(from_ns: Path, to_ns: Path, ip: str, port: int, size: int = 8, source: str = "") -> bool:
+def udp(
+    from_ns: Path, to_ns: Path, ip: str, port: int, size: int = 8, patience: float = LONG
+) -> bool:
     """Whether a datagram arrives."""
     with make(to_ns, socket.SOCK_DGRAM) as receiver, make(from_ns, socket.SOCK_DGRAM) as sender:
+        receiver.settimeout(patience)
         receiver.bind(("0.0.0.0", port))
-        if source:
-            sender.bind((source, 0))
         with contextlib.suppress(OSError):
             sender.sendto(b"u" * size, (ip, port))
         try:
@@ -156,9 +162,9 @@ def stream(from_ns: Path, to_ns: Path, ip: str, port: int) -> Iterator[Callable[
             thread.join()
 
 
-def udp_is_refused(ns: Path, ip: str, port: int) -> bool:
+def udp_is_refused(ns: Path, ip: str, port: int, patience: float = LONG) -> bool:
     """Whether a datagram to a port where nobody listens is answered by an ICMP error."""
-    with make(ns, socket.SOCK_DGRAM) as sender:
+    with make(ns, socket.SOCK_DGRAM, patience=patience) as sender:
         try:
             sender.connect((ip, port))
             sender.send(b"u")
@@ -170,18 +176,16 @@ def udp_is_refused(ns: Path, ip: str, port: int) -> bool:
     return False
 
 
-def ping(ns: Path, ip: str, ttl: int = 64, source: str = "", size: int = 8) -> str:
+def ping(ns: Path, ip: str, ttl: int = 64, size: int = 8, patience: float = LONG) -> str:
     """``reply``, the address of a hop whose time was exceeded, or ``timeout``."""
     ident = next(_idents)
     with make(ns, socket.SOCK_RAW, _ICMP) as raw:
         raw.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
-        if source:
-            raw.bind((source, 0))
         head = struct.pack("!BBHHH", 8, 0, 0, ident, 1) + b"p" * size
         packet = head[:2] + struct.pack("!H", _checksum(head)) + head[4:]
         with contextlib.suppress(OSError):
             raw.sendto(packet, (ip, 0))
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         while (left := until - time.monotonic()) > 0 and select.select([raw], [], [], left)[0]:
             data, (sender, _) = raw.recvfrom(65535)
             icmp = data[(data[0] & 15) * 4 :]
@@ -193,11 +197,11 @@ def ping(ns: Path, ip: str, ttl: int = 64, source: str = "", size: int = 8) -> s
         return TIMEOUT
 
 
-def hops(ns: Path, ip: str, limit: int = 8) -> list[str]:
+def hops(ns: Path, ip: str, limit: int = 8, patience: float = LONG) -> list[str]:
     """The hops to an address, as traceroute would show them; silent ones are ``*``."""
     path: list[str] = []
     for ttl in range(1, limit + 1):
-        answer = ping(ns, ip, ttl)
+        answer = ping(ns, ip, ttl, patience=patience)
         if answer == "reply":
             return [*path, ip]
         path.append("*" if answer == TIMEOUT else answer)
@@ -211,16 +215,22 @@ def send_frame(ns: Path, link: str, frame: bytes) -> None:
         raw.send(frame)
 
 
+class Heard(Protocol):
+    """Whether a frame that contains some bytes came, or comes within a time."""
+
+    def __call__(self, marker: bytes, patience: float = LONG) -> bool: ...
+
+
 @contextlib.contextmanager
-def sniffing(ns: Path, link: str, ethertype: int = 3) -> Iterator[Callable[[bytes], bool]]:
+def sniffing(ns: Path, link: str, ethertype: int = 3) -> Iterator[Heard]:
     """Listen on a link; the value answers whether a frame that contains some bytes came."""
     with inside(ns):
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ethertype))
     with raw:
         raw.bind((link, ethertype))
 
-        def saw(marker: bytes) -> bool:
-            until = time.monotonic() + PATIENCE
+        def saw(marker: bytes, patience: float = LONG) -> bool:
+            until = time.monotonic() + patience
             while (left := until - time.monotonic()) > 0:
                 if not select.select([raw], [], [], left)[0]:
                     return False

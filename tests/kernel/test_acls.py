@@ -96,4 +96,4 @@ def test_an_acl_is_judged_again_for_every_packet(lab: Lab) -> None:
         assert packets.alive(client, server)
         closed = net.filter("acl-b", "in", [], stateful=False)
         lab.replace(net.filter("acl-b", "in", [allow()], stateful=False), closed)
-        assert not packets.alive(client, server)
+        assert not packets.alive(client, server, packets.SHORT)

@@ -68,7 +68,7 @@ def test_private_destinations_die_in_the_gateway(lab: Lab) -> None:
     lab.build(net.statements, internet())
     with packets.sniffing(lab.ns("internet"), "g-1") as saw:
         lab.check("web 10.99.0.1 icmp drop")
-        assert not saw(packets.address("10.99.0.1"))
+        assert not saw(packets.address("10.99.0.1"), packets.SHORT)
 
 
 def test_a_neighbour_by_its_public_address(lab: Lab) -> None:
@@ -103,7 +103,7 @@ def test_a_revoked_public_address_ends_its_flows(lab: Lab) -> None:
         assert packets.alive(near, far)
         lab.change(remove=[pair])
         for sender, receiver in ((outer, inner), (inner, outer), (near, far), (far, near)):
-            assert not packets.alive(sender, receiver)
+            assert not packets.alive(sender, receiver, packets.SHORT)
     lab.check("""
         web me         icmp   drop
         me  198.18.0.1 tcp/80 drop
@@ -117,7 +117,9 @@ def test_a_public_address_moves(lab: Lab) -> None:
     lab.build(net.statements, internet())
     old = PublicAddress(gateway, "vpc-1", "10.0.1.20", "198.18.0.2")
     lab.replace(old, PublicAddress(gateway, "vpc-1", "10.0.1.40", "198.18.0.2"))
-    assert packets.udp(lab.ns("me"), lab.ns("i-bare"), "198.18.0.2", 80) is False  # the group
+    assert not packets.udp(  # the group
+        lab.ns("me"), lab.ns("i-bare"), "198.18.0.2", 80, patience=packets.SHORT
+    )
     with packets.connection(lab.ns("me"), "198.18.0.2", lab.ns("i-bare"), 80) as (_, inner, _):
         assert inner.getsockname()[0] == "10.0.1.40"
     lab.check("""
@@ -169,7 +171,7 @@ def test_a_nat_gateway(lab: Lab) -> None:
         assert packets.alive(client, server)
         assert packets.alive(server, client)
         assert server.getpeername()[1] >= 1024
-    path = packets.hops(lab.ns("i-inner"), "198.19.0.10")
+    path = packets.hops(lab.ns("i-inner"), "198.19.0.10", patience=1)
     assert path[0] == "10.0.2.1"
     assert path[-1] == "198.19.0.10"
 
@@ -188,7 +190,10 @@ def test_a_nat_gateway_passes_fragments_of_udp_only(lab: Lab) -> None:
     _nat_gateway(net)
     lab.build(net.statements, internet())
     assert packets.udp(lab.ns("i-inner"), lab.ns("me"), "198.19.0.10", 7000, size=20000)
-    assert packets.ping(lab.ns("i-inner"), "198.19.0.10", size=20000) == packets.TIMEOUT
+    assert (
+        packets.ping(lab.ns("i-inner"), "198.19.0.10", size=20000, patience=packets.SHORT)
+        == packets.TIMEOUT
+    )
     assert packets.ping(lab.ns("i-inner"), "198.19.0.10", size=1000) == "reply"
 
 
@@ -202,7 +207,7 @@ def test_without_its_public_address_a_nat_gateway_leads_nowhere(lab: Lab) -> Non
         _,
     ):
         lab.change(remove=[PublicAddress("igw-1", "vpc-1", "10.0.1.5", "198.18.0.5")])
-        assert not packets.alive(client, server)
+        assert not packets.alive(client, server, packets.SHORT)
     lab.check("""
         inner me     icmp drop
         inner beside icmp pass

@@ -108,7 +108,7 @@ def test_a_tracked_flow_outlives_its_rule(lab: Lab, target: str) -> None:
         lab.replace(_entering(lab), _with(_entering(lab), ()))
         assert packets.alive(client, server)
         assert packets.alive(server, client)
-    assert packets.tcp(lab.ns("i-client"), target, 80) == packets.TIMEOUT
+    assert packets.tcp(lab.ns("i-client"), target, 80, patience=packets.SHORT) == packets.TIMEOUT
 
 
 @pytest.mark.parametrize("target", ["10.0.1.20", "10.0.2.20"])
@@ -119,7 +119,7 @@ def test_an_untracked_flow_ends_with_its_rule(lab: Lab, target: str) -> None:
         assert packets.alive(client, server)
         assert packets.alive(server, client)
         lab.replace(_entering(lab), _with(_entering(lab), ()))
-        assert not packets.alive(client, server)
+        assert not packets.alive(client, server, packets.SHORT)
 
 
 def _servers(entering: Iterable[Rule]) -> Net:

@@ -41,7 +41,9 @@ def test_two_routers_with_the_same_range(lab: Lab) -> None:
         n10  10.0.1.30 icmp   drop   # only the other one has it
     """)
     assert packets.udp(lab.ns("i-n10"), lab.ns("i-n20"), "10.0.1.20", 7000)
-    assert not packets.udp(lab.ns("i-n10"), lab.ns("i-n202"), "10.0.1.20", 7000)
+    assert not packets.udp(
+        lab.ns("i-n10"), lab.ns("i-n202"), "10.0.1.20", 7000, patience=packets.SHORT
+    )
 
 
 @pytest.fixture
@@ -58,10 +60,10 @@ def pair(lab: Lab) -> tuple[Lab, str, str, str]:
     return lab, sender.mac, receiver.mac, receiver.mac if lab.way == "netfilter" else router
 
 
-def _arrives(lab: Lab, frame: bytes) -> bool:
+def _arrives(lab: Lab, frame: bytes, patience: float = packets.LONG) -> bool:
     with packets.sniffing(lab.ns("i-receiver"), "eth0") as saw:
         packets.send_frame(lab.ns("i-sender"), "eth0", frame)
-        return saw(b"marker")
+        return saw(b"marker", patience)
 
 
 def test_only_own_frames_leave(pair: tuple[Lab, str, str, str]) -> None:
@@ -69,13 +71,13 @@ def test_only_own_frames_leave(pair: tuple[Lab, str, str, str]) -> None:
     good = packets.ipv4("10.0.1.10", "10.0.1.20", b"marker")
     bad = packets.ipv4("10.0.1.30", "10.0.1.20", b"marker")
     assert _arrives(lab, packets.ethernet(to, own, IPV4, good))
-    assert not _arrives(lab, packets.ethernet(to, own, IPV4, bad))
-    assert not _arrives(lab, packets.ethernet(to, STRANGER, IPV4, good))
-    assert not _arrives(lab, packets.ethernet(to, own, IPV6, good))
-    assert not _arrives(lab, packets.ethernet(to, own, VLAN, b"\0\1\x08\0" + good))
-    assert not _arrives(lab, packets.ethernet(to, own, 0x88B5, b"marker"))
-    assert not _arrives(lab, packets.ethernet("01:80:c2:00:00:00", own, IPV4, good))
-    assert not _arrives(lab, packets.ethernet("ff:ff:ff:ff:ff:ff", own, IPV4, good))
+    assert not _arrives(lab, packets.ethernet(to, own, IPV4, bad), packets.SHORT)
+    assert not _arrives(lab, packets.ethernet(to, STRANGER, IPV4, good), packets.SHORT)
+    assert not _arrives(lab, packets.ethernet(to, own, IPV6, good), packets.SHORT)
+    assert not _arrives(lab, packets.ethernet(to, own, VLAN, b"\0\1\x08\0" + good), packets.SHORT)
+    assert not _arrives(lab, packets.ethernet(to, own, 0x88B5, b"marker"), packets.SHORT)
+    assert not _arrives(lab, packets.ethernet("01:80:c2:00:00:00", own, IPV4, good), packets.SHORT)
+    assert not _arrives(lab, packets.ethernet("ff:ff:ff:ff:ff:ff", own, IPV4, good), packets.SHORT)
 
 
 def test_nobody_answers_for_another(pair: tuple[Lab, str, str, str]) -> None:
@@ -85,7 +87,9 @@ def test_nobody_answers_for_another(pair: tuple[Lab, str, str, str]) -> None:
         packets.arp(1, own, "10.0.1.30", "10.0.1.20"),
         packets.arp(2, STRANGER, "10.0.1.10", "10.0.1.20"),
     ):
-        assert not _arrives(lab, packets.ethernet(receiver, own, ARP, claim + b"marker"))
+        assert not _arrives(
+            lab, packets.ethernet(receiver, own, ARP, claim + b"marker"), packets.SHORT
+        )
     table = packets.sh(lab.ns("i-receiver"), "ip", "neigh")
     assert own not in table
     assert STRANGER not in table
@@ -102,7 +106,7 @@ def test_a_frame_past_the_router_meets_the_groups(lab: Lab) -> None:
     lab.build(net.statements)
     packet = packets.ipv4("10.0.1.10", "10.0.1.20", b"marker")
     for to in (receiver.mac, "ff:ff:ff:ff:ff:ff"):
-        assert not _arrives(lab, packets.ethernet(to, sender.mac, IPV4, packet))
+        assert not _arrives(lab, packets.ethernet(to, sender.mac, IPV4, packet), packets.SHORT)
 
 
 def test_instances_own_their_namespaces_and_no_other(one_lab: Lab) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.kernel import packets
-from tests.kernel.lab import Lab, verdict
+from tests.kernel.lab import DROP, PASS, Lab, verdict
 from tests.kernel.networks import ANY, Net, allow, internet
 
 from gureum.engines.linux.namespaces import Namespaces
@@ -52,10 +52,10 @@ def _build(lab: Lab) -> None:
 def test_the_machine_calls_out_and_is_not_called(joined: Lab, machine: Path) -> None:
     lab = joined
     _build(lab)
-    assert verdict(machine, "198.18.0.1", "icmp") == "pass"
-    assert verdict(machine, "198.18.0.1", "tcp/80") == "pass"
-    assert verdict(machine, "198.19.0.20", "tcp/80") == "pass"
-    assert verdict(machine, "10.0.1.10", "icmp") == "drop"
+    assert verdict(machine, "198.18.0.1", "icmp", PASS) == PASS
+    assert verdict(machine, "198.18.0.1", "tcp/80", PASS) == PASS
+    assert verdict(machine, "198.19.0.20", "tcp/80", PASS) == PASS
+    assert verdict(machine, "10.0.1.10", "icmp", DROP) == DROP
     lab.check(f"""
         web   169.254.77.1 icmp   drop
         web   169.254.77.1 tcp/22 drop
@@ -81,8 +81,8 @@ def test_instances_do_not_reach_the_machine_by_any_address_of_it(joined: Lab) ->
     ns = lab.ns("i-web")
     for target in ("169.254.77.1", OWN):
         packets.sh(ns, "ip", "route", "replace", f"{target}/32", "via", "10.0.1.1")
-        assert verdict(ns, target, "icmp") == "drop"
-        assert verdict(ns, target, "tcp/22") == "drop"
+        assert verdict(ns, target, "icmp", DROP) == DROP
+        assert verdict(ns, target, "tcp/22", DROP) == DROP
 
 
 def test_the_link_survives_and_is_repaired(joined: Lab, machine: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_link_survives_and_is_repaired(joined: Lab, machine: Path) -> None:
     packets.sh(machine, "ip", "link", "delete", f"gu{lab.tag}")
     assert lab.engine.drift(lab.statements)
     lab.engine.sync(lab.statements)
-    assert verdict(machine, "198.18.0.1", "icmp") == "pass"
+    assert verdict(machine, "198.18.0.1", "icmp", PASS) == PASS
     lab.engine.sync(())
     assert f"gu{lab.tag}" not in packets.sh(machine, "ip", "link")
     assert "198.18" not in packets.sh(machine, "ip", "route")

@@ -30,14 +30,14 @@ def _build(lab: Lab, mode: Mode) -> Net:
     return net
 
 
-def _third_hears(lab: Lab, to: str, marker: bytes) -> bool:
+def _third_hears(lab: Lab, to: str, marker: bytes, patience: float = packets.LONG) -> bool:
     """Whether a frame from one to a link address comes to the third station's link."""
     frame = packets.ethernet(
         to, "02:01:0a:00:01:0a", IPV4, packets.ipv4("10.0.1.10", "10.0.1.20", marker)
     )
     with packets.sniffing(lab.ns("i-third"), "eth0") as saw:
         packets.send_frame(lab.ns("i-one"), "eth0", frame)
-        return saw(marker)
+        return saw(marker, patience)
 
 
 @pytest.mark.parametrize("mode", ["fabric", "switch", "hub"])
@@ -56,13 +56,13 @@ def test_the_filters_hold_in_every_mode(lab: Lab, mode: Mode) -> None:
 
 def test_a_fabric_floods_nothing(lab: Lab) -> None:
     _build(lab, "fabric")
-    assert not _third_hears(lab, "02:01:0a:00:01:14", b"to-two")
-    assert not _third_hears(lab, UNKNOWN, b"to-nobody")
-    assert not _third_hears(lab, "ff:ff:ff:ff:ff:ff", b"to-all")
+    assert not _third_hears(lab, "02:01:0a:00:01:14", b"to-two", packets.SHORT)
+    assert not _third_hears(lab, UNKNOWN, b"to-nobody", packets.SHORT)
+    assert not _third_hears(lab, "ff:ff:ff:ff:ff:ff", b"to-all", packets.SHORT)
     packets.sh(lab.ns("i-one"), "ip", "neigh", "flush", "all")
     with packets.sniffing(lab.ns("i-third"), "eth0") as saw:
         lab.check("one two icmp pass")
-        assert not saw(packets.address("10.0.1.20"))  # nor the question who has it
+        assert not saw(packets.address("10.0.1.20"), packets.SHORT)  # nor the question who has it
 
 
 def test_a_switch_floods_until_it_has_learned(one_lab: Lab) -> None:
@@ -70,7 +70,7 @@ def test_a_switch_floods_until_it_has_learned(one_lab: Lab) -> None:
     _build(lab, "switch")
     assert _third_hears(lab, "02:01:0a:00:01:14", b"before")
     lab.check("two one icmp pass")  # now the switch knows where two is
-    assert not _third_hears(lab, "02:01:0a:00:01:14", b"after")
+    assert not _third_hears(lab, "02:01:0a:00:01:14", b"after", packets.SHORT)
     assert _third_hears(lab, UNKNOWN, b"to-nobody")
 
 
@@ -98,5 +98,5 @@ def test_the_mode_changes_under_traffic(one_lab: Lab) -> None:
             modes = [SegmentMode(m.segment, mode) for m in modes]
             assert packets.alive(one, two)
             assert packets.alive(two, one)
-    assert not _third_hears(lab, "02:01:0a:00:01:14", b"as-a-fabric")
+    assert not _third_hears(lab, "02:01:0a:00:01:14", b"as-a-fabric", packets.SHORT)
     assert not lab.engine.drift(lab.statements)

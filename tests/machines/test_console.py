@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gureum.machines import console
-from tests.machines.rooms import until
+from tests.machines.rooms import run, until
 
 LIMIT = console.KEPT + console.READS * console.BLOCK
 
@@ -64,11 +64,24 @@ def test_a_flood_is_bounded_and_its_end_is_kept(tmp_path: Path) -> None:
     assert all(size <= LIMIT for size in sizes.values()), sizes
 
 
-def test_a_folder_that_goes_ends_the_writer_and_stops_nobody(tmp_path: Path) -> None:
+@pytest.mark.kernel
+def test_a_full_disk_stops_nobody(tmp_path: Path) -> None:
+    run("mount", "-t", "tmpfs", "-o", "size=64k", "full", tmp_path)
+    try:
+        # More than the pipe holds, and than one dd reads.
+        process = printing(tmp_path, "seq 400000 && echo done >&8")
+        _, errors = process.communicate(timeout=30)
+        assert errors == b"done\n"
+        assert console.tail(tmp_path).startswith(b"1\n2\n3\n")
+    finally:
+        run("umount", "--lazy", tmp_path)
+
+
+def test_a_folder_that_goes_stops_nobody(tmp_path: Path) -> None:
     folder = tmp_path / "i-1"
     folder.mkdir()
     go_on = tmp_path / "go-on"
-    script = f"echo one; until [ -e {go_on} ]; do sleep 0.01; done; seq 100000; echo done >&8"
+    script = f"echo one; until [ -e {go_on} ]; do sleep 0.01; done; seq 1000; echo done >&8"
     process = printing(folder, script)
     until(lambda: console.tail(folder) == b"one\n", "the first line")
     folder.rename(tmp_path / "gone")

@@ -63,11 +63,19 @@ def test_stop_is_kind_and_keeps_the_disk(room: Room) -> None:
     room.exec("echo kept >/root/note")
     room.machines.stop("i-1", 5)
     assert room.status() == MachineStatus("exited", 0, None, "gureum-base")
-    assert "gureum: stopped" in room.console()
+    room.wait_console("gureum: stopped")
     assert cgroups(room.tag) == []
     room.machines.stop("i-1", 5)
     room.machines.start(machine(), room.folder / "net-i-1")
     assert room.exec("cat /root/note") == "kept\n"
+
+
+def test_stop_lets_everybody_end_kindly(room: Room) -> None:
+    wait = "trap 'echo goodbye; exit' TERM; echo waiting; sleep 60 & wait"
+    room.start(machine(user_data=script(f"#!/bin/sh\n({wait}) &\n")))
+    room.wait_console("waiting")
+    room.machines.stop("i-1", 5)
+    room.wait_console("goodbye")
 
 
 def test_stop_does_not_wait_for_the_unwilling(room: Room) -> None:
@@ -97,7 +105,7 @@ def test_ends_by_itself(room: Room, command: str) -> None:
     room.exec(command, check=False)
     until(lambda: room.ended == ["i-1"], "the word that i-1 has ended")
     assert room.status() == MachineStatus("exited", 3, None, "gureum-base")
-    assert "gureum: stopped" in room.console()
+    room.wait_console("gureum: stopped")
     assert cgroups(room.tag) == []
     room.machines.start(machine(boot=4), room.folder / "net-i-1")
     assert room.status().state == "running"
@@ -116,17 +124,27 @@ def test_user_data_runs_once(room: Room) -> None:
     assert room.exec("cat /root/count") == "x\n"
 
 
+def test_rc_local_runs_at_every_boot(room: Room) -> None:
+    data = script("#!/bin/sh\nprintf '#!/bin/sh\\necho y >>/root/boots\\n' >/etc/rc.local\n"
+                  "chmod +x /etc/rc.local\n")  # fmt: skip
+    netns = room.namespace("net-i-1")
+    for boot in (1, 2, 3):
+        room.machines.start(machine(user_data=data, boot=boot), netns)
+        ran = "y\n" * boot
+        until(lambda: room.exec("cat /root/boots", check=False) == ran, f"boot {boot}")  # noqa: B023
+
+
 def test_user_data_that_is_no_script(one_room: Room) -> None:
     one_room.start(machine(user_data=script("#cloud-config\n")))
     one_room.wait_console("only scripts that begin with #! are run")
 
 
 def test_delete_leaves_nothing(room: Room) -> None:
-    mounts, files = run("cat", "/proc/self/mountinfo"), tree(room.state)
+    files = tree(room.state)
     netns = room.namespace("net-i-1")
     room.start(machine(), netns)
     room.wait_console("is up")
-    assert run("cat", "/proc/self/mountinfo").count(str(room.state)) == 0
+    assert [mount for mount in mounts(room) if mount != str(netns)] == []
     assert cgroups(room.tag) != []
     pid = room.status().pid
     room.machines.delete("i-1")
@@ -136,9 +154,13 @@ def test_delete_leaves_nothing(room: Room) -> None:
     assert cgroups(room.tag) == []
     assert tree(room.state) == files
     until(lambda: str(room.state) not in commands(), "the end of the console's writer")
-    room.close()
-    assert run("cat", "/proc/self/mountinfo") == mounts
-    room.machines = room.open()
+    assert mounts(room) == [str(netns)]
+
+
+def mounts(room: Room) -> list[str]:
+    """The host's mounts below the room's folder."""
+    rows = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [row.split()[4] for row in rows if str(room.folder) in row]
 
 
 def commands() -> str:

@@ -49,8 +49,10 @@ def test_start_time_of_a_program_with_a_strange_name(tmp_path: Path) -> None:
     program.write_bytes(Path("/bin/sleep").read_bytes())
     program.chmod(0o755)
     with subprocess.Popen([program, "60"]) as child:
-        wanted = Path(f"/proc/{child.pid}/stat").read_text().split()
-        assert str(record.start_time(child.pid)) == wanted[wanted.index("S", 3) + 19]
+        stat = Path(f"/proc/{child.pid}/stat")
+        until(lambda: ") S " in stat.read_text(), "its sleep")
+        fields = stat.read_text().split()
+        assert str(record.start_time(child.pid)) == fields[fields.index("S") + 19]
         child.kill()
 
 

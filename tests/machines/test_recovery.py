@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gureum.machines import MachineError, MachineStatus, record
+from gureum.machines import MachineError, MachineStatus, record, runtime
 from tests.machines.rooms import Room, alive, cgroups, machine, run, until
 
 pytestmark = pytest.mark.kernel
@@ -25,24 +25,26 @@ import sys
 from pathlib import Path
 from gureum.machines import ImageStore, Machines
 from tests.machines.rooms import machine
-root, tag, only, *wanted = sys.argv[1:]
+root, tag, only, stop, *wanted = sys.argv[1:]
 machines = Machines(Path(root), tag, ImageStore(), only=only)
 print("open", flush=True)
 for key in wanted:
     machines.start(machine(key), Path(root).parent / f"net-{key}")
 print("started", flush=True)
+if stop:
+    machines.stop(stop, 5)
 sys.stdin.read()
 """
 
 
 @contextmanager
 def daemon(
-    room: Room, *keys: str, env: Mapping[str, str] | None = None
+    room: Room, *keys: str, stop: str = "", env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A daemon that starts ``keys``; killed at the end, if not before."""
+    """A daemon that starts ``keys`` and then stops one; killed at the end, if not before."""
     only = Path(room.machines.runtime).name
     room.machines.close()
-    argv = [sys.executable, "-c", DAEMON, str(room.state), room.tag, only, *keys]
+    argv = [sys.executable, "-c", DAEMON, str(room.state), room.tag, only, stop, *keys]
     process = subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
     )
@@ -82,7 +84,7 @@ def test_instances_outlive_the_daemon_and_are_taken_up(room: Room) -> None:
     room.exec("poweroff", "i-2", check=False)
     until(lambda: room.ended == ["i-2"], "the end of i-2")
     room.machines.stop("i-1", 5)
-    assert "gureum: stopped" in room.console()
+    room.wait_console("gureum: stopped")
     assert cgroups(room.tag) == []
 
 
@@ -131,17 +133,53 @@ def test_a_daemon_killed_in_the_middle_of_a_start(room: Room, tmp_path: Path) ->
 
 def slow_runtime(folder: Path, program: str, begun: Path, go_on: Path) -> dict[str, str]:
     """An environment where the runtime waits before it starts ``i-1``."""
+    wait = f": >{begun}; until [ -e {go_on} ]; do sleep 0.02; done"
+    return wrapped(folder, program, f'case "$*" in *" run "*" i-1") {wait};; esac')
+
+
+def wrapped(folder: Path, program: str, first: str) -> dict[str, str]:
+    """An environment where a shell script comes before the runtime."""
     folder.mkdir()
     wrapper = folder / Path(program).name
-    wrapper.write_text(
-        "#!/bin/sh\n"
-        'case "$*" in *" run "*" i-1")\n'
-        f"    : >{begun}; until [ -e {go_on} ]; do sleep 0.02; done;;\n"
-        "esac\n"
-        f'exec {program} "$@"\n'
-    )
+    wrapper.write_text(f'#!/bin/sh\n{first}\nexec {program} "$@"\n')
     wrapper.chmod(0o755)
     return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def test_a_daemon_killed_in_the_middle_of_a_stop(room: Room, tmp_path: Path) -> None:
+    """The next one knows that the instance did not end by itself."""
+    room.namespace("net-i-1")
+    # The runtime ends who asks it to remove what is left of i-1 once that ran.
+    pid = room.state / "instances/i-1/pid"
+    kill = f'case "$*" in *" delete "*" i-1") [ -e {pid} ] && kill -KILL $PPID;; esac'
+    env = wrapped(tmp_path / "bin", room.machines.runtime, kill)
+    with daemon(room, "i-1", stop="i-1", env=env) as process:
+        started(process)
+        assert process.wait(15) == -signal.SIGKILL
+    assert pid.exists()
+    room.machines = room.open()
+    assert room.status() == MachineStatus("exited", 0, None, "gureum-base")
+    assert room.ended == []
+    assert cgroups(room.tag) == []
+
+
+def test_one_that_cannot_be_taken_up_stops_nobody_else(
+    one_room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("i-1", "i-2"):
+        one_room.start(machine(key))
+    one_room.machines.stop("i-1", 0)
+    one_room.machines.close()
+    # Something of it is left, and the runtime refuses to remove it.
+    (one_room.state / "runtime/i-1").mkdir()
+    refuse = 'case "$*" in *" delete "*" i-1") exit 1;; esac'
+    env = wrapped(tmp_path / "bin", one_room.machines.runtime, refuse)
+    monkeypatch.setenv("PATH", env["PATH"])
+    monkeypatch.setattr(runtime, "_probed", {})
+    one_room.machines = one_room.open()
+    assert one_room.status("i-2").state == "running"
+    assert one_room.status("i-1").state == "exited"
+    (one_room.state / "runtime/i-1").rmdir()
 
 
 def test_a_damaged_record_stops_nobody_else(one_room: Room) -> None:

@@ -13,6 +13,8 @@ import pytest
 from gureum.machines.watch import Watch, wait
 from tests.machines.rooms import until
 
+DESCRIPTORS = Path("/proc/self/fd")
+
 
 class Sleepers:
     """Processes that wait to be ended, and a watch over them."""
@@ -62,12 +64,22 @@ def test_what_was_dropped_is_not_told(sleepers: Sleepers) -> None:
 
 
 def test_a_new_process_of_a_key_replaces_the_old(sleepers: Sleepers) -> None:
-    first, second = sleepers.start("a"), sleepers.start("a")
+    first = sleepers.start("a")
+    held = len(list(DESCRIPTORS.iterdir()))
+    second = sleepers.start("a")
+    assert len(list(DESCRIPTORS.iterdir())) == held
     first.kill()
     first.wait()
     second.kill()
     until(lambda: sleepers.ended, "the end of the second")
     assert sleepers.ended == ["a"]
+
+
+def test_news_of_a_process_that_was_dropped_meanwhile(sleepers: Sleepers) -> None:
+    sleepers.start("a")
+    sleepers.watch._tell("a", 99_999)
+    sleepers.watch._tell("b", 99_999)
+    assert sleepers.ended == []
 
 
 def test_one_that_has_ended_already(sleepers: Sleepers) -> None:
@@ -97,12 +109,11 @@ def test_a_callback_that_fails_ends_nothing(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_closing_leaves_no_descriptor() -> None:
-    folder = Path("/proc/self/fd")
-    before = sorted(folder.iterdir())
+    before = sorted(DESCRIPTORS.iterdir())
     made = Sleepers()
     made.start("a")
     made.close()
-    assert sorted(folder.iterdir()) == before
+    assert sorted(DESCRIPTORS.iterdir()) == before
 
 
 def test_wait() -> None:

@@ -104,8 +104,8 @@ LINES: list[tuple[Statement, str]] = [
     (
         Machine("i-1", "ami-1", "web", "10.0.1.4", "10.0.0.2", 2, 512, 3, ("ssh-rsa A",), ""),
         (
-            "Machine id=i-1 image=ami-1 hostname=web ip=10.0.1.4 resolver=10.0.0.2 cpus=2 memory=512 "
-            "boot=3 keys=[ssh-rsa A] user_data="
+            "Machine id=i-1 image=ami-1 hostname=web ip=10.0.1.4 resolver=10.0.0.2 cpus=2 "
+            "memory=512 boot=3 keys=[ssh-rsa A] user_data="
         ),
     ),
 ]

@@ -214,3 +214,26 @@ def test_the_way_back_may_be_another_groups(cloud: Cloud) -> None:
     assert [rule.untracked for rule in filters(cloud, vpc)["in"].rules] == [True]
     revoke_egress(cloud, two)
     assert [rule.untracked for rule in filters(cloud, vpc)["in"].rules] == [False]
+
+
+def test_untracked_lines_come_first_then_by_id(cloud: Cloud) -> None:
+    """A flow that any untracked rule admits is untracked, so that rule must decide first; the rest
+    is in an order that does not depend on when the rules were made."""
+    vpc, (group,) = worn(cloud, "web")
+    tracked = [
+        allow(
+            cloud,
+            group,
+            IpProtocol="tcp",
+            FromPort=port,
+            ToPort=port,
+            IpRanges=[{"CidrIp": "10.9.0.0/16"}],
+        )
+        for port in (1, 2, 3, 4)
+    ]
+    untracked = [
+        allow(cloud, group, IpProtocol="tcp", FromPort=port, ToPort=port, **ANY)
+        for port in (5, 6, 7, 8)
+    ]
+    found = [rule.why for rule in filters(cloud, vpc)["in"].rules]
+    assert found == [*sorted(untracked), *sorted(tracked)]

@@ -53,7 +53,7 @@ def test_ids_are_the_same_in_every_cloud_and_account(cloud: Cloud) -> None:
     ids = images(cloud)
     assert set(ids) == {BASE, DEBIAN}
     assert images(Cloud(account="210987654321")) == ids
-    assert ids[BASE] == "ami-2a5d7e0e7e9bb3a3c"
+    assert ids[BASE] == "ami-0374245b1be24cb61"
     elsewhere = images(Cloud(region="us-east-1"))
     assert set(elsewhere) == set(ids)
     assert not set(elsewhere.values()) & set(ids.values())

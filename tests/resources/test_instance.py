@@ -45,7 +45,8 @@ def seen(cloud: Cloud, key: str, state: str) -> dict[str, Any]:
 def said(cloud: Cloud, kind: type, key: str) -> list[Any]:
     """The statements of a type that the instance asked for."""
     found = cloud.program().statements
-    return [s for s in found if isinstance(s, kind) and key in (s.id, getattr(s, "host", ""))]
+    named = ((s, {getattr(s, "id", ""), getattr(s, "host", "")}) for s in found)
+    return [s for s, names in named if isinstance(s, kind) and key in names]
 
 
 def subnet(cloud: Cloud, **params: Any) -> dict[str, Any]:
@@ -304,10 +305,10 @@ def test_terraforms_launch(cloud: Cloud) -> None:
     )
     assert made["ClientToken"] == "terraform-1"
     key = made["InstanceId"]
-    (credits,) = cloud.call("DescribeInstanceCreditSpecifications", InstanceIds=[key])[
+    (specification,) = cloud.call("DescribeInstanceCreditSpecifications", InstanceIds=[key])[
         "InstanceCreditSpecifications"
     ]
-    assert credits == {"InstanceId": key, "CpuCredits": "standard"}
+    assert specification == {"InstanceId": key, "CpuCredits": "standard"}
     volume = made["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     (shown,) = cloud.call("DescribeVolumes", VolumeIds=[volume])["Volumes"]
     assert (shown["State"], shown["Size"]) == ("in-use", 8)

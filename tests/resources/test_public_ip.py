@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 import pytest
 
 from gureum.errors import ApiError
 from gureum.kind import Call
 from gureum.model import Txn
+from gureum.program import PublicAddress
 from gureum.resources import public_ip
 from gureum.resources.network_interface import NetworkInterface, assign_public, release_public
 from gureum.resources.public_ip import Association, PublicIp, public_dns
@@ -19,6 +21,8 @@ from tests.resources.building import (
     make_interface,
     make_subnet,
     make_vpc,
+    plug_in,
+    said,
 )
 
 
@@ -69,6 +73,36 @@ def test_an_address_of_awss_own_comes_and_goes(cloud: Cloud) -> None:
     cloud.system(lambda txn: release_public(txn, txn.get(NetworkInterface, key)))
     assert not list(cloud.store.view.all(PublicIp))
     assert not list(cloud.store.view.all(Association))
+
+
+def test_without_a_gateway_an_address_leads_nowhere(cloud: Cloud) -> None:
+    """AWS gives a public address in a network without internet gateway all the same."""
+    vpc = make_vpc(cloud)
+    key = str(make_interface(cloud, make_subnet(cloud, vpc))["NetworkInterfaceId"])
+    plug_in(cloud, key)
+    ip = cloud.system(lambda txn: assign_public(call(txn), txn.get(NetworkInterface, key)))
+    assert said(cloud, {vpc: "VPC"}, PublicAddress) == ""
+    gateway = make_gateway(cloud, vpc)
+    names = {vpc: "VPC", gateway: "IGW"}
+    assert said(cloud, names, PublicAddress).startswith("PublicAddress gateway=IGW router=VPC ")
+    assert f" public={ip} " in said(cloud, names, PublicAddress)
+
+
+def test_it_has_a_name_where_the_vpc_has_names(cloud: Cloud) -> None:
+    key = interface(cloud)
+    ip = cloud.system(lambda txn: assign_public(call(txn), txn.get(NetworkInterface, key)))
+
+    def shown() -> dict[str, Any]:
+        found = cloud.call("DescribeNetworkInterfaces", NetworkInterfaceIds=[key])
+        shape: dict[str, Any] = found["NetworkInterfaces"][0]
+        return shape
+
+    eni = shown()
+    assert (eni["PublicDnsName"], eni["Association"]["PublicDnsName"]) == ("", "")
+    cloud.call("ModifyVpcAttribute", VpcId=eni["VpcId"], EnableDnsHostnames={"Value": True})
+    name = public_dns("ap-northeast-2", ip)
+    assert shown()["PublicDnsName"] == name
+    assert shown()["PrivateIpAddresses"][0]["Association"]["PublicDnsName"] == name
 
 
 def test_an_elastic_ip_takes_its_place(cloud: Cloud) -> None:

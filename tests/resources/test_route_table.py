@@ -241,6 +241,18 @@ def test_replace_the_main_association(cloud: Cloud) -> None:
     cloud.call("DeleteVpc", VpcId=vpc)
 
 
+def test_the_main_table_may_be_replaced_by_itself(cloud: Cloud) -> None:
+    vpc = make_vpc(cloud)
+    old = main_of(cloud, vpc)
+    answer = cloud.call(
+        "ReplaceRouteTableAssociation",
+        AssociationId=old["Associations"][0]["RouteTableAssociationId"],
+        RouteTableId=old["RouteTableId"],
+    )
+    (association,) = main_of(cloud, vpc)["Associations"]
+    assert association["RouteTableAssociationId"] == answer["NewAssociationId"]
+
+
 def test_replace_association_refusals(cloud: Cloud) -> None:
     vpc, other = make_vpc(cloud), make_vpc(cloud)
     foreign, subnet = make_table(cloud, other), make_subnet(cloud, vpc)

@@ -324,6 +324,7 @@ def test_replace_the_local_route_and_turn_it_back(cloud: Cloud) -> None:
     assert refusal(cloud, "ReplaceRoute", **local, GatewayId=gateway)[0] == "InvalidParameterValue"
     for back in ({"LocalTarget": True}, {"GatewayId": "local"}):
         cloud.call("ReplaceRoute", **local, NetworkInterfaceId=eni)
+        assert cloud.call("CreateRoute", **local, NetworkInterfaceId=eni) == {"Return": True}
         (route,) = table(cloud, key)["Routes"]
         assert (route["NetworkInterfaceId"], route["Origin"]) == (eni, "CreateRouteTable")
         assert refusal(cloud, "DeleteRoute", **local)[0] == "InvalidParameterValue"

@@ -112,8 +112,18 @@ def test_unknown_ids(cloud: Cloud, action: str, key: str, code: str, message: st
 
 
 def test_what_has_no_tags_is_no_resource(cloud: Cloud) -> None:
-    main = main_of(cloud, make_vpc(cloud))["Associations"][0]["RouteTableAssociationId"]
-    assert refusal(cloud, "CreateTags", Resources=[main], Tags=pairs(a="b"))[0] == "InvalidID"
+    vpc = make_vpc(cloud)
+    main = main_of(cloud, vpc)["Associations"][0]["RouteTableAssociationId"]
+    other = cloud.call(
+        "AssociateRouteTable",
+        RouteTableId=make_table(cloud, vpc),
+        SubnetId=make_subnet(cloud, vpc),
+    )["AssociationId"]
+    for key in (main, other):
+        assert refusal(cloud, "CreateTags", Resources=[key], Tags=pairs(a="b")) == (
+            "InvalidID",
+            f"The ID '{key}' is not valid",
+        )
 
 
 def test_another_accounts_resource_is_not_there(cloud: Cloud) -> None:

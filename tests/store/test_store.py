@@ -235,6 +235,15 @@ def test_a_newer_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert [item.name for item in tmp_path.iterdir()] == ["gureum.db"]
 
 
+@pytest.mark.parametrize(("durable", "level"), [(False, 1), (True, 2)])
+def test_what_the_disk_is_promised(tmp_path: Path, durable: bool, level: int) -> None:
+    """SQLite's ``synchronous`` is 1 for NORMAL, which outlives the process, and 2 for FULL."""
+    store = SqliteStore(tmp_path / "gureum.db", durable=durable)
+    assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store._db.execute("PRAGMA synchronous").fetchone() == (level,)
+    store.close()
+
+
 def test_the_schema_is_noted(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "gureum.db")
     store.close()

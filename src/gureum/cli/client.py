@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import errno
+import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,35 +48,36 @@ class Daemon:
     ) -> Any:
         import httpx
 
+        self._knock()
         given = {name: value for name, value in params.items() if value is not None}
         transport = httpx.HTTPTransport(uds=str(socket_path(self.state)))
         try:
             with httpx.Client(transport=transport, base_url="http://gureum") as client:
                 answer = client.request(method, path, params=given, json=body, timeout=PATIENCE)
-        except httpx.ConnectError as error:
-            raise self._unreachable(error) from None
         except httpx.TimeoutException:
             raise Failure(f"the cloud in {self.state} does not answer") from None
         except httpx.TransportError as error:
             raise Failure(f"the cloud in {self.state} hung up: {error}") from None
         return _answer(answer)
 
-    def _unreachable(self, error: Exception) -> Failure:
-        if _number(error) in (errno.EACCES, errno.EPERM):
-            return Failure(f"the cloud in {self.state} belongs to another user: try sudo", 5)
+    def _knock(self) -> None:
+        """Find out whether anybody is there: httpx would not say what is wrong (and httpcore 1.0.9
+        leaves the socket open)."""
+        with socket.socket(socket.AF_UNIX) as knocker:
+            try:
+                knocker.connect(str(socket_path(self.state)))
+            except PermissionError:
+                raise Failure(
+                    f"the cloud in {self.state} belongs to another user: try sudo", NOT_ALLOWED
+                ) from None
+            except OSError:
+                raise self._nobody() from None
+
+    def _nobody(self) -> Failure:
         hint = "start it with 'gureum up'"
-        if self.state != SYSTEM_STATE and SYSTEM_STATE.is_dir():
+        if os.geteuid() != 0 and self.state != SYSTEM_STATE and SYSTEM_STATE.is_dir():
             hint += f", or 'sudo gureum' for the one in {SYSTEM_STATE}"
         return Failure(f"no cloud is running in {self.state}: {hint}", NO_DAEMON)
-
-
-def _number(error: BaseException | None) -> int | None:
-    """The errno at the bottom of an exception."""
-    while error is not None:
-        if isinstance(error, OSError):
-            return error.errno
-        error = error.__cause__ or error.__context__
-    return None
 
 
 def _answer(answer: httpx.Response) -> Any:
@@ -86,8 +88,9 @@ def _answer(answer: httpx.Response) -> Any:
     if answer.status_code < 400:
         return value
     error = value.get("error", {})
-    status = NO_PLACE if error.get("code") in _NO_PLACE else FAILED
-    raise Failure(error.get("message", f"the cloud answered {answer.status_code}"), status)
+    code = error.get("code", "")
+    message = error.get("message", f"the cloud answered {answer.status_code}")
+    raise Failure(message, NO_PLACE if code in _NO_PLACE else FAILED, code)
 
 
 def refuse_without_rights(what: str) -> None:

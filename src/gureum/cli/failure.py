@@ -19,11 +19,13 @@ NOT_ALLOWED = 5
 
 
 class Failure(click.ClickException):
-    """Ends the command with ``gureum: message`` on stderr and an exit status of the list above."""
+    """Ends the command with ``gureum: message`` on stderr and an exit status of the list above.
+    ``code`` is the daemon's, where the daemon refused."""
 
-    def __init__(self, message: str, status: int = FAILED) -> None:
+    def __init__(self, message: str, status: int = FAILED, code: str = "") -> None:
         super().__init__(message)
-        self.exit_code = status
+        self.code = code
+        self.exit_code = status  # type: ignore[misc] # click reads it from the instance
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the message on stderr."""

@@ -17,6 +17,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.tree import Tree
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WIDE = 100_000
@@ -43,8 +44,27 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else _WIDE
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    terminal = stream.isatty()
+    return Console(
+        file=stream,
+        force_terminal=terminal,
+        width=None if terminal else _WIDE,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def show(what: Table | Tree) -> None:
+    """Print a table or tree; without padding at the ends of lines where no terminal is."""
+    out = console()
+    if out.is_terminal:
+        out.print(what)
+        return
+    with out.capture() as captured:
+        out.print(what)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def grid(*columns: str) -> Table:
@@ -62,7 +82,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> N
     table = grid(*(clean(column).replace("_", " ") for column in columns))
     for row in rows:
         table.add_row(*(_cell(row.get(column, ""), names) for column in columns))
-    console().print(table)
+    show(table)
 
 
 def _cell(value: Any, names: Mapping[str, str]) -> str:

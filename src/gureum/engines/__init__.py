@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from gureum.program import Statement
+
+TableKind = Literal["arp", "mac", "route", "conntrack", "nat"]
+Row: TypeAlias = dict[str, str | int]
+"""A row of a live table: values by column, in the order in which they are worth reading."""
 
 
 class EngineError(Exception):
@@ -45,6 +49,17 @@ class Engine(Protocol):
 
     def netns(self, host: str) -> Path:
         """The namespace file of an instance, a NAT gateway or a named internet host."""
+
+    def tables(self, kind: TableKind, place_id: str) -> list[Row]:
+        """A live table of a place, in the cloud's own names: neighbours (``arp``), stations known
+        to bridges (``mac``), routes by route table, tracked flows, translations.
+
+        ``place_id`` is the id of a router, segment, host or gateway, or an internet host's name.
+
+        Raises:
+            LookupError: there is no such place.
+            OSError: the table could not be read.
+        """
 
     def close(self) -> None:
         """Let go of handles; what is in the kernel stays and packets keep flowing."""

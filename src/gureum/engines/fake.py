@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from gureum.engines import EngineError
+from gureum.engines import EngineError, Row, TableKind
 from gureum.program import Statement
 
 
@@ -34,6 +34,10 @@ class FakeEngine:
     def netns(self, host: str) -> Path:
         """A path that does not exist, one per host."""
         return Path("/run/netns") / f"fake-{host}"
+
+    def tables(self, kind: TableKind, place_id: str) -> list[Row]:
+        """Nothing flows here, so every table is empty."""
+        return []
 
     def close(self) -> None:
         """Remember that it was called."""

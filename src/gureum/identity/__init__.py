@@ -1,1 +1,1 @@
-"""TODO one sentence."""
+"""Where accounts, access keys and the evaluation of policies will be; empty so far."""

@@ -83,6 +83,8 @@ begin() {
     start_ssh
     say "$(cat "$SEED/id") is up, boot $(cat "$SEED/boot")"
     user_data
+    # What is to start at every boot stands where administrators have always put it.
+    [ ! -x /etc/rc.local ] || (cd / && exec /etc/rc.local)
 }
 
 # A shell handles a signal between two commands, and at once only while it waits; so this one does

@@ -71,6 +71,11 @@ class RouteTable(
         """The route that somebody made to the destination."""
         return next((route for route in self.routes if route.destination == destination), None)
 
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """Where the routes lead that somebody made: a VPC must not grow over these."""
+        return tuple(route.destination for route in self.routes)
+
     def without(self, destination: str) -> tuple[StaticRoute, ...]:
         """The routes but the one to the destination."""
         return tuple(route for route in self.routes if route.destination != destination)
@@ -112,10 +117,10 @@ def _new(call: Call, vpc: Vpc, main: str | None = None) -> RouteTable:
 
 
 def main_table(call: Call, vpc: Vpc) -> None:
-    """The main table of a VPC; a default VPC's leads to the internet."""
+    """The main table of a VPC; that of a VPC with a gateway, a default one, leads there."""
     table = _new(call, vpc, main=call.new_id(RouteTableAssociation))
     gateway = call.txn.get(Vpc, vpc.id).gateway
-    if vpc.default and gateway:
+    if gateway:
         call.txn.put(replace(table, routes=(StaticRoute(destination=ANY_V4, target=gateway),)))
 
 
@@ -225,7 +230,7 @@ def create_route(call: Call) -> Shape:
             f"The destination CIDR block {destination} is within the reserved range {RESERVED}.",
         )
     old = table.route(destination)
-    if old is not None and old.target == target and destination not in cidrs:
+    if old is not None and old.target == target:
         return {"Return": True}
     if old is not None or destination in cidrs:
         raise ApiError(

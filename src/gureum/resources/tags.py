@@ -99,8 +99,7 @@ def _goes(tag: tuple[str, str], wanted: list[Mapping[str, Any]]) -> bool:
 
 
 def _listed(call: Call) -> Iterator[Tagging]:
-    rows = (row for row in call.txn.view.rows.values() if row.tags and row.kind in _types())
-    mine = [row for row in rows if _mine(call.txn, row)]
+    mine = (row for row in call.txn.view.rows.values() if row.tags and _mine(call.txn, row))
     for row in sorted(mine, key=lambda row: (row.created, row.id)):
         for key, value in sorted(row.tags):
             yield Tagging(f"{row.id}/{key}", row.created, row.id, row.kind, key, value)

@@ -16,7 +16,11 @@ from gureum.program import Range, Router
 from gureum.resources import dhcp_options
 
 DEFAULT_CIDR = "172.31.0.0/16"
+MAX_VPCS = 5
+"""VPCs per region, the default one among them (VPC quotas)."""
+
 MAX_CIDRS = 5
+"""IPv4 CIDR blocks per VPC (VPC quotas)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +94,8 @@ def make_default(call: Call) -> Vpc:
 
 
 def _new(call: Call, cidr: IPv4Network, *, default: bool, tenancy: str) -> Vpc:
+    if sum(1 for _ in call.txn.all(Vpc)) >= MAX_VPCS:
+        raise ApiError("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
     association = CidrAssociation(id=call.new_id("vpc-cidr-assoc"), cidr=str(cidr))
     return call.created(
         Vpc(
@@ -169,24 +175,30 @@ def associate_vpc_cidr_block(call: Call) -> Shape:
                 "InvalidVpc.Range", f"The CIDR '{network}' overlaps with the CIDR '{other.cidr}'."
             )
     _check_family(vpc, network)
+    _check_routes(call, vpc, network)
     added = CidrAssociation(id=call.new_id("vpc-cidr-assoc"), cidr=str(network))
     call.txn.put(replace(vpc, cidrs=(*vpc.cidrs, added)))
     return {"VpcId": vpc.id, "CidrBlockAssociation": _show_cidr(added)}
 
 
 _RESTRICTED = (
-    (IPv4Network("10.0.0.0/8"), ("172.16.0.0/12", "192.168.0.0/16", "198.19.0.0/16")),
-    (IPv4Network("172.16.0.0/12"), ("10.0.0.0/8", "192.168.0.0/16", "172.31.0.0/16")),
-    (IPv4Network("192.168.0.0/16"), ("10.0.0.0/8", "172.16.0.0/12", "198.19.0.0/16")),
+    ("10.0.0.0/15", ("10.0.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "198.19.0.0/16")),
+    ("10.0.0.0/8", ("172.16.0.0/12", "192.168.0.0/16", "198.19.0.0/16")),
+    ("172.16.0.0/12", ("10.0.0.0/8", "172.31.0.0/16", "192.168.0.0/16", "198.19.0.0/16")),
+    ("192.168.0.0/16", ("10.0.0.0/8", "172.16.0.0/12", "198.19.0.0/16")),
+    ("198.19.0.0/16", ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")),
+    ("0.0.0.0/0", ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "198.19.0.0/16")),
 )
+"""Blocks that cannot be added to a primary one (VPC User Guide, "IPv4 CIDR block association
+restrictions"); the first line that has the primary one counts."""
 
 
 def _check_family(vpc: Vpc, network: IPv4Network) -> None:
     """AWS's table of secondary blocks that do not go with a primary one."""
-    forbidden: tuple[str, ...] = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-    for family, others in _RESTRICTED:
-        if IPv4Network(vpc.cidr).subnet_of(family):
-            forbidden = others
+    primary = IPv4Network(vpc.cidr)
+    forbidden = next(
+        others for family, others in _RESTRICTED if primary.subnet_of(IPv4Network(family))
+    )
     if any(network.subnet_of(IPv4Network(text)) for text in forbidden):
         raise ApiError(
             "InvalidVpc.Range",
@@ -195,11 +207,21 @@ def _check_family(vpc: Vpc, network: IPv4Network) -> None:
         )
 
 
-def disassociate_vpc_cidr_block(call: Call) -> Shape:
-    """DisassociateVpcCidrBlock: never the primary block; refused while a subnet uses it.
+def _check_routes(call: Call, vpc: Vpc, network: IPv4Network) -> None:
+    """A new block must not swallow the destination of a route, which its local route would be as
+    specific as or less than.  Rows of the VPC with routes tell their ``destinations``."""
+    for source in call.txn.view.referring.get(vpc.id, {}):
+        for destination in getattr(call.txn.view.rows[source], "destinations", ()):
+            if IPv4Network(destination).subnet_of(network):
+                raise ApiError(
+                    "InvalidVpc.Range",
+                    f"The CIDR '{network}' is the same as or larger than the destination "
+                    f"{destination} of a route in {source}.",
+                )
 
-    The check for subnets is in ``Kind.beside`` of subnets: see :mod:`gureum.resources.subnet`.
-    """
+
+def disassociate_vpc_cidr_block(call: Call) -> Shape:
+    """DisassociateVpcCidrBlock: never the primary block; refused while a subnet uses it."""
     key = call.params["AssociationId"]
     for vpc in call.txn.all(Vpc):
         for item in vpc.cidrs:

@@ -20,6 +20,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -48,6 +49,8 @@ from gureum.server.console_map import cloud_map
 from gureum.server.dispatch import utc_now
 from gureum.server.identity_api import DEFAULT_ACCOUNT
 from gureum.server.places import Scope
+
+log = logging.getLogger(__name__)
 
 IN_FORCE = 10.0
 """Seconds that a change waits for the data plane."""
@@ -248,6 +251,9 @@ def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return _refusal("MachineError", str(error), 409)
         except EngineError as error:
             return _refusal("EngineError", str(error), 500)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.url.path)
+            return _refusal("InternalError", "An internal error: the daemon's log has it.", 500)
 
     return endpoint
 

@@ -142,6 +142,11 @@ def _table(txn: Txn, table: RouteTable) -> Shape:
         **_named(table),
         "main": table.main is not None,
         "subnets": [item["SubnetId"] for item in shown["Associations"] if "SubnetId" in item],
+        "used_by": [
+            subnet.id
+            for subnet in txn.referrers(table.vpc, Subnet)
+            if _table_of(txn, subnet) == table.id
+        ],
         "routes": [
             {
                 "destination": route["DestinationCidrBlock"],

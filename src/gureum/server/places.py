@@ -258,7 +258,9 @@ def target(scope: Scope, source: Place, text: str) -> Target:
     address = place.private if near else place.public
     if address is None:
         raise ApiError(
-            "NoAddress", f"The {place} has no public address, and {source} is outside its VPC.", 409
+            "NoAddress",
+            f"The {place} has no public address, and the {source} is outside its VPC.",
+            409,
         )
     return Target(address, place)
 

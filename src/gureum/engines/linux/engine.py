@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from gureum.engines import EngineError
+from gureum.engines import EngineError, Row, TableKind
 from gureum.engines.linux import probe
 from gureum.engines.linux.book import Book
 from gureum.engines.linux.executor import Change, Executor
@@ -29,6 +29,7 @@ from gureum.engines.linux.names import internet_host_namespace
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.observe import Observer
 from gureum.engines.linux.rulesets import BridgeFilter
+from gureum.engines.linux.tables import Tables
 from gureum.program import InternetHost, Statement
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,12 @@ class LinuxEngine:
         else by its id."""
         named = any(isinstance(s, InternetHost) and s.name == host for s in self._held_hosts())
         return self._namespaces.path(internet_host_namespace(host) if named else host)
+
+    def tables(self, kind: TableKind, place_id: str) -> list[Row]:
+        """See :meth:`gureum.engines.Engine.tables`."""
+        return self._on_thread(
+            lambda: Tables(self._namespaces, self._book.statements()).read(kind, place_id)
+        )
 
     def close(self) -> None:
         """See :meth:`gureum.engines.Engine.close`."""

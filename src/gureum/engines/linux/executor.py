@@ -8,31 +8,41 @@ from __future__ import annotations
 
 import errno
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from gureum.engines.linux import conntrack, links
 from gureum.engines.linux.items import (
+    Bridge,
     Chain,
     Element,
     Family,
+    Fdb,
+    IpAddress,
+    IpRule,
     Item,
+    KernelRoute,
     Key,
     LinkItem,
     Namespace,
+    Neighbour,
     NftItem,
     NftSet,
     NftTable,
+    PortFlags,
+    Settings,
     Sysctl,
     Veth,
     rank,
 )
+from gureum.engines.linux.names import MACHINE
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.netlink import NETFILTER
 from gureum.engines.linux.nft import Batch, NftError
 
 _NFT = (NftTable, NftSet, Chain, Element)
+_ON_LINKS = (Settings, PortFlags, IpAddress, Neighbour, Fdb, KernelRoute, IpRule)
 
 
 @dataclass
@@ -68,34 +78,39 @@ class Executor:
     def run(self, change: Change) -> Outcome:
         """Carry a change out as far as it goes."""
         outcome = Outcome()
-        gone = {item.ns for item in change.drop if isinstance(item, Namespace)}
-        for item in _ordered(change.put):
+        gone = {item.ns: item for item in change.drop if isinstance(item, Namespace)}
+        puts = [item for item in _ordered(change.put) if not isinstance(item, _NFT)]
+        for item in puts:
             if _early(item):
                 self._step(outcome, "put", [item], partial(self._put, item))
-        dropped = {item for item in (change.drop | change.again) if not isinstance(item, _NFT)}
-        for item in reversed(_ordered(dropped)):
-            if not isinstance(item, Namespace) and (item in change.drop or _needs_drop(item)):
-                self._step(outcome, "drop", [item], partial(self._drop, item, gone))
-        self._run_nft(change, gone, outcome)
-        for item in _ordered(change.put):
-            if not _early(item) and not isinstance(item, _NFT):
+        self._run_drops(change, gone.keys(), outcome)
+        open_ = self._run_nft(change, gone.keys(), outcome)
+        for item in puts:
+            if _early(item):
+                continue
+            if item.ns in open_:
+                outcome.failed.add(item.key)  # no link comes up where no rule is in force
+            else:
                 self._step(outcome, "put", [item], partial(self._put, item))
-        for ns in sorted(gone):
-            space = [item for item in change.drop if isinstance(item, Namespace) and item.ns == ns]
-            self._step(outcome, "drop", space, partial(self.namespaces.remove, ns))
+        self._settle_links(puts, outcome)
+        for ns, space in sorted(gone.items()):
+            self._step(outcome, "drop", [space], partial(self.namespaces.remove, ns))
         return outcome
 
     def _step(
-        self, outcome: Outcome, verb: str, items: Iterable[Item], act: Callable[[], None]
-    ) -> None:
-        items = list(items)
-        shown = repr(items[0]) if len(items) == 1 else f"{len(items)} nft items of {items[0].ns}"
+        self, outcome: Outcome, verb: str, items: Sequence[Item], act: Callable[[], None]
+    ) -> bool:
+        """Take one step; whether it was taken."""
+        more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
+        shown = f"{verb} {items[0]!r}{more}"
         try:
-            self.trap(f"{verb} {shown}")
+            self.trap(shown)
             act()
         except (OSError, NftError) as error:
             outcome.failed.update(item.key for item in items)
-            outcome.failures.append(f"{verb} {shown}: {error}")
+            outcome.failures.append(f"{shown}: {error}")
+            return False
+        return True
 
     def _put(self, item: Item) -> None:
         spaces = self.namespaces
@@ -121,30 +136,52 @@ class Executor:
         except OSError as error:
             if error.errno != errno.EEXIST:
                 raise
-            self._drop_link(item.ns, item.link)
-            self._drop_link(item.peer_ns, item.peer)
+            self._drop_links(item.ns, [item.link])
+            self._drop_links(item.peer_ns, [item.peer])
             self._put_link_item(item)
 
-    def _drop_link(self, ns: str, link: str) -> None:
+    def _run_drops(self, change: Change, gone: Collection[str], outcome: Outcome) -> None:
+        """Drop what is no nft part: first what stays on links, then links, which take the rest
+        with them."""
+        dropped = change.drop | {item for item in change.again if _needs_drop(item)}
+        doomed: dict[str, dict[str, Item]] = defaultdict(dict)
+        for item in dropped:
+            for ns, link in self._ends(item, gone):
+                doomed[ns][link] = item
+        for item in reversed(_ordered(dropped)):
+            goes_along = item.ns in gone or getattr(item, "link", "") in doomed[item.ns]
+            if isinstance(item, _ON_LINKS) and not goes_along:
+                self._step(outcome, "drop", [item], partial(self._drop, item))
+        for ns, ends in sorted(doomed.items()):
+            if ends:
+                items = [ends[link] for link in sorted(ends)]
+                self._step(outcome, "drop", items, partial(self._drop_links, ns, sorted(ends)))
+
+    def _ends(self, item: Item, gone: Collection[str]) -> list[tuple[str, str]]:
+        """Where a link that is to go can be got hold of.  The kernel removes a namespace's links
+        some time after the namespace: too late for a new link of the same name at the other end."""
+        if isinstance(item, Bridge):
+            ends = [(item.ns, item.link)]
+        elif isinstance(item, Veth):
+            ends = [(item.ns, item.link), (item.peer_ns, item.peer)]
+        else:
+            return []
+        there = (ns == MACHINE or self.namespaces.path(ns).exists() for ns, _ in ends)
+        usable = zip(ends, there, strict=True)
+        return [end for end, exists in usable if exists and end[0] not in gone][:1]
+
+    def _drop(self, item: LinkItem) -> None:
+        netlink = self.namespaces.netlink(item.ns)
+        with self.namespaces.inside(item.ns):
+            links.drop(netlink, item)
+
+    def _drop_links(self, ns: str, names: Sequence[str]) -> None:
         netlink = self.namespaces.netlink(ns)
         with self.namespaces.inside(ns):
-            links.drop_link(netlink, link)
+            links.drop_links(netlink, names)
 
-    def _drop(self, item: Item, gone: set[str]) -> None:
-        spaces = self.namespaces
-        if isinstance(item, Veth):
-            # the kernel removes a namespace's links some time after the namespace: too late for
-            # a new link of the same name at the surviving end
-            for ns, link in ((item.ns, item.link), (item.peer_ns, item.peer)):
-                if ns not in gone and (not ns or spaces.path(ns).exists()):
-                    self._drop_link(ns, link)
-                    return
-        elif item.ns not in gone and not isinstance(item, (Namespace, Sysctl, *_NFT)):
-            netlink = spaces.netlink(item.ns)
-            with spaces.inside(item.ns):
-                links.drop(netlink, item)
-
-    def _run_nft(self, change: Change, gone: set[str], outcome: Outcome) -> None:
+    def _run_nft(self, change: Change, gone: Collection[str], outcome: Outcome) -> set[str]:
+        """Change the rulesets; the namespaces whose rules could not be laid."""
         spaces: dict[str, tuple[set[NftItem], set[NftItem], set[NftItem]]] = defaultdict(
             lambda: (set(), set(), set())
         )
@@ -152,26 +189,42 @@ class Executor:
             for item in items:
                 if isinstance(item, _NFT) and item.ns not in gone:
                     spaces[item.ns][at].add(item)
+        open_: set[str] = set()
         for ns, (put, drop, again) in sorted(spaces.items()):
             families = frozenset(family for where, family in change.rebuild if where == ns)
             batch = Batch(frozenset(put), frozenset(drop), frozenset(again), families)
-            self._step(
-                outcome,
-                "change",
-                sorted(put | drop, key=repr),
-                partial(self._transact, ns, batch),
-            )
-            for ip in sorted(_untranslated(drop | again)):
-                element = [Element(ns, "inet", "public_to_private", ip)]
-                self._step(outcome, "forget", element, partial(self._forget, ns, ip))
+            act = partial(self._transact, ns, batch)
+            laid = self._step(outcome, "change", sorted(put | drop, key=repr), act)
+            if not laid and any(isinstance(item, NftTable) for item in put):
+                open_.add(ns)
+            revoked = sorted(_translations(drop | again), key=repr)
+            if revoked:
+                ips = [item.element for item in revoked]
+                # the elements are gone whether or not this works, so no key has failed
+                self._step(
+                    Outcome(failures=outcome.failures),
+                    "forget",
+                    revoked,
+                    partial(self._forget, ns, ips),
+                )
+        return open_
+
+    def _settle_links(self, puts: Iterable[Item], outcome: Outcome) -> None:
+        by_ns: dict[str, list[str]] = defaultdict(list)
+        for item in puts:
+            if isinstance(item, Settings) and item.key not in outcome.failed:
+                by_ns[item.ns].append(item.link)
+        for ns, names in by_ns.items():
+            with self.namespaces.inside(ns):
+                links.settle(names)
 
     def _transact(self, ns: str, batch: Batch) -> None:
         nft = self.namespaces.nft(ns)
         with self.namespaces.inside(ns):
             nft.run(batch.script())
 
-    def _forget(self, ns: str, ip: str) -> None:
-        conntrack.forget(self.namespaces.netlink(ns, NETFILTER), ip)
+    def _forget(self, ns: str, ips: Collection[str]) -> None:
+        conntrack.forget(self.namespaces.netlink(ns, NETFILTER), ips)
 
 
 def _ordered(items: Iterable[Item]) -> list[Item]:
@@ -188,9 +241,6 @@ def _needs_drop(item: Item) -> bool:
     return item.key[0] in ("link", "address")
 
 
-def _untranslated(items: Iterable[NftItem]) -> set[str]:
-    return {
-        item.element
-        for item in items
-        if isinstance(item, Element) and item.name == "public_to_private"
-    }
+def _translations(items: Iterable[NftItem]) -> Iterable[Element]:
+    elements = (item for item in items if isinstance(item, Element))
+    return (item for item in elements if item.name == "public_to_private")

@@ -6,11 +6,16 @@ Putting what is there changes nothing, dropping what is gone is no error.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import errno
+import fcntl
 import ipaddress
+import secrets
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from gureum.engines.linux.items import (
@@ -47,7 +52,7 @@ NEWNEIGH, DELNEIGH, GETNEIGH = 28, 29, 30
 NEWRULE, DELRULE, GETRULE = 32, 33, 34
 # linux/if_link.h
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
-IFLA_LINKINFO, IFLA_IFALIAS, IFLA_NET_NS_FD = 18, 20, 28
+IFLA_LINKINFO, IFLA_IFALIAS, IFLA_GROUP, IFLA_NET_NS_FD = 18, 20, 27, 28
 INFO_KIND, INFO_DATA, INFO_SLAVE_KIND, INFO_SLAVE_DATA = 1, 2, 4, 5
 VETH_PEER = 1
 BRIDGE_SNOOPING = 23
@@ -66,6 +71,10 @@ UNIVERSE, ANY_SCOPE = 0, 255
 # linux/fib_rules.h
 FRA_PRIORITY, FRA_MARK, FRA_TABLE, FRA_PROTOCOL = 6, 10, 15, 21
 FRA_TO_TABLE = 1
+
+# linux/sockios.h, linux/ethtool.h, linux/if.h
+SIOCETHTOOL, ETHTOOL_GLINK = 0x8946, 0x0A
+ETHTOOL_VALUE, IFREQ = struct.Struct("=II"), struct.Struct("@16sP16x")
 
 LINK = struct.Struct("=BxHiII")
 ADDRESS = struct.Struct("=BBBBI")
@@ -105,17 +114,46 @@ def drop(netlink: Netlink, item: LinkItem) -> None:
     Raises:
         OSError: the kernel refused.
     """
-    try:
-        _DROP[type(item)](netlink, item)
-    except OSError as error:
-        if error.errno not in _GONE:
-            raise
+    _unless_gone(lambda: _DROP[type(item)](netlink, item))
 
 
-def drop_link(netlink: Netlink, link: str) -> None:
-    """Remove a link by name; the other end of a pair goes with it."""
+def drop_links(netlink: Netlink, names: Sequence[str]) -> None:
+    """Remove links by name; the other end of a pair goes with it.
+
+    The kernel waits some 20 ms for each removal, and once for a group (``ip link set group``), so
+    links go as a group.  Its number is drawn, lest what a crash left in a group went with
+    a later one.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    group = u32(IFLA_GROUP, 1 + secrets.randbelow(1 << 31))
+    for name in names:
+        _unless_gone(partial(_put_in_group, netlink, name, group))
+    _unless_gone(partial(netlink.request, DELLINK, link_body() + group))
+
+
+def _put_in_group(netlink: Netlink, link: str, group: bytes) -> None:
+    netlink.request(SETLINK, link_body(_index(link)) + group)
+
+
+def settle(names: Iterable[str]) -> None:
+    """Have links that were set up carry packets now.
+
+    The kernel gives a link its queue some time after its carrier, and drops packets until then; to
+    be asked whether there is a link makes it do so at once (``ethtool_op_get_link``).
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        for name in names:
+            question = ctypes.create_string_buffer(ETHTOOL_VALUE.pack(ETHTOOL_GLINK, 0))
+            request = IFREQ.pack(name.encode(), ctypes.addressof(question))
+            with contextlib.suppress(OSError):  # what is gone, or not ours to ask, needs nothing
+                fcntl.ioctl(any_socket, SIOCETHTOOL, request)
+
+
+def _unless_gone(act: Callable[[], None]) -> None:
     try:
-        netlink.request(DELLINK, link_body(_index(link)))
+        act()
     except OSError as error:
         if error.errno not in _GONE:
             raise
@@ -180,7 +218,7 @@ def _put_flags(netlink: Netlink, item: PortFlags) -> None:
 
 
 def _drop_link_item(netlink: Netlink, item: Bridge | Veth) -> None:
-    drop_link(netlink, item.link)
+    netlink.request(DELLINK, link_body(_index(item.link)))
 
 
 def _goes_with_its_link(_netlink: Netlink, _item: Settings | PortFlags) -> None:

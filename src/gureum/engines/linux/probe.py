@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from gureum.engines import EngineError
@@ -30,6 +31,9 @@ _log = logging.getLogger(__name__)
 _SWITCH = "bridge/bridge-nf-call-iptables"
 _PATIENCE = 0.5
 """Seconds for a packet to cross two links; it takes microseconds."""
+_SETTLING = 5.0
+"""Seconds for a new bridge to carry packets: on a busy machine the kernel tells a bridge late that
+its ports are up."""
 _A, _B = "192.0.2.1", "192.0.2.2"
 _PORT = 9
 
@@ -49,10 +53,10 @@ def bridge_filter(tag: str) -> BridgeFilter:
         if spaces.read_sysctl("bridge", _SWITCH) is None:
             return "isolated"
         spaces.write_sysctl("bridge", _SWITCH, "1")
-        if not _crosses(spaces):
+        if not _crosses(spaces, _SETTLING):
             raise EngineError(["probe: a datagram does not cross a bare bridge"])
         _drop_all(spaces)
-        return "isolated" if _crosses(spaces) else "netfilter"
+        return "isolated" if _crosses(spaces, _PATIENCE) else "netfilter"
     except (OSError, NftError) as error:
         raise EngineError([f"probe of bridge filtering: {error}"]) from error
     finally:
@@ -82,16 +86,21 @@ def _build(spaces: Namespaces) -> None:
             links.put(netlink, item, spaces.fd)  # type: ignore[arg-type]
 
 
-def _crosses(spaces: Namespaces) -> bool:
-    with spaces.inside("b"), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+def _crosses(spaces: Namespaces, seconds: float) -> bool:
+    """Whether one of several datagrams arrives in time."""
+    until = time.monotonic() + seconds
+    with spaces.inside("b"):
+        receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with spaces.inside("a"):
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with receiver, sender:
         receiver.bind((_B, _PORT))
-        receiver.settimeout(_PATIENCE)
-        with spaces.inside("a"), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        receiver.settimeout(_PATIENCE / 10)
+        while time.monotonic() < until:
             sender.sendto(b"probe", (_B, _PORT))
-        try:
-            return receiver.recv(16) == b"probe"
-        except TimeoutError:
-            return False
+            with contextlib.suppress(TimeoutError):
+                return receiver.recv(16) == b"probe"
+    return False
 
 
 def _drop_all(spaces: Namespaces) -> None:

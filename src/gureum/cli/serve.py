@@ -1,0 +1,133 @@
+"""``gureum serve``: the daemon in the foreground; its options, which ``gureum up`` has too."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import click
+
+from gureum.cli.client import refuse_without_rights
+from gureum.cli.failure import NOT_ALLOWED, Failure
+from gureum.cli.options import Base, pass_base
+from gureum.server.settings import (
+    HOST,
+    MAX_SOCKET_PATH,
+    PORT,
+    RunningError,
+    Settings,
+    socket_path,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+BridgeFilter = Literal["auto", "netfilter", "isolated"]
+
+_OPTIONS = (
+    click.option("--host", default=HOST, show_default=True, help="The address to serve."),
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=PORT,
+        show_default=True,
+        help="The port to serve; 0 for any free one.",
+    ),
+    click.option(
+        "--bridge-filter",
+        type=click.Choice(["auto", "netfilter", "isolated"]),
+        default="auto",
+        show_default=True,
+        help="How packets within a subnet meet the security groups.",
+    ),
+    click.option(
+        "--host-link/--no-host-link",
+        default=True,
+        show_default=True,
+        help="Whether this machine itself reaches the cloud's public addresses.",
+    ),
+    click.option(
+        "--durable",
+        is_flag=True,
+        help="Let changes outlive the loss of power; each takes a flush of the disk.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+    ),
+    click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        show_default=True,
+    ),
+)
+
+
+def daemon_options(function: F) -> F:
+    """All that a daemon can be told."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.command(short_help="Serve the cloud in the foreground.")
+@daemon_options
+@pass_base
+def serve(
+    base: Base,
+    host: str,
+    port: int,
+    bridge_filter: BridgeFilter,
+    host_link: bool,
+    durable: bool,
+    log_format: str,
+    log_level: str,
+) -> None:
+    """Serve the cloud in the foreground until SIGTERM or 'gureum down'.
+
+    SIGTERM ends the daemon only: instances keep running and packets flowing, and the next start
+    takes them up.  The log goes to stderr.
+
+    \b
+    gureum serve --port 5566
+    """
+    refuse_without_rights("gureum serve")
+    refuse_long_path(base)
+    from gureum.cli.logs import log_to_stderr
+    from gureum.engines import EngineError
+    from gureum.machines import MachineError
+    from gureum.server import daemon
+
+    log_to_stderr(level=log_level, as_json=log_format == "json")
+    settings = Settings(base.state, host, port, bridge_filter, host_link, durable)
+    try:
+        daemon.serve(settings)
+    except (RunningError, EngineError, MachineError) as error:
+        raise Failure(str(error)) from None
+    except OSError as error:
+        raise explained(error, settings) from error
+
+
+def refuse_long_path(base: Base) -> None:
+    """End the command where the state folder's socket could not be made.
+
+    Raises:
+        Failure: its path is too long.
+    """
+    if len(os.fsencode(socket_path(base.state))) > MAX_SOCKET_PATH:
+        raise Failure(f"the path {base.state} is too long for a unix socket in it")
+
+
+def explained(error: OSError, settings: Settings) -> Failure:
+    """What an error of the operating system at the start means."""
+    if error.errno == errno.EADDRINUSE:
+        return Failure(
+            f"the port {settings.port} is taken by another program: choose one with --port"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Failure(f"not allowed: {error}; try sudo", NOT_ALLOWED)
+    return Failure(str(error))

@@ -1,0 +1,85 @@
+"""The map as a tree."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.cli.clouds import Served
+
+TREE = """\
+ap-northeast-2 account 123456789012
+├── default VPC VPC 172.31.0.0/16 empty
+├── VPC shop ID 192.168.55.0/24
+│   ├── internet gateway gate (ID)
+│   ├── zone ap-northeast-2a
+│   │   └── subnet outside ID 192.168.55.0/26 58 free routes by out
+│   │       └── web ID running IP <-> PUBLIC [www] t3.micro
+│   ├── zone ap-northeast-2c
+│   │   └── subnet inside ID 192.168.55.128/27 26 free routes by the main table
+│   │       └── db ID running IP [default] t3.micro
+│   ├── main route table RTB for inside
+│   │   └── 192.168.55.0/24 -> local
+│   ├── route table out ID for outside
+│   │   ├── 192.168.55.0/24 -> local
+│   │   └── 0.0.0.0/0 -> gate (ID)
+│   ├── group default SG
+│   │   ├── in  all from default
+│   │   └── out all to 0.0.0.0/0
+│   └── group www ID
+│       ├── in  tcp 8080 from 0.0.0.0/0
+│       └── out all to 0.0.0.0/0
+└── internet
+    ├── me 198.19.0.10
+    ├── mirror 198.19.0.20
+    └── stranger 198.19.0.30
+"""
+
+
+def plain(shop: Served, text: str) -> str:
+    """A tree with words in place of ids and addresses that are drawn at random."""
+    for name, key in shop.ids.items():
+        if name in ("web", "db"):
+            text = text.replace(shop.shown(name)["PrivateIpAddress"], "IP")
+        text = text.replace(key, "ID")
+    text = re.sub(r"198\.18\.\d+\.\d+", "PUBLIC", text)
+    return re.sub(r"\b(vpc|rtb|sg)-[0-9a-f]{17}", lambda found: found[1].upper(), text)
+
+
+def test_the_tree_shows_everything_in_its_place(shop: Served) -> None:
+    assert plain(shop, shop.cli("map").output) == TREE
+
+
+def test_an_empty_default_vpc_is_unfolded_on_demand(shop: Served) -> None:
+    assert "172.31.16.0/20" not in shop.cli("map").output
+    assert "172.31.16.0/20" in shop.cli("map", "--all").output
+
+
+def test_a_lost_route_and_a_free_address_are_seen(shop: Served) -> None:
+    address = shop.api.call("AllocateAddress", Domain="vpc")["PublicIp"]
+    shop.api.call("TerminateInstances", InstanceIds=[shop.ids["web"]])
+    shop.until("web", "terminated")
+    where = {"InternetGatewayId": shop.ids["gate"], "VpcId": shop.ids["shop"]}
+    shop.api.call("DetachInternetGateway", **where)
+    text = shop.cli("map").output
+    assert f"0.0.0.0/0 -> gate ({shop.ids['gate']}) blackhole\n" in text
+    assert re.search(rf"Elastic IP {address} eipalloc-\w+ free\n", text)
+    assert re.search(r"internet gateway gate igw-\w+ detached\n", text)
+    assert "web i-" not in text
+
+
+def test_names_do_not_steer_the_terminal(shop: Served) -> None:
+    tag = {"Key": "Name", "Value": "[red]x\x9b2J\n"}
+    shop.api.call("CreateTags", Resources=[shop.ids["web"]], Tags=[tag])
+    text = shop.cli("map").output
+    assert "[red]x�2J� i-" in text
+
+
+def test_the_json_is_the_daemon_s(shop: Served) -> None:
+    found = json.loads(shop.cli("map", "--json").output)
+    assert {vpc["name"] for vpc in found["vpcs"]} == {None, "shop"}
+
+
+def test_other_regions_are_hinted_at(shop: Served) -> None:
+    result = shop.cli("map", "--region", "us-east-1")
+    assert "gureum map --region ap-northeast-2 --account 123456789012" in result.stderr
