@@ -32,9 +32,9 @@ def router() -> Iterator[Path]:
     """A namespace with a bridge that has an address."""
     _ip("netns", "add", ROUTER)
     try:
-        _ip("-n", ROUTER, "link", "add", "br", "type", "bridge")
-        _ip("-n", ROUTER, "addr", "add", "10.0.0.1/24", "dev", "br")
-        _ip("-n", ROUTER, "link", "set", "br", "up")
+        _ip("-n", ROUTER, "link", "add", "br0", "type", "bridge")
+        _ip("-n", ROUTER, "addr", "add", "10.0.0.1/24", "dev", "br0")
+        _ip("-n", ROUTER, "link", "set", "br0", "up")
         yield Path("/run/netns") / ROUTER
     finally:
         _ip("netns", "del", ROUTER)
@@ -57,7 +57,7 @@ def once(place: Path) -> float:
         begun = time.monotonic()
         _ip("netns", "add", HOST)
         _ip("link", "add", "e0", "netns", ROUTER, "type", "veth", "peer", "eth0", "netns", HOST)
-        _ip("-n", ROUTER, "link", "set", "e0", "master", "br", "up")
+        _ip("-n", ROUTER, "link", "set", "e0", "master", "br0", "up")
         _ip("-n", HOST, "addr", "add", "10.0.0.2/24", "dev", "eth0")
         _ip("-n", HOST, "link", "set", "eth0", "up")
         program = _start(runtime, bundle)

@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the cloud standing at the end")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     options = parser.parse_args()
-    out = Console(stderr=options.json)
+    out = Console(stderr=options.json, emoji=False)
     begun = time.monotonic()
     try:
         up = subprocess.run([*GUREUM, "up"], check=False, stdout=sys.stderr)

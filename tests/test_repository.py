@@ -133,7 +133,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def test_no_path_of_one_machine() -> None:
-    everywhere, outside = r"(?<![\w./-])/work\b", r"(?<![\w./-])/(?:root|home)\b(?!:)"
+    everywhere, outside = r"(?<![\w./…-])/work\b", r"(?<![\w./…-])/(?:root|home)\b(?!:)"
     found: list[tuple[str, int, str]] = []
     for name, text in texts():
         inside = INSIDE_INSTANCES & set(Path(name).parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -36,15 +35,28 @@ def test_the_target_is_reached_with_the_key_and_host_keys_of_our_own() -> None:
     assert "proxycommand" not in settings
 
 
-def test_a_bastion_is_gone_through_with_the_same_key() -> None:
+def test_a_bastion_is_gone_through_with_the_same_key(tmp_path: Path) -> None:
     settings = understood(ssh_argv(LOGIN, WEB, BASTION, ()))
     assert (settings["hostname"], settings["hostkeyalias"]) == ("192.168.55.7", "i-web")
-    jump = shlex.split(settings["proxycommand"].replace("%%", "%"))
-    assert jump[-1] == "admin@198.18.3.4"
-    assert jump[-3:-1] == ["-W", "[%h]:%p"]
-    through = understood([word for word in jump if word not in ("-W", "[%h]:%p")])
+    jump = proxied(ssh_argv(LOGIN, WEB, BASTION, ()), tmp_path)
+    assert jump[-3:] == ["-W", "[192.168.55.7]:22", "admin@198.18.3.4"]
+    assert '-oIdentityFile="/tmp/a b/100%%.pem"' in jump
+    through = understood([LOGIN.program, *jump[:-3], jump[-1]])
     assert (through["hostname"], through["hostkeyalias"]) == ("198.18.3.4", "i-bastion")
     assert through["identityfile"].replace("%%", "%") == str(ODD)
+
+
+def proxied(argv: list[str], folder: Path) -> list[str]:
+    """The arguments with which ssh itself, which expands and quotes in its own way, starts the
+    program on the way."""
+    recorder, words = folder / "recorder", folder / "words"
+    recorder.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{words}\n')
+    recorder.chmod(0o755)
+    proxy = "-oProxyCommand="
+    swapped = [word.replace(f"{proxy}{LOGIN.program}", f"{proxy}{recorder}") for word in argv]
+    call = [swapped[0], "-F", "none", *swapped[1:]]
+    subprocess.run(call, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return words.read_text().splitlines()
 
 
 def test_further_arguments_are_ssh_s_options_and_the_command() -> None:

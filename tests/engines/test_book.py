@@ -1,3 +1,5 @@
+"""The book of wanted items: shared parts, modes, no memory of history."""
+
 from __future__ import annotations
 
 import random

@@ -1,3 +1,5 @@
+"""The engine that only remembers."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""What nft lists, read back into items."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Which kernel items each statement asks for."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,3 +1,5 @@
+"""Filter rules in the spelling of nft."""
+
 from __future__ import annotations
 
 import pytest

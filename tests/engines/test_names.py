@@ -1,3 +1,5 @@
+"""Names fit the kernel and nft, and tell ids apart."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Netlink messages and attributes, byte by byte."""
+
 from __future__ import annotations
 
 import errno

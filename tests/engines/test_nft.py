@@ -1,3 +1,5 @@
+"""The scripts that change a ruleset, as whole texts."""
+
 from __future__ import annotations
 
 from gureum.engines.linux.items import Chain, Element, NftItem, NftSet, NftTable

@@ -166,10 +166,13 @@ def test_another_address_of_the_interface_gives_way(cloud: Cloud) -> None:
 
 def test_a_secondary_private_address(cloud: Cloud) -> None:
     _, subnet = place(cloud)
+    second = "10.0.1.21"
     eni = make_interface(
-        cloud, subnet, PrivateIpAddress="10.0.1.20", SecondaryPrivateIpAddressCount=1
+        cloud,
+        subnet,
+        PrivateIpAddress="10.0.1.20",
+        PrivateIpAddresses=[{"PrivateIpAddress": second}],
     )
-    second = eni["PrivateIpAddresses"][1]["PrivateIpAddress"]
     one, two = (make_address(cloud)["AllocationId"] for _ in range(2))
     where = {"NetworkInterfaceId": eni["NetworkInterfaceId"]}
     cloud.call("AssociateAddress", AllocationId=one, **where)

@@ -53,6 +53,18 @@ def test_attach_and_detach(cloud: Cloud) -> None:
     cloud.call("DeleteVpc", VpcId=vpc)
 
 
+def test_a_vpc_changes_its_gateway(cloud: Cloud) -> None:
+    vpc = make_vpc(cloud)
+    cloud.call("DetachInternetGateway", InternetGatewayId=make_gateway(cloud, vpc), VpcId=vpc)
+    eni = make_interface(cloud, make_subnet(cloud, vpc))["NetworkInterfaceId"]
+    allocation = make_address(cloud)["AllocationId"]
+    error = cloud.error("AssociateAddress", AllocationId=allocation, NetworkInterfaceId=eni)
+    assert error.code == "Gateway.NotAttached"
+    key = make_gateway(cloud, vpc)
+    cloud.call("AssociateAddress", AllocationId=allocation, NetworkInterfaceId=eni)
+    assert "Uplink router=VPC gateway=IGW" in said(cloud, {vpc: "VPC", key: "IGW"}, Uplink)
+
+
 def test_one_gateway_one_vpc(cloud: Cloud) -> None:
     vpc, other = make_vpc(cloud), make_vpc(cloud, "10.1.0.0/16")
     key = make_gateway(cloud, vpc)

@@ -234,6 +234,14 @@ def test_private_gateways(cloud: Cloud) -> None:
             "AllocationId cannot be given for a NAT gateway with private connectivity.",
         ),
         (
+            {"AvailabilityMode": "regional"},
+            "UnsupportedOperation",
+            (
+                "The parameter AvailabilityMode of CreateNatGateway is not available in this cloud "
+                "yet."
+            ),
+        ),
+        (
             {"SecondaryPrivateIpAddressCount": 2},
             "UnsupportedOperation",
             (

@@ -201,7 +201,7 @@ def test_a_hop_leads_to_its_port(cloud: Cloud) -> None:
 
 
 def test_the_module_gives_and_takes_addresses(cloud: Cloud) -> None:
-    key = interface(cloud)
+    key = interface(cloud, PrivateIpAddress="10.0.1.20")
 
     def change(txn: Txn) -> tuple[str, ...]:
         eni = txn.get(NetworkInterface, key)

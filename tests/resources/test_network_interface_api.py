@@ -345,6 +345,9 @@ def test_assign_and_unassign(cloud: Cloud) -> None:
     found = [ip for ip, _ in ips(shown(cloud, key))]
     assert found[:2] == ["10.0.1.20", "10.0.1.31"]
     assert len(found) == 4
+    # What was given back can be had by another.
+    subnet = shown(cloud, key)["SubnetId"]
+    make_interface(cloud, subnet, PrivateIpAddress="10.0.1.30")
 
 
 @pytest.mark.parametrize(
@@ -359,7 +362,7 @@ def test_assign_takes_addresses_or_a_count(cloud: Cloud, params: dict[str, Any])
 def test_an_address_moves_only_if_allowed(cloud: Cloud) -> None:
     subnet = subnet_of(cloud)
     one = make_interface(cloud, subnet, PrivateIpAddress="10.0.1.20")["NetworkInterfaceId"]
-    two = make_interface(cloud, subnet)["NetworkInterfaceId"]
+    two = make_interface(cloud, subnet, PrivateIpAddress="10.0.1.40")["NetworkInterfaceId"]
     cloud.call("AssignPrivateIpAddresses", NetworkInterfaceId=one, PrivateIpAddresses=["10.0.1.30"])
     move = {"NetworkInterfaceId": two, "PrivateIpAddresses": ["10.0.1.30"]}
     assert cloud.error("AssignPrivateIpAddresses", **move).code == "InvalidIPAddress.InUse"
@@ -420,3 +423,13 @@ def test_dry_run(cloud: Cloud) -> None:
     gone = cloud.error("DeleteNetworkInterface", NetworkInterfaceId=key, DryRun=True)
     assert gone.code == "DryRunOperation"
     assert shown(cloud, key)["Status"] == "available"
+
+
+def test_asked_addresses_are_kept_from_the_random_ones(cloud: Cloud) -> None:
+    """All but one address of the subnet is asked for, so the primary one must be the other."""
+    asked = [f"10.0.1.{number}" for number in range(4, 14)]
+    subnet = make_subnet(cloud, make_vpc(cloud), "10.0.1.0/28")
+    eni = make_interface(
+        cloud, subnet, PrivateIpAddresses=[{"PrivateIpAddress": ip} for ip in asked]
+    )
+    assert ips(eni) == [("10.0.1.14", True), *((ip, False) for ip in asked)]

@@ -116,6 +116,16 @@ def test_one_rule_a_peer(cloud: Cloud) -> None:
     ]
 
 
+def test_the_way_out(cloud: Cloud) -> None:
+    group = group_of(cloud)
+    answer = cloud.call("AuthorizeSecurityGroupEgress", GroupId=group, IpPermissions=[HTTP])
+    rule = answer["SecurityGroupRules"][0]
+    assert (rule["IsEgress"], rule["CidrIpv4"]) == (True, "0.0.0.0/0")
+    assert permissions(cloud, group) == []
+    out = permissions(cloud, group, "IpPermissionsEgress")
+    assert {item.get("FromPort") for item in out} == {None, 80}
+
+
 def test_the_flat_style(cloud: Cloud) -> None:
     group = group_of(cloud)
     cloud.call(

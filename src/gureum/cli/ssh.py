@@ -102,7 +102,7 @@ def ssh(
     """
     daemon = Daemon(base.state, Where(account, region))
     bastion = daemon.get("/target", source=source, target=via) if via else None
-    target = _target(daemon, source, place)
+    target = _target(daemon, via or source, place)
     key = identity.absolute() if identity else None
     login = Login(need("ssh"), user, key, base.state / "known_hosts")
     become(command_line(daemon, source, ssh_argv(login, target, bastion, rest)))

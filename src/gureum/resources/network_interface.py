@@ -136,8 +136,17 @@ def create(
     )
     call.txn.put(eni)  # addresses are leased to a row that exists
     wanted = [None] * secondary if isinstance(secondary, int) else secondary
-    ips = [lease(call, subnet, eni.id, ip) for ip in (private_ip, *wanted)]
-    return call.created(replace(eni, ips=tuple(ips)))
+    ips = _leased(call, subnet, eni.id, (private_ip, *wanted))
+    return call.created(replace(eni, ips=ips))
+
+
+def _leased(
+    call: Call, subnet: Subnet, holder: str, asked: Sequence[str | None]
+) -> tuple[str, ...]:
+    """The addresses asked for, any free one for None.  Those that are named are taken first, lest
+    a random one be one of them."""
+    named_ones = {ip: lease(call, subnet, holder, ip) for ip in asked if ip}
+    return tuple(named_ones[ip] if ip else lease(call, subnet, holder) for ip in asked)
 
 
 def _new_mac() -> str:

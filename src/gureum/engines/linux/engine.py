@@ -77,7 +77,7 @@ class LinuxEngine:
     def netns(self, host: str) -> Path:
         """See :meth:`gureum.engines.Engine.netns`; of an internet host by its name, of anything
         else by its id."""
-        named = any(isinstance(s, InternetHost) and s.name == host for s in self._held_hosts())
+        named = host in self._internet_hosts
         return self._namespaces.path(internet_host_namespace(host) if named else host)
 
     def tables(self, kind: TableKind, place_id: str) -> list[Row]:
@@ -111,15 +111,17 @@ class LinuxEngine:
         self.executor = Executor(self._namespaces)
         self._actual: dict[Key, Item] = {}
         self._unsettled: set[Key] = set()
+        self._internet_hosts: frozenset[str] = frozenset()
 
-    def _held_hosts(self) -> list[Statement]:
-        return [s for s in tuple(self._book.statements()) if isinstance(s, InternetHost)]
-
-    def _hold(self, wanted: Collection[Statement]) -> None:
-        self._book.change(wanted, set(self._book.statements()) - set(wanted))
+    def _hold(self, add: Collection[Statement], remove: Collection[Statement]) -> set[Key]:
+        touched = self._book.change(add, remove)
+        if any(isinstance(s, InternetHost) for s in (*add, *remove)):
+            held = (s for s in self._book.statements() if isinstance(s, InternetHost))
+            self._internet_hosts = frozenset(s.name for s in held)
+        return touched
 
     def _sync(self, wanted: Collection[Statement]) -> None:
-        self._hold(wanted)
+        self._hold(wanted, set(self._book.statements()) - set(wanted))
         self._actual = Observer(self._namespaces, self._book).observe()
         self._unsettled = set()
         self._settle(self._actual.keys() | self._book.wanted_keys())
@@ -131,7 +133,7 @@ class LinuxEngine:
         return _difference(book, actual, actual.keys() | book.wanted_keys())
 
     def _apply(self, add: Collection[Statement], remove: Collection[Statement]) -> None:
-        touched = self._book.change(add, remove)
+        touched = self._hold(add, remove)
         self._settle(touched | self._unsettled)
 
     def _settle(self, keys: Iterable[Key]) -> None:

@@ -7,6 +7,7 @@ import logging
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from gureum.engines import EngineError
@@ -21,7 +22,7 @@ from gureum.engines.linux.items import (
     Settings,
     Veth,
 )
-from gureum.engines.linux.names import MAIN, PUBLIC, link_mac
+from gureum.engines.linux.names import MAIN, PUBLIC, TABLE, link_mac
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.netlink import number, parse
 from gureum.engines.linux.nft import Batch, NftError
@@ -29,11 +30,9 @@ from gureum.engines.linux.rulesets import BridgeFilter, hook
 
 _log = logging.getLogger(__name__)
 _SWITCH = "bridge/bridge-nf-call-iptables"
-_PATIENCE = 0.5
-"""Seconds for a packet to cross two links; it takes microseconds."""
-_SETTLING = 5.0
-"""Seconds for a new bridge to carry packets: on a busy machine the kernel tells a bridge late that
-its ports are up."""
+_PATIENCE, _INTERVAL = 5.0, 0.02
+"""Seconds for a datagram to cross two links, and until the next is sent.  It takes microseconds,
+but on a busy machine the kernel tells a bridge late that its ports are up."""
 _A, _B = "192.0.2.1", "192.0.2.2"
 _PORT = 9
 
@@ -53,10 +52,10 @@ def bridge_filter(tag: str) -> BridgeFilter:
         if spaces.read_sysctl("bridge", _SWITCH) is None:
             return "isolated"
         spaces.write_sysctl("bridge", _SWITCH, "1")
-        if not _crosses(spaces, _SETTLING):
+        if not _crosses(spaces, lambda: False):
             raise EngineError(["probe: a datagram does not cross a bare bridge"])
         _drop_all(spaces)
-        return "isolated" if _crosses(spaces, _PATIENCE) else "netfilter"
+        return "isolated" if _crosses(spaces, lambda: _was_dropped(spaces)) else "netfilter"
     except (OSError, NftError) as error:
         raise EngineError([f"probe of bridge filtering: {error}"]) from error
     finally:
@@ -86,28 +85,39 @@ def _build(spaces: Namespaces) -> None:
             links.put(netlink, item, spaces.fd)  # type: ignore[arg-type]
 
 
-def _crosses(spaces: Namespaces, seconds: float) -> bool:
-    """Whether one of several datagrams arrives in time."""
-    until = time.monotonic() + seconds
+def _crosses(spaces: Namespaces, is_dropped: Callable[[], bool]) -> bool:
+    """Whether one of several datagrams arrives before one is dropped, or time is up."""
+    until = time.monotonic() + _PATIENCE
     with spaces.inside("b"):
         receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with spaces.inside("a"):
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with receiver, sender:
         receiver.bind((_B, _PORT))
-        receiver.settimeout(_PATIENCE / 10)
+        receiver.settimeout(_INTERVAL)
         while time.monotonic() < until:
             sender.sendto(b"probe", (_B, _PORT))
             with contextlib.suppress(TimeoutError):
                 return receiver.recv(16) == b"probe"
+            if is_dropped():
+                break
     return False
 
 
+_DROP = Chain("bridge", "inet", "forward", hook("filter", "forward", 0), ("counter drop",))
+
+
 def _drop_all(spaces: Namespaces) -> None:
-    drop = Chain("bridge", "inet", "forward", hook("filter", "forward", 0), ("drop",))
     nft = spaces.nft("bridge")
     with spaces.inside("bridge"):
-        nft.run(Batch(frozenset({NftTable("bridge", "inet"), drop}), frozenset()).script())
+        nft.run(Batch(frozenset({NftTable("bridge", "inet"), _DROP}), frozenset()).script())
+
+
+def _was_dropped(spaces: Namespaces) -> bool:
+    nft = spaces.nft("bridge")
+    with spaces.inside("bridge"):
+        listed = nft.run(f"list chain inet {TABLE} {_DROP.name}")
+    return "counter packets" in listed and "counter packets 0 " not in listed
 
 
 def machine_route_is_free(spaces: Namespaces, link: str) -> bool:
