@@ -61,7 +61,7 @@ def once(place: Path) -> float:
         _ip("-n", HOST, "addr", "add", "10.0.0.2/24", "dev", "eth0")
         _ip("-n", HOST, "link", "set", "eth0", "up")
         program = _start(runtime, bundle)
-        while ping(place, "10.0.0.2") != "reply":
+        while ping(place, "10.0.0.2", patience=0.02) != "reply":
             pass
         seconds = time.monotonic() - begun
         subprocess.run([program, "delete", "--force", NAME], check=True, capture_output=True)

@@ -64,7 +64,7 @@ class Site:
         while not self._running(instance["InstanceId"]):
             if time.monotonic() > end:
                 raise TimeoutError(f"{instance['InstanceId']} does not run")
-        while ping(self.me, instance["PublicIpAddress"]) != "reply":
+        while ping(self.me, instance["PublicIpAddress"], patience=0.02) != "reply":
             if time.monotonic() > end:
                 raise TimeoutError(f"{instance['InstanceId']} does not answer")
 

@@ -71,13 +71,13 @@ def test_a_package_says_what_it_is_for_in_one_sentence() -> None:
 
 def test_every_module_says_what_it_is_for() -> None:
     assert [
-        named(path) for path in files("src") if path.suffix == ".py" and len(docstring(path)) < 20
+        named(path) for path in files("src") if path.suffix == ".py" and len(docstring(path)) < 10
     ] == []
 
 
 def test_every_test_file_says_what_it_is_about() -> None:
     assert [
-        named(path) for path in files("tests") if path.suffix == ".py" and len(docstring(path)) < 20
+        named(path) for path in files("tests") if path.suffix == ".py" and len(docstring(path)) < 10
     ] == []
 
 

@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from gureum.compile import Compiler
 from gureum.engines import Engine
 from gureum.machines import MachineRoom
 from gureum.model import Changes, Resource, Txn
+from gureum.model.timestamps import timestamp
 from gureum.program import Machine, Statement
 from gureum.resources import Registry
 from gureum.resources.instance import Instance, observed
@@ -36,6 +38,10 @@ RETRY = 2.0
 
 GRACE = 5.0
 """Seconds an instance has between SIGTERM and SIGKILL."""
+
+TOKENS_KEPT = timedelta(days=1)
+"""How long the answer to an idempotency token is kept (EC2 API Reference, "Ensuring idempotency":
+tokens may be used again after a day)."""
 
 START_TRIES = 3
 """How often a machine that does not start is tried before its instance is stopped."""
@@ -195,6 +201,8 @@ class Reconciler:
             expired = self._hook(row, "expired")
             if expired is not None:
                 self._write(row, expired)
+        now = datetime.fromisoformat(self._clock())
+        self._store.forget(timestamp(now - TOKENS_KEPT))
 
     def _network(self) -> Collection[Statement]:
         return _without_machines(self._compiler.statements())

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.clouds import run
+import pytest
+
+from gureum.engines import EngineError
+from gureum.server import daemon
+from gureum.server.settings import failure_path
+from tests.cli.clouds import Served, run
 
 
 def test_nothing_is_taken_down_where_nothing_was(tmp_path: Path) -> None:
@@ -34,3 +39,10 @@ def test_a_wipe_takes_what_is_the_cloud_s_and_leaves_the_rest(tmp_path: Path) ->
 
 def test_keeping_and_wiping_exclude_each_other(tmp_path: Path) -> None:
     assert run(tmp_path, "down", "--keep", "--wipe").exit_code == 2
+
+
+def test_what_could_not_be_taken_down_is_left_for_the_command_to_tell(served: Served) -> None:
+    served.engine.fail_next = 1
+    with pytest.raises(EngineError):
+        daemon._tear_down(served.parts)
+    assert failure_path(served.state).read_text() == "fake: told to fail\n"

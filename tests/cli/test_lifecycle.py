@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -149,6 +150,16 @@ def test_a_port_that_is_taken_is_told_in_one_line(gureum: Gureum) -> None:
     )
 
 
+def test_a_request_that_is_never_finished_does_not_hold_the_daemon(gureum: Gureum) -> None:
+    port = int(gureum.up()["endpoint"].rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nAction=")
+        begun = time.monotonic()
+        gureum.ok("down")
+    assert time.monotonic() - begun < 20
+    assert gureum.left() == []
+
+
 @pytest.mark.parametrize("missing", ["net_admin", "sys_admin"])
 @pytest.mark.parametrize("command", ["up", "serve"])
 def test_without_rights_the_way_out_is_told(gureum: Gureum, command: str, missing: str) -> None:
@@ -189,6 +200,8 @@ def test_instances_are_entered_reached_and_brought_back(gureum: Gureum, tmp_path
     names = [hop["name"] for hop in gureum.facts("trace", "web", "db")["hops"]]
     assert names == ["router of outside", "db"]
     assert gureum("port", "me", "web", "80", "--timeout", "0.3").returncode == 1
+    assert "(web)" in gureum.ok("table", "nat", "web")
+    assert gureum.facts("table", "route", "outside")["rows"] != []
     web = gureum.ok("exec", "--net-only", "web", "--", "ip", "-br", "addr", "show", "eth0")
     assert "10.0.1." in web
     gureum.ok("down")

@@ -14,13 +14,13 @@ def test_control_characters_do_not_get_through() -> None:
 
 def test_rows_of_any_form_become_a_table_with_names(capsys: pytest.CaptureFixture[str]) -> None:
     rows: list[dict[str, object]] = [
-        {"address": "10.0.0.4", "port": "eni-1", "age": 3},
-        {"address": "10.0.0.5", "port": "eni-2", "state": "[red]"},
+        {"address": "10.0.0.4", "port": "eni-1", "age": 0, "note": ""},
+        {"address": "10.0.0.5", "port": "eni-2", "state": "[red]", "note": ""},
     ]
     print_rows(rows, {"eni-1": "web"})
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["address", "port", "age", "state"]
-    assert lines[2].split() == ["10.0.0.4", "eni-1", "(web)", "3"]
+    assert lines[2].split() == ["10.0.0.4", "eni-1", "(web)", "0"]
     assert lines[3].split() == ["10.0.0.5", "eni-2", "[red]"]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from gureum.cli.table import TABLES
+from gureum.engines import Row, TableKind
 from gureum.engines.fake import FakeEngine
 from gureum.server import console
 from tests.cli.clouds import Served
@@ -19,10 +20,13 @@ class TableEngine(FakeEngine):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[tuple[str, str]] = []
-        self.rows: list[dict[str, str | int]] = []
+        self.rows: list[Row] = []
+        self.missing = False
 
-    def tables(self, kind: str, place: str) -> list[dict[str, str | int]]:
-        self.asked.append((kind, place))
+    def tables(self, kind: TableKind, place_id: str) -> list[Row]:
+        self.asked.append((kind, place_id))
+        if self.missing:
+            raise LookupError("there is no such place on the network")
         return self.rows
 
 
@@ -40,12 +44,13 @@ def shop(engine: TableEngine) -> Iterator[Served]:
 
 
 def test_a_table_is_shown_in_the_cloud_s_names(shop: Served, engine: TableEngine) -> None:
-    engine.rows = [{"address": "192.168.55.9", "instance": shop.ids["db"], "seconds": 3}]
+    eni = shop.shown("db")["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    engine.rows = [{"address": "192.168.55.9", "interface": eni, "age": 3}]
     result = shop.cli("table", "arp", "web")
     assert engine.asked == [("arp", shop.ids["web"])]
     lines = result.output.splitlines()
-    assert lines[0].split() == ["address", "instance", "seconds"]
-    assert lines[2].split() == ["192.168.55.9", shop.ids["db"], "(db)", "3"]
+    assert lines[0].split() == ["address", "interface", "age"]
+    assert lines[2].split() == ["192.168.55.9", eni, "(db)", "3"]
 
 
 def test_the_engine_is_asked_in_its_own_names(shop: Served, engine: TableEngine) -> None:
@@ -59,6 +64,13 @@ def test_an_empty_table_is_said_to_be(shop: Served) -> None:
     result = shop.cli("table", "nat", "shop")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "empty" in result.stderr
+
+
+def test_a_place_that_the_network_lacks_is_told(shop: Served, engine: TableEngine) -> None:
+    engine.missing = True
+    result = shop.cli("table", "arp", "shop")
+    assert result.exit_code == 4
+    assert "is not there yet" in result.stderr
 
 
 def test_command_and_daemon_know_the_same_tables() -> None:

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Protocol
 
 OPEN, REFUSED, TIMEOUT = "open", "refused", "timeout"
-LONG, SHORT = 5.0, 0.35
+LONG, USUAL, SHORT = 5.0, 1.0, 0.35
 """Seconds to wait for a packet: for one that should come as long as a busy machine may need, for
-one that should not a while; on an idle machine it takes under 1 ms."""
+one that should not a while, and where it is not known something between; on an idle machine it
+takes under 1 ms."""
 _ICMP = socket.getprotobyname("icmp") if hasattr(socket, "getprotobyname") else 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -75,7 +76,7 @@ def listening(ns: Path, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def tcp(ns: Path, ip: str, port: int, source: str = "", patience: float = LONG) -> str:
+def tcp(ns: Path, ip: str, port: int, source: str = "", patience: float = USUAL) -> str:
     """``open``, ``refused`` or ``timeout``: what a TCP connection attempt meets."""
     with make(ns, patience=patience) as client:
         if source:
@@ -176,7 +177,7 @@ def udp_is_refused(ns: Path, ip: str, port: int, patience: float = LONG) -> bool
     return False
 
 
-def ping(ns: Path, ip: str, ttl: int = 64, size: int = 8, patience: float = LONG) -> str:
+def ping(ns: Path, ip: str, ttl: int = 64, size: int = 8, patience: float = USUAL) -> str:
     """``reply``, the address of a hop whose time was exceeded, or ``timeout``."""
     ident = next(_idents)
     with make(ns, socket.SOCK_RAW, _ICMP) as raw:

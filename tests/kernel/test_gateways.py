@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from tests.kernel import packets
 from tests.kernel.lab import Lab
@@ -126,6 +128,31 @@ def test_a_public_address_moves(lab: Lab) -> None:
         bare me icmp pass
         web2 me icmp drop
     """)
+
+
+def test_a_stream_follows_its_public_address(lab: Lab) -> None:
+    """One that never pauses, from one port to one port, goes to the new owner, too."""
+    net = Net()
+    a = net.segment("a", "10.0.1.0/24")
+    net.group("sg-open", [allow()])
+    gateway = net.gateway("1")
+    net.instance("old", a, "10.0.1.10", "sg-open")
+    net.instance("new", a, "10.0.1.20", "sg-open")
+    pair = net.public(gateway, "10.0.1.10", "198.18.0.1")
+    net.route("a", ANY, ViaUplink(gateway))
+    lab.build(net.statements, internet())
+    with (
+        packets.make(lab.ns("me"), socket.SOCK_DGRAM) as sender,
+        packets.make(lab.ns("i-old"), socket.SOCK_DGRAM) as old,
+        packets.make(lab.ns("i-new"), socket.SOCK_DGRAM) as new,
+    ):
+        for receiver in (old, new):
+            receiver.bind(("0.0.0.0", 7000))
+        sender.sendto(b"1", ("198.18.0.1", 7000))
+        assert old.recv(8) == b"1"
+        lab.replace(pair, PublicAddress(gateway, "vpc-1", "10.0.1.20", "198.18.0.1"))
+        sender.sendto(b"2", ("198.18.0.1", 7000))
+        assert new.recv(8) == b"2"
 
 
 def _nat_gateway(net: Net) -> None:

@@ -184,6 +184,8 @@ def _change_links(lab: Lab) -> None:
     packets.sh(ns, "bridge", "link", "set", "dev", "e-box", "learning", "on", "flood", "on")
     packets.sh(lab.ns("i-web"), "ip", "address", "flush", "dev", "eth0")
     packets.sh(lab.ns("i-db"), "ip", "link", "set", "eth0", "mtu", "1280")
+    packets.sh(lab.ns("i-plain"), "ip", "address", "flush", "dev", "eth0")
+    packets.sh(lab.ns("i-plain"), "ip", "address", "add", "10.0.1.30/8", "dev", "eth0")
 
 
 def _change_neighbours(lab: Lab) -> None:
@@ -259,6 +261,7 @@ def test_damage_is_seen_and_repaired(lab: Lab, damage: Callable[[Lab], None]) ->
     assert not lab.engine.drift(lab.statements)
     lab.check(VERDICTS)
     assert [path for path in remains(lab.tag) if path.endswith("-old")] == []
+    assert "/8" not in packets.sh(lab.ns("i-plain"), "ip", "-o", "address", "show", "eth0")
 
 
 def test_what_a_guest_does_at_home_is_left_alone(one_lab: Lab) -> None:
@@ -382,6 +385,21 @@ def test_a_crash_between_any_two_steps(lab: Lab) -> None:
             lab.engine.sync(everything)
         lab.adopt()
         assert not lab.engine.drift(everything), number
+    lab.check(VERDICTS)
+
+
+def test_where_no_rules_are_in_force_no_link_comes_up(lab: Lab) -> None:
+    everything = _everything()
+
+    def refuse_rules(step: str) -> None:
+        if step.startswith("change") and "vpc-1" in step:
+            raise OSError(5, "told to fail")
+
+    lab.engine.executor.trap = refuse_rules
+    assert "told to fail" in _failure(lab, everything)
+    assert "e-web" not in packets.sh(lab.ns("vpc-1"), "ip", "link")
+    lab.engine.executor.trap = lambda _step: None
+    lab.build(everything)
     lab.check(VERDICTS)
 
 

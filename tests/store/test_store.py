@@ -180,6 +180,17 @@ def test_an_answer_without_a_change_is_remembered_too(store: Store) -> None:
     assert (store.view.revision, told) == (0, [])
 
 
+def test_old_answers_are_forgotten(store: Store) -> None:
+    days = ("2026-11-22", "2026-11-23", "2026-11-24")
+    records = iter([Remembered(day, "digest", b"{}", f"{day}T08:00:00.000Z") for day in days])
+    for _ in days:
+        with store.transaction(ACCOUNT, REGION, lambda: next(records)):
+            pass
+    assert store.forget("2026-11-23T08:00:00.000Z") == 1
+    assert store.forget("2026-11-23T08:00:00.000Z") == 0
+    assert [store.remembered(day) is not None for day in days] == [False, True, True]
+
+
 def test_a_refusal_is_not_remembered(store: Store) -> None:
     record = Remembered("key", "digest", b"{}", "2026-11-24T08:00:00.000Z")
 
@@ -218,7 +229,22 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     assert again.remembered("key") == record
     put(again, row(House, 5))
     assert again.view.revision == 3
+    again.forget("2026-11-24T09:00:00.000Z")
     again.close()
+    forgetful = SqliteStore(path)
+    assert forgetful.remembered("key") is None
+    forgetful.close()
+
+
+def test_rows_of_an_unknown_kind_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gureum.db"
+    SqliteStore(path).close()
+    db = sqlite3.connect(path)
+    db.execute("INSERT INTO rows VALUES ('x-1', 'unheard-of', '{}')")
+    db.commit()
+    db.close()
+    with pytest.raises(RuntimeError, match="holds a unheard-of, which this Gureum does not know"):
+        SqliteStore(path)
 
 
 def test_a_newer_file_is_refused_and_left_alone(tmp_path: Path) -> None:

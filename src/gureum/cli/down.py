@@ -11,11 +11,15 @@ from gureum.cli.client import Daemon, refuse_without_rights
 from gureum.cli.failure import NOT_ALLOWED, Failure
 from gureum.cli.options import Base, pass_base
 from gureum.cli.output import note
-from gureum.cli.process import has_ended, is_served, progress
+from gureum.cli.process import has_ended, is_served, progress, until
+from gureum.cli.up import status_of
 from gureum.server.settings import failure_path
 
 PATIENCE = 300.0
 """Seconds; an instance has five to end by itself, and eight end at a time."""
+
+_START = 30.0
+"""Seconds in which a daemon that has begun to start answers."""
 
 
 @click.command(short_help="Take the cloud down.")
@@ -64,7 +68,10 @@ def end_daemon(state: Path, *, keep: bool) -> None:
     """
     daemon = Daemon(state)
     with progress("Ending the daemon ..." if keep else "Taking everything down ..."):
-        process = os.pidfd_open(int(daemon.get("/status")["pid"]))
+        found = until(lambda: status_of(state), _START)  # it may be about to start
+        if found is None:
+            raise Failure(f"a daemon serves {state}, but does not answer")
+        process = os.pidfd_open(int(found["pid"]))
         try:
             daemon.post("/down", keep="1" if keep else None)
             ended = has_ended(process, PATIENCE)

@@ -76,9 +76,9 @@ def grid(*columns: str) -> Table:
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
-    """Rows of any form as a table: its columns are their keys in the order of appearance, and ids
-    that have a name are followed by it."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    """Rows of any form as a table: its columns are their keys in the order of appearance, less
+    those without content, and ids that have a name are followed by it."""
+    columns = list(dict.fromkeys(key for row in rows for key in row if row[key] != ""))
     table = grid(*(clean(column).replace("_", " ") for column in columns))
     for row in rows:
         table.add_row(*(_cell(row.get(column, ""), names) for column in columns))

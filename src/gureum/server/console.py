@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from json import JSONDecodeError
-from typing import Any, Protocol
+from typing import Any, Protocol, cast, get_args
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -35,13 +35,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gureum import __version__
-from gureum.engines import EngineError
+from gureum.engines import EngineError, Row, TableKind
 from gureum.errors import ApiError
 from gureum.kind import Shape
 from gureum.machines import MachineError
+from gureum.model import Resource
 from gureum.resources import internet_host
 from gureum.resources.instance import ENDED, Instance
 from gureum.resources.internet_host import InternetHost
+from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.region import DEFAULT_REGION
 from gureum.server import places
 from gureum.server.cloud import Cloud
@@ -55,7 +57,7 @@ log = logging.getLogger(__name__)
 IN_FORCE = 10.0
 """Seconds that a change waits for the data plane."""
 
-TABLES = ("arp", "mac", "route", "conntrack", "nat")
+TABLES = get_args(TableKind)
 """The tables of the kernel that can be looked at."""
 
 
@@ -184,7 +186,10 @@ class Console:
         if kind not in TABLES:
             raise ApiError("BadRequest", f"There are these tables: {', '.join(TABLES)}")
         place = places.in_use(places.resolve(scope, ask.text("place")))
-        rows = self._cloud.engine.tables(kind, place.host)
+        try:
+            rows = self._cloud.engine.tables(cast(TableKind, kind), place.host)
+        except LookupError as error:
+            raise ApiError("NotRunning", f"The {place} is not there yet: {error}.", 409) from None
         return {
             "kind": kind,
             "place": place.shown(),
@@ -225,11 +230,20 @@ _INSIDE = ("/bin/sh", "-c", 'exec "$(command -v bash || echo /bin/sh)" -l')
 """A login shell: what runs in an instance where nothing is asked for."""
 
 
-def _names(scope: Scope, rows: list[dict[str, Any]]) -> dict[str, str]:
-    """The Name tags of all ids that stand in a table."""
+def _names(scope: Scope, rows: list[Row]) -> dict[str, str]:
+    """The names of all ids that stand in a table."""
     words = {str(value) for row in rows for value in row.values()}
     found = ((word, scope.view.rows.get(word)) for word in sorted(words))
-    return {word: name for word, row in found if row is not None and (name := row.tag("Name"))}
+    return {word: name for word, row in found if row is not None and (name := _name(scope, row))}
+
+
+def _name(scope: Scope, row: Resource) -> str | None:
+    """A Name tag; an interface without one is called after the instance that has it."""
+    if name := row.tag("Name"):
+        return name
+    attachment = row.attachment if isinstance(row, NetworkInterface) else None
+    holder = scope.view.find(Instance, attachment.instance) if attachment else None
+    return holder.tag("Name") if holder else None
 
 
 def _shown(row: InternetHost) -> Shape:

@@ -48,6 +48,9 @@ from gureum.store import SqliteStore
 
 log = logging.getLogger(__name__)
 
+LAST_REQUESTS = 3
+"""Seconds that requests which are half sent have left when the daemon is told to end."""
+
 
 @dataclass
 class Stop:
@@ -174,7 +177,13 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
     api = Api(cloud.dispatch, cloud.reconciler.wait)
     app = application(api, console(cloud, endpoint, stop.ask))
     config = uvicorn.Config(
-        app, lifespan="off", log_config=None, access_log=False, server_header=False, ws="none"
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=LAST_REQUESTS,
     )
     server = uvicorn.Server(config)
     about = json.dumps({"pid": os.getpid(), "endpoint": endpoint})

@@ -17,6 +17,7 @@ import msgspec
 from gureum.errors import ApiError
 from gureum.kind import Call, Kind, Listable, Listing, Shape
 from gureum.model import Resource, Txn
+from gureum.model.timestamps import timestamp
 from gureum.model.txn import not_found
 from gureum.resources import Registry
 from gureum.store import Remembered, Store
@@ -32,8 +33,8 @@ class Home(
 
 
 def utc_now() -> str:
-    """The time as rows and answers hold it: ISO 8601, UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """The time, as rows and answers hold it."""
+    return timestamp(datetime.now(UTC))
 
 
 Probe = Callable[[str, str], bytes]

@@ -114,8 +114,21 @@ class Store:
         """The record of an idempotency token, if the token was used."""
         return self._tokens.get(key)
 
+    def forget(self, before: str) -> int:
+        """Forget the idempotency records made before a time; how many there were."""
+        with self._lock:
+            old = [key for key, record in self._tokens.items() if record.created < before]
+            if old:
+                self._save_forgotten(before)
+            for key in old:
+                del self._tokens[key]
+            return len(old)
+
     def close(self) -> None:
         """Release what the store holds; it must not be used afterwards."""
+
+    def _save_forgotten(self, before: str) -> None:
+        """Make forgetting durable."""
 
     def _save(self, revision: int, changes: Changes, record: Remembered | None) -> None:
         """Make a commit durable; raise and nothing has happened."""
@@ -129,7 +142,7 @@ class SqliteStore(Store):
     """Rows in one SQLite file, write-ahead logged.
 
     Raises:
-        RuntimeError: the file was written by a newer Gureum.
+        RuntimeError: the file was written by a newer Gureum, or holds what this one does not know.
     """
 
     def __init__(self, path: Path, *, durable: bool = False) -> None:
@@ -140,7 +153,7 @@ class SqliteStore(Store):
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             self._db.executescript(_SCHEMA)
-            self._load()
+            self._load(path)
         except BaseException:
             self._db.close()
             raise
@@ -154,12 +167,14 @@ class SqliteStore(Store):
         if version > SCHEMA_VERSION:
             raise RuntimeError(f"{path} was written by a newer Gureum (schema {version})")
 
-    def _load(self) -> None:
+    def _load(self, path: Path) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
         meta = dict(self._db.execute("SELECT name, value FROM meta"))
         view = View()
         decoders = {kind: msgspec.json.Decoder(cls) for kind, cls in Resource.by_kind.items()}
         for kind, body in self._db.execute("SELECT kind, body FROM rows"):
+            if kind not in decoders:
+                raise RuntimeError(f"{path} holds a {kind}, which this Gureum does not know")
             view = view.put(decoders[kind].decode(body))
         self._view = view.at(meta.get("revision", 0))
         for record in self._db.execute("SELECT key, digest, answer, created FROM tokens"):
@@ -187,6 +202,9 @@ class SqliteStore(Store):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+    def _save_forgotten(self, before: str) -> None:
+        self._db.execute("DELETE FROM tokens WHERE created < ?", (before,))
 
     def close(self) -> None:
         with self._lock:

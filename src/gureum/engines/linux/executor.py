@@ -224,7 +224,7 @@ class Executor:
             nft.run(batch.script())
 
     def _forget(self, ns: str, ips: Collection[str]) -> None:
-        (lambda *a: None)(self.namespaces.netlink(ns, NETFILTER), ips)
+        conntrack.forget(self.namespaces.netlink(ns, NETFILTER), ips)
 
 
 def _ordered(items: Iterable[Item]) -> list[Item]:

@@ -1,0 +1,10 @@
+"""Times as rows and answers hold them; texts of this form sort as the times do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def timestamp(at: datetime) -> str:
+    """ISO 8601, UTC, milliseconds: ``2026-11-24T08:00:00.000Z``."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
