@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
-from tests.kernel import packets
-
 from gureum.engines.linux import LinuxEngine
 from gureum.program import Address, InternetHost, Statement
+from tests.kernel import packets
 
 PASS, DROP = "pass", "drop"
 

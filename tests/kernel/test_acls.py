@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.kernel.lab import Lab
 from tests.kernel.networks import Net, allow
 

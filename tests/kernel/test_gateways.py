@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 
 import pytest
+
+from gureum.program import PublicAddress, ViaUplink
 from tests.kernel import packets
 from tests.kernel.lab import Lab
 from tests.kernel.networks import ANY, Net, allow, internet
-
-from gureum.program import PublicAddress, ViaUplink
 
 pytestmark = pytest.mark.kernel
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+
+from gureum.program import Filter, Member, Rule
 from tests.kernel import packets
 from tests.kernel.lab import Lab
 from tests.kernel.networks import Net, allow
-
-from gureum.program import Filter, Member, Rule
 
 pytestmark = pytest.mark.kernel
 

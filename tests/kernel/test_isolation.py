@@ -8,12 +8,12 @@ import subprocess
 import sys
 
 import pytest
-from tests.kernel import packets
-from tests.kernel.lab import Lab
-from tests.kernel.networks import Net, allow
 
 from gureum.engines.linux.userns import is_owned_apart
 from gureum.program import Segment
+from tests.kernel import packets
+from tests.kernel.lab import Lab
+from tests.kernel.networks import Net, allow
 
 pytestmark = pytest.mark.kernel
 

@@ -9,9 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.kernel import packets
-from tests.kernel.lab import Lab, remains
-from tests.kernel.networks import ANY, Net, allow, internet
 
 from gureum.engines import EngineError
 from gureum.engines.linux import links, netlink
@@ -33,6 +30,9 @@ from gureum.program import (
     Uplink,
     ViaUplink,
 )
+from tests.kernel import packets
+from tests.kernel.lab import Lab, remains
+from tests.kernel.networks import ANY, Net, allow, internet
 
 pytestmark = pytest.mark.kernel
 
@@ -188,6 +188,12 @@ def _change_links(lab: Lab) -> None:
     packets.sh(lab.ns("i-plain"), "ip", "address", "add", "10.0.1.30/8", "dev", "eth0")
 
 
+def _change_addresses(lab: Lab) -> None:
+    """The kernel forgets routes, neighbours and settings of a link with its last address."""
+    for ns, link in (("vpc-1", "s-a"), ("i-web", "eth0"), ("me", "eth0")):
+        packets.sh(lab.ns(ns), "ip", "address", "flush", "dev", link)
+
+
 def _change_neighbours(lab: Lab) -> None:
     ns = lab.ns("vpc-1")
     packets.sh(
@@ -249,7 +255,8 @@ def _leftovers(lab: Lab) -> None:
     [
         _delete_link, _delete_bridge, _flush_chain, _add_rule, _add_chain, _delete_table,
         _change_set, _delete_instance, _delete_router, _delete_gateway, _unmounted_file,
-        _foreign_namespace, _change_routes, _change_links, _change_neighbours, _change_sysctls,
+        _foreign_namespace, _change_routes, _change_links, _change_addresses,
+        _change_neighbours, _change_sysctls,
         _leftovers,
     ],
 )  # fmt: skip

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.kernel import packets
-from tests.kernel.lab import DROP, PASS, Lab, verdict
-from tests.kernel.networks import ANY, Net, allow, internet
 
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.program import ViaUplink
+from tests.kernel import packets
+from tests.kernel.lab import DROP, PASS, Lab, verdict
+from tests.kernel.networks import ANY, Net, allow, internet
 
 pytestmark = pytest.mark.kernel
 

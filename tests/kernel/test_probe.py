@@ -6,10 +6,10 @@ import secrets
 import time
 
 import pytest
-from tests.kernel.lab import remains
 
 from gureum.engines.linux import LinuxEngine, probe
 from gureum.engines.linux.namespaces import Namespaces
+from tests.kernel.lab import remains
 
 pytestmark = pytest.mark.kernel
 

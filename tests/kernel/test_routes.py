@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+from gureum.program import Blackhole, Route, ViaUplink
 from tests.kernel import packets
 from tests.kernel.lab import Lab
 from tests.kernel.networks import ANY, Net, allow, internet, via
-
-from gureum.program import Blackhole, Route, ViaUplink
 
 pytestmark = pytest.mark.kernel
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.kernel import packets
-from tests.kernel.lab import Lab
-from tests.kernel.networks import Net, allow
 
 from gureum.program import SegmentMode
 from gureum.program.statements import Mode
+from tests.kernel import packets
+from tests.kernel.lab import Lab
+from tests.kernel.networks import Net, allow
 
 pytestmark = pytest.mark.kernel
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.kernel import packets
-from tests.kernel.lab import Lab
-from tests.kernel.networks import ANY, Net, allow, internet
 
 from gureum.engines import Row
 from gureum.program import Blackhole, ViaUplink
+from tests.kernel import packets
+from tests.kernel.lab import Lab
+from tests.kernel.networks import ANY, Net, allow, internet
 
 pytestmark = pytest.mark.kernel
 

@@ -84,17 +84,22 @@ class Txn:
         """Remove a row, and with it the rows that refer to it by ``cascade``.
 
         Raises:
-            ApiError: ``DependencyViolation`` when a row refers to it by ``restrict``.
+            ApiError: ``DependencyViolation`` when a row refers to it, or to what would go with it,
+                by ``restrict``.
         """
+        self._delete(row, row)
+
+    def _delete(self, row: Resource, asked: Resource) -> None:
+        """Remove ``row`` on the way to removing ``asked``, which a refusal names."""
         for source in list(self.view.referring.get(row.id, {})):
             other = self.view.rows.get(source)
             if other is None:
                 continue  # went with an earlier cascade
             hows = {h.on_delete for _, target, h in references(other) if target == row.id}
             if "restrict" in hows and not other.goes_with(row.id):
-                raise dependency_violation(row)
+                raise dependency_violation(asked)
             if hows - {"weak"}:
-                self.delete(other)
+                self._delete(other, asked)
         self._touched[row.id] = None
         self.view = self.view.drop(row.id)
 

@@ -20,8 +20,10 @@ from gureum.engines.linux.items import (
     Item,
     KernelRoute,
     Key,
+    Neighbour,
     NftSet,
     Settings,
+    Sysctl,
     Veth,
 )
 from gureum.engines.linux.lower import Plan
@@ -34,6 +36,10 @@ from gureum.program import InternetHost, Statement
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+
+
+_BY_ADDRESS = (KernelRoute, Neighbour, Sysctl)
+"""What the kernel forgets of a link that loses its last address."""
 
 
 class LinuxEngine:
@@ -171,7 +177,8 @@ def _difference(book: Book, actual: dict[Key, Item], keys: Iterable[Key]) -> Cha
 
 def _put_what_goes_along(book: Book, actual: dict[Key, Item], change: Change) -> None:
     """Some parts take others with them: a link, and a change of its settings, what hangs on it; a
-    link's last address its routes; an nft set that changes its type the rules that use it."""
+    link's last address its routes and neighbours; an nft set that changes its type the rules that
+    use it."""
     made = _ends(change.put)
     ended = _ends(change.drop)
     links = _ends(book.wanted(item.key) for item in change.again)
@@ -222,7 +229,7 @@ def _add_dependents(
         along = (item.ns, getattr(item, "link", "")) in links and not isinstance(
             item, Veth | Bridge
         )
-        reroute = isinstance(item, KernelRoute) and (item.ns, item.link) in routed
+        reroute = isinstance(item, _BY_ADDRESS) and (item.ns, item.link) in routed
         slave = isinstance(item, Settings) and (item.ns, item.master) in links
         rebuilt = (item.ns, getattr(item, "family", "")) in change.rebuild
         if along or reroute or slave or rebuilt:

@@ -255,7 +255,9 @@ Item: TypeAlias = Namespace | Sysctl | LinkItem | NftItem
 
 
 def rank(item: Item) -> int:
-    """Where an item stands in the order of making; a link's own sysctls come after the link."""
-    if isinstance(item, Sysctl) and (item.link or item.name.startswith("netfilter/")):
+    """Where an item stands in the order of making."""
+    if isinstance(item, Sysctl) and item.link:
+        return 8  # a link has IPv4 settings once it has an address
+    if isinstance(item, Sysctl) and item.name.startswith("netfilter/"):
         return 6  # connection tracking may not be there before the first rule that needs it
     return item.RANK

@@ -1,0 +1,1 @@
+"""Hand-written statements on a real kernel: real packets, damage, repair."""
