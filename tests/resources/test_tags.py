@@ -286,3 +286,18 @@ def test_bad_tag_specifications(
     params = {"CidrBlock": "10.0.0.0/16", "TagSpecifications": specifications}
     assert refusal(cloud, "CreateVpc", **params) == ("InvalidParameterValue", message)
     assert len(cloud.call("DescribeVpcs")["Vpcs"]) == 1
+
+
+def test_each_kind_that_a_call_makes_gets_its_own_tags(cloud: Cloud) -> None:
+    (image, *_) = cloud.call("DescribeImages")["Images"]
+    kinds = ("instance", "volume", "network-interface")
+    specifications = [{"ResourceType": kind, "Tags": pairs(Kind=kind)} for kind in kinds]
+    launch = {"ImageId": image["ImageId"], "MinCount": 1, "MaxCount": 1}
+    cloud.call("RunInstances", **launch, TagSpecifications=specifications)
+    found = cloud.call("DescribeTags")["Tags"]
+    assert {item["ResourceType"]: item["Value"] for item in found} == {kind: kind for kind in kinds}
+    wrong = [*specifications, {"ResourceType": "vpc", "Tags": pairs(a="b")}]
+    assert refusal(cloud, "RunInstances", **launch, TagSpecifications=wrong) == (
+        "InvalidParameterValue",
+        "'vpc' is not a valid taggable resource type for this operation.",
+    )
