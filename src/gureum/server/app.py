@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import uuid
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 from urllib.parse import urlsplit
 
 from anyio import to_thread
@@ -57,6 +58,7 @@ class Api:
             response = encode_error(None, error, request_id)
         else:
             response = await to_thread.run_sync(self.answer, request, body, request_id)
+        response.headers["date"] = formatdate(usegmt=True)
         answer = HttpResponse(response.body, response.status, response.headers)
         await answer(scope, receive, send)
 

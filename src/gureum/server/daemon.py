@@ -29,7 +29,7 @@ from types import FrameType
 
 import uvicorn
 
-from gureum.engines.linux import LinuxEngine
+from gureum.engines.linux import LinuxEngine, is_free
 from gureum.machines import ImageStore, Machines
 from gureum.reconcile import Reconciler
 from gureum.resources import REGISTRY, internet_host
@@ -37,6 +37,7 @@ from gureum.server.app import Api, application
 from gureum.server.cloud import Cloud
 from gureum.server.console import console
 from gureum.server.dispatch import Dispatcher, utc_now
+from gureum.server.quiet import QuietServer
 from gureum.server.settings import (
     RunningError,
     Settings,
@@ -158,6 +159,8 @@ def _tag(state: Path) -> str:
     with contextlib.suppress(FileNotFoundError):
         return path.read_text(encoding="ascii").strip()
     tag = secrets.token_hex(2)
+    while not is_free(tag):
+        tag = secrets.token_hex(2)
     path.write_text(f"{tag}\n", encoding="ascii")
     return tag
 
@@ -182,10 +185,11 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,
         ws="none",
         timeout_graceful_shutdown=LAST_REQUESTS,
     )
-    server = uvicorn.Server(config)
+    server = QuietServer(config)
     about = json.dumps({"pid": os.getpid(), "endpoint": endpoint})
     (settings.state / "daemon.json").write_text(about, encoding="utf-8")
     log.info("serving %s, state %s, tag %s", endpoint, cloud.state, cloud.tag)
@@ -196,7 +200,7 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
 
     async def watch() -> None:
         await stop.event.wait()
-        server.should_exit = True
+        server.end()
 
     watcher = asyncio.create_task(watch())
     try:

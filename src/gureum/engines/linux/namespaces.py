@@ -39,6 +39,11 @@ def _call(name: str, *args: object) -> None:
         raise OSError(code, f"{name}: {os.strerror(code)}")
 
 
+def is_free(tag: str) -> bool:
+    """Whether no namespace of that tag is there, so that a new cloud may have it."""
+    return not any(FOLDER.glob(f"gu{tag}-*"))
+
+
 class _Handles:
     """What is open in one namespace; ``inode`` tells it from a later one of the same name."""
 

@@ -1,0 +1,36 @@
+"""A uvicorn that sleeps while nothing happens.
+
+uvicorn's own main loop wakes ten times a second to look whether it should end and to renew the Date
+header.  An idle cloud is to cost nothing, so this one waits to be told; answers bring their Date.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import FrameType
+
+import uvicorn
+
+
+class QuietServer(uvicorn.Server):
+    """Serves until :meth:`end` is called or a signal says so."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Wait for the end (called by uvicorn between start-up and shutdown)."""
+        await self.on_tick(0)  # sets the headers that all answers have
+        await self._ended.wait()
+
+    def end(self) -> None:
+        """End soon; may be called from any thread and from a signal handler."""
+        self.should_exit = True
+        self._loop.call_soon_threadsafe(self._ended.set)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal asks for the end."""
+        super().handle_exit(sig, frame)
+        self.end()
