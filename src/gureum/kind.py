@@ -222,10 +222,9 @@ class Listing(Generic[L]):
     """The Describe action of a type: how it is asked and how it answers.
 
     ``action`` is the API name, ``result`` the member of the output that holds the list, ``ids`` the
-    request member with ids (or names) and ``key`` the shown member these are compared with.
-    ``not_found`` is the code for an unknown id, the type's own unless given.
-    ``paths`` maps filter names to paths in the shown structure (``Associations[].Main``) where
-    the name alone (``vpc-id`` is ``VpcId``) does not say; ``computed`` gives values no path can.
+    request member with ids.  ``paths`` maps filter names to paths in the shown structure
+    (``Associations[].Main``) where the name alone (``vpc-id`` is ``VpcId``) does not say;
+    ``computed`` gives values no path can.
     ``selectors`` are further request members with names (``GroupNames``).
     ``rows`` replaces "all of this account and region" where other rows show too (public images),
     or where what is listed is no resource (regions).
@@ -238,11 +237,9 @@ class Listing(Generic[L]):
     result: str
     show: Callable[[L, View], Shape]
     ids: str | None = None
-    key: str | None = None
     paths: Mapping[str, str] = field(default_factory=dict)
     computed: Mapping[str, FilterValues] = field(default_factory=dict)
     rows: Callable[[Call], Iterable[L]] | None = None
-    not_found: str | None = None
     selectors: Mapping[str, Selector] = field(default_factory=dict)
     keep: Callable[[Call, L], bool] | None = None
     gather: Callable[[Iterable[Shape]], list[Shape]] | None = None

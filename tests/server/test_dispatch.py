@@ -379,7 +379,6 @@ def test_rows_of_a_listing_of_its_own() -> None:
                 result="Vpcs",
                 show=show,
                 ids="VpcIds",
-                key="VpcId",
                 rows=lambda call: [h for h in call.txn.all(House) if h.name != "hidden"],
                 keep=lambda call, house: house.name != "asleep",
             ),

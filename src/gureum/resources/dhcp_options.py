@@ -78,7 +78,6 @@ KIND = Kind(
             result="DhcpOptions",
             show=show,
             ids="DhcpOptionsIds",
-            key="DhcpOptionsId",
             paths={"key": "DhcpConfigurations[].Key"},
             computed={"value": _values},
         ),

@@ -247,7 +247,6 @@ KIND = Kind(
             result="Addresses",
             show=show,
             ids="AllocationIds",
-            key="AllocationId",
             selectors={
                 "PublicIps": Selector(
                     path="PublicIp",

@@ -267,7 +267,6 @@ KIND = Kind(
             result="Images",
             show=show,
             ids="ImageIds",
-            key="ImageId",
             rows=_listed,
             paths=_PATHS,
         ),

@@ -326,7 +326,6 @@ _DESCRIBE = Listing(
     result="Reservations",
     show=show_reservation,
     ids="InstanceIds",
-    key="InstanceId",
     gather=gathered,
     paths={
         "": "Instances[]",
@@ -374,7 +373,6 @@ _STATUS = Listing(
     result="InstanceStatuses",
     show=show_status,
     ids="InstanceIds",
-    key="InstanceId",
     keep=_running_unless_all,
     paths={
         "instance-state-code": "InstanceState.Code",
@@ -400,7 +398,6 @@ _CREDITS = Listing(
     result="InstanceCreditSpecifications",
     show=_show_credits,
     ids="InstanceIds",
-    key="InstanceId",
     keep=_burstable,
     paths={"instance-id": "InstanceId"},
 )

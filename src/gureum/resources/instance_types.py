@@ -199,7 +199,6 @@ KIND = Kind(
             result="InstanceTypes",
             show=show,
             ids="InstanceTypes",
-            key="InstanceType",
             rows=_types,
             paths={
                 "auto-recovery-supported": "AutoRecoverySupported",

@@ -144,7 +144,6 @@ KIND = Kind(
             result="InternetGateways",
             show=show,
             ids="InternetGatewayIds",
-            key="InternetGatewayId",
             paths={
                 "attachment.state": "Attachments[].State",
                 "attachment.vpc-id": "Attachments[].VpcId",

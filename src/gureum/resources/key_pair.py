@@ -281,7 +281,6 @@ KIND = Kind(
             result="KeyPairs",
             show=show,
             ids="KeyPairIds",
-            key="KeyPairId",
             rows=_listed,
             selectors={
                 "KeyNames": Selector(

@@ -260,7 +260,6 @@ KIND = Kind(
             result="NatGateways",
             show=show,
             ids="NatGatewayIds",
-            key="NatGatewayId",
         ),
     ),
     lower=lower,

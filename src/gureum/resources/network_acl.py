@@ -373,7 +373,6 @@ KIND = Kind(
             result="NetworkAcls",
             show=show,
             ids="NetworkAclIds",
-            key="NetworkAclId",
             paths={
                 "default": "IsDefault",
                 "association.association-id": "Associations[].NetworkAclAssociationId",

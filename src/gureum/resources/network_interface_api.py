@@ -274,7 +274,6 @@ KIND = Kind(
             result="NetworkInterfaces",
             show=show,
             ids="NetworkInterfaceIds",
-            key="NetworkInterfaceId",
             paths=_PATHS,
         ),
     ),

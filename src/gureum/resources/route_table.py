@@ -451,7 +451,6 @@ KIND = Kind(
             result="RouteTables",
             show=show,
             ids="RouteTableIds",
-            key="RouteTableId",
         ),
     ),
     lower=lower,

@@ -270,7 +270,6 @@ KIND = Kind(
             result="SecurityGroups",
             show=show,
             ids="GroupIds",
-            key="GroupId",
             rows=_listed,
             selectors={
                 "GroupNames": Selector(

@@ -336,7 +336,6 @@ KIND = Kind(
             result="SecurityGroupRules",
             show=show,
             ids="SecurityGroupRuleIds",
-            key="SecurityGroupRuleId",
         ),
     ),
 )

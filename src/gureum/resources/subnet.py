@@ -308,7 +308,6 @@ KIND = Kind(
             result="Subnets",
             show=show,
             ids="SubnetIds",
-            key="SubnetId",
             paths={
                 "cidr": "CidrBlock",
                 "cidrBlock": "CidrBlock",

@@ -132,7 +132,6 @@ KIND = Kind(
             result="Volumes",
             show=show,
             ids="VolumeIds",
-            key="VolumeId",
             paths={
                 "attachment.attach-time": "Attachments[].AttachTime",
                 "attachment.delete-on-termination": "Attachments[].DeleteOnTermination",

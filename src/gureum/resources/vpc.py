@@ -318,7 +318,6 @@ KIND = Kind(
             result="Vpcs",
             show=show,
             ids="VpcIds",
-            key="VpcId",
             paths={
                 "cidr": "CidrBlock",
                 "isDefault": "IsDefault",
