@@ -24,7 +24,7 @@ LONG, USUAL, SHORT = 5.0, 1.0, 0.35
 """Seconds to wait for a packet: for one that should come as long as a busy machine may need, for
 one that should not a while, and where it is not known something between; on an idle machine it
 takes under 1 ms."""
-_ICMP = socket.getprotobyname("icmp") if hasattr(socket, "getprotobyname") else 1
+_ICMP = socket.IPPROTO_ICMP
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

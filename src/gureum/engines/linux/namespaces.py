@@ -21,6 +21,8 @@ from gureum.engines.linux.netlink import ROUTE, Netlink
 from gureum.engines.linux.nft import Nft
 
 FOLDER = Path("/run/netns")
+_OURS = Path("/run/gureum-made-netns")
+"""Is there if we made that folder, so that the last namespace of ours takes it along."""
 _SYSCTLS = Path("/proc/sys/net")
 _SELF = "/proc/thread-self/ns/net"
 
@@ -128,6 +130,7 @@ class Namespaces:
         with contextlib.suppress(OSError):
             _call("umount2", os.fsencode(path), _MNT_DETACH)
         path.unlink(missing_ok=True)
+        _remove_folder()
 
     def forget(self, ns: str) -> None:
         """Close what is open in a namespace."""
@@ -220,8 +223,19 @@ def _prepare_folder() -> None:
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
+        _OURS.touch()
         _call("mount", folder, folder, b"none", _MS_BIND | _MS_REC, None)
         _call("mount", b"", folder, b"none", _MS_SHARED | _MS_REC, None)
+
+
+def _remove_folder() -> None:
+    """Remove the folder with its mount, if we made them and nobody has a namespace in it."""
+    if not _OURS.exists() or any(FOLDER.iterdir()):
+        return
+    with contextlib.suppress(OSError):  # somebody else is just making one: then it stays
+        _call("umount2", os.fsencode(FOLDER), 0)
+        FOLDER.rmdir()
+        _OURS.unlink(missing_ok=True)
 
 
 def _be_neutral() -> None:
