@@ -176,9 +176,9 @@ def test_a_cloud_of_another_user_is_told(gureum: Gureum) -> None:
     gureum.up()
     gureum.state.chmod(0o711)  # else not even the socket could be found
     code = (
-        "import sys; from pathlib import Path; from gureum.cli.client import Daemon\n"
-        "import os; os.setresuid(65534, 65534, 65534)\n"
+        "import httpx, os, sys; from pathlib import Path; from gureum.cli.client import Daemon\n"
         "from gureum.cli.failure import Failure\n"
+        "os.setresuid(65534, 65534, 65534)\n"  # who cannot even read our source, perhaps
         "try: Daemon(Path(sys.argv[1])).get('/status')\n"
         "except Failure as failure: print(failure.exit_code, failure.message)"
     )
