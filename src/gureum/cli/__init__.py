@@ -12,6 +12,7 @@ from gureum.cli.console import console
 from gureum.cli.down import down
 from gureum.cli.env import env
 from gureum.cli.exec import exec_
+from gureum.cli.explain import explain
 from gureum.cli.images import images
 from gureum.cli.internet import internet
 from gureum.cli.map import map_
@@ -37,6 +38,7 @@ COMMANDS = (
     ping,
     trace,
     port,
+    explain,
     table,
     console,
     internet,

@@ -47,6 +47,7 @@ from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.region import DEFAULT_REGION
 from gureum.server import places
 from gureum.server.cloud import Cloud
+from gureum.server.console_explain import Explainer
 from gureum.server.console_map import cloud_map
 from gureum.server.dispatch import utc_now
 from gureum.server.identity_api import DEFAULT_ACCOUNT
@@ -103,6 +104,7 @@ class Console:
         self._cloud = cloud
         self._endpoint = endpoint
         self._started = started
+        self._explain = Explainer(cloud.registry)
 
     def _scope(self, ask: Ask) -> Scope:
         account, region = ask.maybe("account"), ask.maybe("region")
@@ -196,6 +198,19 @@ class Console:
             "rows": rows,
             "names": _names(scope, rows),
         }
+
+    def explain(self, ask: Ask) -> Shape:
+        """What becomes of a packet from ``source`` to ``target``, and of the answer to it."""
+        scope, port = self._scope(ask), ask.body.get("port")
+        found = self._explain(
+            scope,
+            ask.text("source"),
+            ask.text("target"),
+            ask.text("protocol"),
+            port if isinstance(port, int) else None,
+        )
+        ways = (found["forth"], found["back"] or {"steps": []})
+        return found | {"names": _names(scope, [step for way in ways for step in way["steps"]])}
 
     def console(self, ask: Ask) -> Shape:
         """What an instance has printed."""
@@ -305,6 +320,7 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("GET", "/whose", answers.whose),
         ("POST", "/exec", answers.exec),
         ("GET", "/table", answers.table),
+        ("POST", "/explain", answers.explain),
         ("GET", "/console", answers.console),
         ("GET", "/internet", answers.internet),
         ("POST", "/internet", answers.internet_add),

@@ -1,0 +1,125 @@
+"""The statements of a program, arranged for questions about one packet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network
+
+from gureum.program import (
+    Address,
+    Filter,
+    Guard,
+    Host,
+    InternetHost,
+    Member,
+    Port,
+    PublicAddress,
+    Range,
+    Route,
+    Segment,
+    SegmentFilter,
+    SegmentTable,
+    Statement,
+    Table,
+    Translator,
+    Uplink,
+)
+
+
+@lru_cache(maxsize=65536)
+def contains(cidr: str, ip: str) -> bool:
+    """Whether an address is in a prefix."""
+    return IPv4Address(ip) in IPv4Network(cidr)
+
+
+def length(cidr: str) -> int:
+    """A prefix's length."""
+    return int(cidr.partition("/")[2])
+
+
+class Network:
+    """Look-ups over one program.  Each costs the same however large the network is, except that a
+    router's segments and a table's routes are gone through."""
+
+    def __init__(self, statements: Iterable[Statement]) -> None:
+        self.segments: dict[str, list[Segment]] = defaultdict(list)
+        self.ranges: dict[str, list[str]] = defaultdict(list)
+        self.tables: dict[str, Table] = {}
+        self.routes: dict[str, list[Route]] = defaultdict(list)
+        self.stations: dict[tuple[str, str], Port] = {}
+        self.ports: dict[str, Port] = {}
+        self.ports_of: dict[str, list[Port]] = defaultdict(list)
+        self.guards: dict[str, Guard] = {}
+        self.filters: dict[tuple[str, str], Filter] = {}
+        self.acls: dict[str, SegmentFilter] = {}
+        self.members: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.uplinks: dict[str, str] = {}
+        self.public: dict[str, PublicAddress] = {}
+        self.private: dict[tuple[str, str], PublicAddress] = {}
+        self.translators: dict[str, Translator] = {}
+        self.hosts: dict[str, Host] = {}
+        self.internet: dict[str, InternetHost] = {}
+        for statement in statements:
+            self._add(statement)
+
+    def _add(self, it: Statement) -> None:  # noqa: C901 - one line a type
+        match it:
+            case Segment():
+                self.segments[it.router].append(it)
+            case Range():
+                self.ranges[it.router].append(it.cidr)
+            case SegmentTable():
+                self.tables[it.segment.id] = it.table
+            case Route():
+                self.routes[it.table.id].append(it)
+            case Port():
+                self.ports[it.id] = it
+                self.ports_of[it.host].append(it)
+            case Address():
+                self.stations[it.port.segment.id, it.ip] = it.port
+            case Guard():
+                self.guards[it.port.id] = it
+            case Filter():
+                self.filters[it.router, it.id] = it
+            case SegmentFilter():
+                self.acls[it.segment.id] = it
+            case Member():
+                self.members[it.router, it.group].add(it.ip)
+            case Uplink():
+                self.uplinks[it.gateway] = it.router
+            case PublicAddress():
+                self.public[it.public] = it
+                self.private[it.gateway, it.private] = it
+            case Translator():
+                self.translators[it.port.host] = it
+            case Host():
+                self.hosts[it.id] = it
+            case InternetHost():
+                self.internet[it.ip] = it
+            case _:
+                pass
+
+    def segment_at(self, router: str, ip: str) -> Segment | None:
+        """The router's segment that an address belongs to."""
+        found = [each for each in self.segments[router] if contains(each.cidr, ip)]
+        return max(found, key=lambda each: length(each.cidr), default=None)
+
+    def matching(self, table: Table, ip: str) -> list[Route]:
+        """The table's routes for an address, the winner first."""
+        found = [each for each in self.routes[table.id] if contains(each.destination, ip)]
+        return sorted(found, key=lambda each: length(each.destination), reverse=True)
+
+    def named(self, name: str) -> InternetHost | None:
+        """The internet host of that name."""
+        return next((host for host in self.internet.values() if host.name == name), None)
+
+    def primary(self, host: str) -> Port | None:
+        """The port that carries a host's default route."""
+        return next((port for port in self.ports_of[host] if port.index == 0), None)
+
+    def port_with(self, host: str, ip: str) -> Port | None:
+        """The host's port that has an address."""
+        mine = (port for port in self.ports_of[host])
+        return next((p for p in mine if self.stations.get((p.segment.id, ip)) == p), None)

@@ -1,0 +1,53 @@
+"""One packet's header, as far as the network looks at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+ICMP, TCP, UDP = 1, 6, 17
+ECHO, ECHO_REPLY = 8, 0
+
+ephemeral = range(32768, 61000)
+"""Ports from which a Linux client calls (ip(7), ip_local_port_range)."""
+
+_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A header.  Ports are those of TCP and UDP, ``icmp`` is type and code; None where there is
+    none.  Source: RFC 791, 768, 9293, 792."""
+
+    source: str
+    target: str
+    protocol: int
+    source_port: int | None = None
+    target_port: int | None = None
+    icmp: tuple[int, int] | None = None
+
+    def reply(self) -> Packet:
+        """The header of the answer."""
+        icmp = (ECHO_REPLY, 0) if self.icmp == (ECHO, 0) else self.icmp
+        return replace(
+            self,
+            source=self.target,
+            target=self.source,
+            source_port=self.target_port,
+            target_port=self.source_port,
+            icmp=icmp,
+        )
+
+    @property
+    def flow(self) -> tuple[object, ...]:
+        """What connection tracking knows a flow by, seen from its first packet."""
+        return (self.protocol, self.source, self.source_port, self.target, self.target_port)
+
+    def __str__(self) -> str:
+        name = _NAMES.get(self.protocol, f"protocol {self.protocol}")
+        if self.icmp:
+            name += f" type {self.icmp[0]}"
+        ports = [f":{port}" if port is not None else "" for port in self._ports()]
+        return f"{name} {self.source}{ports[0]} -> {self.target}{ports[1]}"
+
+    def _ports(self) -> tuple[int | None, int | None]:
+        return self.source_port, self.target_port

@@ -1,0 +1,67 @@
+"""What happens to a packet on its way, one value a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gureum.explain.codes import Code
+from gureum.explain.packet import Packet
+
+Kind = Literal[
+    "send", "source-check", "switch", "group", "acl", "route", "dest-check", "translate", "gateway",
+    "internet", "deliver",
+]  # fmt: skip
+
+LAYERS: dict[Kind, int] = {
+    "send": 4, "source-check": 3, "switch": 2, "group": 4, "acl": 4, "route": 3, "dest-check": 3,
+    "translate": 3, "gateway": 3, "internet": 3, "deliver": 4,
+}  # fmt: skip
+"""The layer of the OSI model at which each is decided (ISO/IEC 7498-1)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decision about a packet.
+
+    ``place`` is the id of where it is taken, ``said`` a sentence, ``by`` the ids that decided (a
+    rule, a route table), ``considered`` what else was looked at and lost.  ``code`` is AWS's
+    explanation of a block.  ``packet`` is the header before, ``after`` that behind the step.
+    """
+
+    kind: Kind
+    place: str
+    passed: bool
+    said: str
+    packet: Packet
+    after: Packet
+    by: tuple[str, ...] = ()
+    considered: tuple[str, ...] = ()
+    code: Code | None = None
+
+    @property
+    def layer(self) -> int:
+        """The OSI layer."""
+        return LAYERS[self.kind]
+
+
+@dataclass
+class Trace:
+    """The way of one packet: its steps, and where it would arrive if nothing blocked it.
+
+    ``arrived`` is a host's id or an internet host's name; None where the way ends before one.
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    arrived: str | None = None
+    packet: Packet | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the packet arrives."""
+        return self.arrived is not None and all(step.passed for step in self.steps)
+
+    def blocks(self) -> Iterator[Step]:
+        """Every step that stops the packet, not just the first."""
+        return (step for step in self.steps if not step.passed)

@@ -1,0 +1,113 @@
+"""The whole answer to "can this packet get there, and the answer back?"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+from gureum.explain.network import Network
+from gureum.explain.packet import TCP, UDP, Packet, ephemeral
+from gureum.explain.steps import Step, Trace
+from gureum.explain.walk import Flows, Walk
+from gureum.program import Filter, InternetHost, Port
+
+Reach = Literal["all", "some", "none"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Both ways of an exchange.
+
+    ``back`` is None where there is nobody to answer.  ``reach`` says for how many of the ports a
+    client may call from the exchange works (stateless ACLs look at them), ``ports`` for which; for
+    protocols without ports it is all or none.
+    """
+
+    forth: Trace
+    back: Trace | None
+    reach: Reach
+    ports: tuple[tuple[int, int], ...]
+
+    @property
+    def works(self) -> bool:
+        """Whether the exchange works, for some client port at least."""
+        return self.reach != "none"
+
+    def blocks(self) -> list[Step]:
+        """Every step that blocks, forth and back."""
+        return [*self.forth.blocks(), *(self.back.blocks() if self.back else ())]
+
+
+def explain(network: Network, start: Port | InternetHost, packet: Packet) -> Answer:
+    """Walk a packet from ``start``, and the answer to it.
+
+    A TCP or UDP packet without a source port stands for one from any port of a Linux client; the
+    traces are then those of one that works, if any does.
+    """
+    if packet.protocol not in (TCP, UDP) or packet.source_port is not None:
+        forth, back = _both(network, start, packet, Flows())
+        works = _works(forth, back)
+        own = (packet.source_port,) * 2 if packet.source_port is not None and works else None
+        return Answer(forth, back, "all" if works else "none", (own,) if own else ())
+    flows = Flows()  # the way, and so the filters on it, is the same from every port
+    best = _both(network, start, replace(packet, source_port=ephemeral.start), flows)
+    good: list[tuple[int, int]] = []
+    for first, last in _intervals(flows.stateless):
+        both = _both(network, start, replace(packet, source_port=first), Flows())
+        if _works(*both):
+            best = best if good else both
+            good.append((first, last))
+    merged = tuple(_merged(good))
+    whole = ((ephemeral.start, ephemeral.stop - 1),)
+    reach: Reach = "none" if not merged else "all" if merged == whole else "some"
+    return Answer(*best, reach, merged)
+
+
+def _both(
+    network: Network, start: Port | InternetHost, packet: Packet, flows: Flows
+) -> tuple[Trace, Trace | None]:
+    forth = _walked(network, start, packet, flows)
+    if forth.arrived is None or forth.packet is None:
+        return forth, None
+    end: Port | InternetHost | None = network.named(forth.arrived)
+    end = end or network.port_with(forth.arrived, forth.packet.target)
+    if end is None:
+        return forth, None  # a host that passes packets on
+    return forth, _walked(network, end, forth.packet.reply(), flows)
+
+
+def _walked(network: Network, start: Port | InternetHost, packet: Packet, flows: Flows) -> Trace:
+    walk = Walk(network, packet, flows)
+    if isinstance(start, InternetHost):
+        walk.from_internet()
+    else:
+        walk.from_port(start)
+    return walk.trace
+
+
+def _works(forth: Trace, back: Trace | None) -> bool:
+    return forth.passed and back is not None and back.passed
+
+
+def _intervals(filters: Iterable[Filter]) -> Iterator[tuple[int, int]]:
+    """The client's ports, cut wherever a rule of the filters may tell two of them apart."""
+    cuts = {ephemeral.start, ephemeral.stop}
+    for rule in (rule for filter_ in filters for rule in filter_.rules if rule.ports):
+        low, high = rule.ports or (0, 0)
+        cuts |= {cut for cut in (low, high + 1) if cut in ephemeral}
+    return ((low, high - 1) for low, high in pairwise(sorted(cuts)))
+
+
+def _merged(intervals: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    begin = end = None
+    for low, high in intervals:
+        if end is not None and low == end + 1:
+            end = high
+            continue
+        if begin is not None and end is not None:
+            yield begin, end
+        begin, end = low, high
+    if begin is not None and end is not None:
+        yield begin, end

@@ -1,0 +1,293 @@
+"""Walks one packet over a network, as the data plane carries it (docs/dataplane.md).
+
+What blocks it is noted and the walk goes on as if it had passed, so that every block is found; it
+ends where there is no way on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gureum.explain.codes import Code
+from gureum.explain.filters import deciding, is_group, matches_service
+from gureum.explain.network import Network, contains
+from gureum.explain.packet import ICMP, TCP, UDP, Packet
+from gureum.explain.steps import Kind, Step, Trace
+from gureum.program import Blackhole, Filter, Guard, Local, Port, Rule, Segment, ViaPort, ViaUplink
+from gureum.program.statements import Direction
+
+RFC1918 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+RFC6598 = "100.64.0.0/10"
+PUBLIC = "198.18.0.0/15"
+MAX_HOPS = 32
+"""Hops after which a packet counts as lost in a loop; a real one has a TTL of 64."""
+
+
+@dataclass
+class Flows:
+    """What stateful boxes remember of a flow between its first packet and the answer, and which
+    stateless filters were asked on the way."""
+
+    tracked: set[tuple[str, tuple[object, ...]]] = field(default_factory=set)
+    translated: dict[tuple[str, tuple[object, ...]], Packet] = field(default_factory=dict)
+    stateless: set[Filter] = field(default_factory=set)
+
+
+class Walk:
+    """One packet on its way; :attr:`trace` is the result."""
+
+    def __init__(self, network: Network, packet: Packet, flows: Flows) -> None:
+        self.network = network
+        self.packet = packet
+        self.flows = flows
+        self.trace = Trace()
+        self._hops = 0
+        self._from_station = False
+
+    # --- telling -------------------------------------------------------------------------------
+    def _tell(self, kind: Kind, place: str, said: str, **more: Any) -> None:
+        after = more.pop("after", self.packet)
+        passed = more.pop("passed", "code" not in more)
+        self.trace.steps.append(Step(kind, place, passed, said, self.packet, after, **more))
+        self.packet = after
+
+    def _end(self, kind: Kind, place: str, said: str, code: Code | None, **more: Any) -> None:
+        """The way ends here, without an arrival."""
+        self._tell(kind, place, said, passed=False, code=code, **more)
+        self.trace.packet = self.packet
+
+    def _arrive(self, host: str, place: str, said: str) -> None:
+        self._tell("deliver", place, said)
+        self.trace.arrived, self.trace.packet = host, self.packet
+
+    # --- beginnings ----------------------------------------------------------------------------
+    def from_port(self, port: Port) -> None:
+        """A host sends the packet out of one of its ports."""
+        self._hops += 1
+        self._from_station = True
+        if self._hops > MAX_HOPS:
+            self._end("route", port.segment.router, "the packet goes round in circles", None)
+            return
+        guard = self.network.guards.get(port.id)
+        self._check_source(port, guard)
+        segment = port.segment
+        if contains(segment.cidr, self.packet.target):
+            self._within(port, guard, segment)
+        else:
+            self._group(port, guard, "out")
+            self._routed(segment)
+
+    def from_internet(self) -> None:
+        """The packet is on the internet."""
+        target = self.packet.target
+        if not contains(PUBLIC, target):
+            code = Code.NO_POSSIBLE_DESTINATION
+            self._end("internet", "internet", f"{target} is no address of the internet", code)
+        elif host := self.network.internet.get(target):
+            self._arrive(host.name, host.name, f"{host.name} has {target}")
+        elif target in self.network.public:
+            self._into_gateway()
+        else:
+            said = f"the public address {target} belongs to nobody that is up"
+            code = Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS
+            self._end("internet", "internet", said, code)
+
+    # --- in a subnet ---------------------------------------------------------------------------
+    def _check_source(self, port: Port, guard: Guard | None) -> None:
+        source = self.packet.source
+        if guard is None or guard.forwarding or source in guard.addresses:
+            return
+        said = f"{port.id} may send from {', '.join(guard.addresses)} only, not from {source}"
+        self._tell("source-check", port.id, said, code=Code.ENI_ADDRESS_RESTRICTION)
+
+    def _within(self, port: Port, guard: Guard | None, segment: Segment) -> None:
+        """From a port to a neighbour of the same segment: switched, no route and no ACL."""
+        target = self.network.stations.get((segment.id, self.packet.target))
+        if target is None:
+            whose = "the router, which answers nothing"
+            said = whose if self.packet.target == segment.gateway else "nobody that is up"
+            said = f"{self.packet.target} belongs to {said}"
+            self._end("switch", segment.id, said, Code.NO_POSSIBLE_DESTINATION)
+            return
+        self._tell("switch", segment.id, f"within the subnet, to {target.id} at {target.mac}")
+        self._group(port, guard, "out")
+        self._to_port(target, from_segment=segment)
+
+    # --- in a router ---------------------------------------------------------------------------
+    def _routed(self, segment: Segment) -> None:
+        """From a segment into its router, by the segment's route table."""
+        self._acl(segment, "out")
+        table = self.network.tables.get(segment.id)
+        routes = self.network.matching(table, self.packet.target) if table else []
+        if table is None or not routes:
+            said = f"no route leads to {self.packet.target}"
+            by = (table.id,) if table else ()
+            self._end("route", segment.router, said, Code.NO_ROUTE_TO_DESTINATION, by=by)
+            return
+        best = routes[0]
+        lost = tuple(f"{each.destination} -> {_way(each.target)}" for each in routes[1:])
+        said = f"{best.destination} -> {_way(best.target)}"
+        told = {"by": (table.id,), "considered": lost}
+        match best.target:
+            case Local():
+                self._tell("route", segment.router, said, **told)
+                self._connected(segment.router)
+            case ViaPort(port=key):
+                self._tell("route", segment.router, said, **told)
+                port = self.network.ports.get(key)
+                if port is None:
+                    self._end("route", segment.router, f"{key} is gone", Code.BAD_STATE_ROUTE)
+                else:
+                    self._to_port(port, from_segment=segment)
+            case ViaUplink(gateway=gateway):
+                self._tell("route", segment.router, said, **told)
+                self._out_of_gateway(gateway)
+            case Blackhole():
+                self._end("route", segment.router, said, Code.BAD_STATE_ROUTE, **told)
+
+    def _connected(self, router: str, from_segment: Segment | None = None) -> None:
+        """To whoever has the address in one of the router's segments."""
+        target = self.packet.target
+        segment = self.network.segment_at(router, target)
+        port = self.network.stations.get((segment.id, target)) if segment else None
+        if segment is None or port is None:
+            where = f"in {segment.id}" if segment else "in any subnet"
+            said = f"nobody that is up has {target} {where}"
+            self._end("route", router, said, Code.NO_POSSIBLE_DESTINATION)
+            return
+        self._to_port(port, from_segment)
+
+    def _to_port(self, port: Port, from_segment: Segment | None) -> None:
+        """Out of the router into a segment, to one of its ports."""
+        if from_segment is None or from_segment.id != port.segment.id:
+            self._acl(port.segment, "in")
+        guard = self.network.guards.get(port.id)
+        self._group(port, guard, "in")
+        if guard is None or self.packet.target in guard.addresses:
+            self._deliver(port)
+        elif not guard.forwarding:
+            said = f"{port.id} takes packets to {', '.join(guard.addresses)} only"
+            self._end("dest-check", port.id, said, Code.ENI_SOURCE_DEST_CHECK_RESTRICTION)
+        elif port.host in self.network.translators:
+            self._translate(port)
+        else:
+            self._arrive(port.host, port.id, f"{port.host} gets it to pass on as it likes")
+
+    # --- filters -------------------------------------------------------------------------------
+    def _group(self, port: Port, guard: Guard | None, direction: Direction) -> None:
+        if guard is None:
+            return
+        key = guard.filter_in if direction == "in" else guard.filter_out
+        if key is None:
+            return
+        router = port.segment.router
+        flow = (router, self.packet.flow)
+        if (router, self.packet.reply().flow) in self.flows.tracked:
+            self._tell("group", port.id, "an answer to a flow that was let through")
+            return
+        self.flows.tracked.add(flow)
+        filter_ = self.network.filters[router, key]
+        rule = deciding(self.network, filter_, self.packet)
+        way = "in" if direction == "in" else "out"
+        if rule is not None:
+            self._tell("group", port.id, f"let {way} by {rule.why}", by=(rule.why,))
+            return
+        code, said = self._no_group(filter_.rules, direction)
+        considered = tuple(rule.why for rule in filter_.rules)
+        self._tell("group", port.id, f"not let {way}: {said}",
+                   by=(filter_.default,), considered=considered, code=code)  # fmt: skip
+
+    def _no_group(self, rules: tuple[Rule, ...], direction: Direction) -> tuple[Code, str]:
+        if not rules:
+            return Code.SG_HAS_NO_RULES, "the groups have no rule in this direction"
+        peer = self.packet.source if direction == "in" else self.packet.target
+        referring = [r.why for r in rules if is_group(r) and matches_service(r, self.packet)]
+        if referring and self._from_station and contains(PUBLIC, peer):
+            said = f"{referring[0]} names a group, and {peer} is a public address of nobody's group"
+            return Code.SG_REFERENCES_NOT_PRESERVED, said
+        return Code.ENI_SG_RULES_MISMATCH, f"no rule admits {self.packet}"
+
+    def _acl(self, segment: Segment, direction: Direction) -> None:
+        pair = self.network.acls.get(segment.id)
+        if pair is None:
+            return
+        key = pair.filter_in if direction == "in" else pair.filter_out
+        filter_ = self.network.filters[segment.router, key]
+        self.flows.stateless.add(filter_)
+        rule = deciding(self.network, filter_, self.packet)
+        way = "into" if direction == "in" else "out of"
+        by = rule.why if rule else filter_.default
+        if rule is not None and rule.allow:
+            self._tell("acl", segment.id, f"let {way} the subnet by {by}", by=(by,))
+            return
+        tried = filter_.rules[: filter_.rules.index(rule)] if rule else filter_.rules
+        considered = tuple(each.why for each in tried)
+        self._tell("acl", segment.id, f"not let {way} the subnet by {by}", by=(by,),
+                   considered=considered, code=Code.SUBNET_ACL_RESTRICTION)  # fmt: skip
+
+    # --- hosts ---------------------------------------------------------------------------------
+    def _deliver(self, port: Port) -> None:
+        if port.host not in self.network.translators:
+            self._arrive(port.host, port.id, f"{port.host} has {self.packet.target}")
+            return
+        known = self.flows.translated.get((port.host, self.packet.reply().flow))
+        if known is None:
+            said = f"{port.host} passes answers on, and nothing else in"
+            self._end("translate", port.host, said, Code.NO_POSSIBLE_DESTINATION)
+            return
+        said = f"an answer: target becomes {known.source}"
+        self._tell("translate", port.host, said, after=known.reply())
+        self.from_port(port)
+
+    def _translate(self, port: Port) -> None:
+        """A NAT gateway hides the sender behind its own address."""
+        if self.packet.protocol not in (ICMP, TCP, UDP):
+            said = f"{port.host} translates TCP, UDP and ICMP only"
+            self._tell("translate", port.host, said, code=Code.PROTOCOL_RESTRICTION)
+        translator = self.network.translators[port.host]
+        before, after = self.packet, replace(self.packet, source=translator.ip)
+        self.flows.translated[port.host, after.flow] = before
+        said = f"source {before.source} becomes {translator.ip}"
+        self._tell("translate", port.host, said, after=after)
+        self.from_port(port)
+
+    # --- gateways ------------------------------------------------------------------------------
+    def _out_of_gateway(self, gateway: str) -> None:
+        target = self.packet.target
+        pair = self.network.private.get((gateway, self.packet.source))
+        if any(contains(cidr, target) for cidr in RFC1918):
+            code = Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS
+            self._end("gateway", gateway, f"private targets such as {target} end here", code)
+        elif contains(RFC6598, target):
+            code = Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC6598_EGRESS
+            self._end("gateway", gateway, f"shared targets such as {target} end here", code)
+        elif pair is None:
+            code = Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS
+            self._end("gateway", gateway, f"{self.packet.source} has no public address", code)
+        else:
+            after = replace(self.packet, source=pair.public)
+            said = f"source {pair.private} becomes {pair.public}"
+            self._tell("translate", gateway, said, after=after)
+            self.from_internet()
+
+    def _into_gateway(self) -> None:
+        pair = self.network.public[self.packet.target]
+        after = replace(self.packet, target=pair.private)
+        said = f"target {pair.public} becomes {pair.private}"
+        self._tell("translate", pair.gateway, said, after=after)
+        self._connected(pair.router)
+
+
+def _way(target: object) -> str:
+    match target:
+        case Local():
+            return "local"
+        case ViaPort(port=port):
+            return port
+        case ViaUplink(gateway=gateway):
+            return gateway
+        case Blackhole(target=gone):
+            return f"blackhole ({gone})"
+        case _:
+            return str(target)
