@@ -196,6 +196,8 @@ def test_a_group_reference_is_lost_on_the_way_over_the_internet(shop: Shop) -> N
     assert codes(shop.ask(shop.web, address["PublicIp"], 3306)) == [
         Code.SG_REFERENCES_NOT_PRESERVED
     ]
+    stranger = shop.ask(ME, address["PublicIp"], 3306)
+    assert codes(stranger) == [Code.ENI_SG_RULES_MISMATCH], "it never was in a group"
 
 
 def test_a_nat_gateway_hides_the_sender_and_passes_the_answer(shop: Shop) -> None:
@@ -254,6 +256,8 @@ def test_pings_are_answered_by_their_own_kind(shop: Shop) -> None:
     ping = Packet(shop.ip(shop.web), shop.ip(shop.db), ICMP, icmp=(ECHO, 0))
     assert codes(explain(network, start, ping)) == [Code.ENI_SG_RULES_MISMATCH]
     shop.cloud.call("AuthorizeSecurityGroupIngress", GroupId=shop.db_group, IpPermissions=[rule])
+    other = Packet(ping.source, ping.target, ICMP, icmp=(13, 0))
+    assert codes(explain(shop.network(), start, other)) == [Code.ENI_SG_RULES_MISMATCH]
     answer = explain(shop.network(), start, ping)
     assert answer.reach == "all"
     assert answer.back is not None
