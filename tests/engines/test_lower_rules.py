@@ -31,24 +31,27 @@ def _first(rule: Rule, direction: Direction = "in", stateful: bool = True) -> st
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
-        (_rule(), "meta nfproto ipv4 accept"),
-        (_rule("::/0"), "meta nfproto ipv6 accept"),
-        (_rule("10.0.0.0/8"), "ip saddr 10.0.0.0/8 accept"),
-        (_rule("10.0.0.1/32"), "ip saddr 10.0.0.1 accept"),
-        (_rule("2001:db8::/32"), "ip6 saddr 2001:db8::/32 accept"),
-        (_rule("sg-2"), "ip saddr @m-sg-2 accept"),
-        (_rule(protocol=6), "meta nfproto ipv4 meta l4proto 6 accept"),
-        (_rule(protocol=6, ports=(80, 80)), "meta nfproto ipv4 tcp dport 80 accept"),
-        (_rule("sg-2", 17, (1, 9)), "ip saddr @m-sg-2 udp dport 1-9 accept"),
-        (_rule(protocol=6, ports=(0, 65535)), "meta nfproto ipv4 meta l4proto 6 accept"),
-        (_rule(protocol=50), "meta nfproto ipv4 meta l4proto 50 accept"),
-        (_rule(protocol=1), "meta l4proto 1 accept"),
-        (_rule(protocol=1, icmp=(-1, -1)), "meta l4proto 1 accept"),
-        (_rule(protocol=1, icmp=(8, -1)), "icmp type 8 accept"),
-        (_rule("10.0.0.0/8", 1, icmp=(3, 4)), "ip saddr 10.0.0.0/8 icmp type 3 icmp code 4 accept"),
-        (_rule("::/0", 58, icmp=(128, 0)), "icmpv6 type 128 icmpv6 code 0 accept"),
+        (_rule(), "meta nfproto ipv4 goto admit_in"),
+        (_rule("::/0"), "meta nfproto ipv6 goto admit_in"),
+        (_rule("10.0.0.0/8"), "ip saddr 10.0.0.0/8 goto admit_in"),
+        (_rule("10.0.0.1/32"), "ip saddr 10.0.0.1 goto admit_in"),
+        (_rule("2001:db8::/32"), "ip6 saddr 2001:db8::/32 goto admit_in"),
+        (_rule("sg-2"), "ip saddr @m-sg-2 goto admit_in"),
+        (_rule(protocol=6), "meta nfproto ipv4 meta l4proto 6 goto admit_in"),
+        (_rule(protocol=6, ports=(80, 80)), "meta nfproto ipv4 tcp dport 80 goto admit_in"),
+        (_rule("sg-2", 17, (1, 9)), "ip saddr @m-sg-2 udp dport 1-9 goto admit_in"),
+        (_rule(protocol=6, ports=(0, 65535)), "meta nfproto ipv4 meta l4proto 6 goto admit_in"),
+        (_rule(protocol=50), "meta nfproto ipv4 meta l4proto 50 goto admit_in"),
+        (_rule(protocol=1), "meta l4proto 1 goto admit_in"),
+        (_rule(protocol=1, icmp=(-1, -1)), "meta l4proto 1 goto admit_in"),
+        (_rule(protocol=1, icmp=(8, -1)), "icmp type 8 goto admit_in"),
+        (
+            _rule("10.0.0.0/8", 1, icmp=(3, 4)),
+            "ip saddr 10.0.0.0/8 icmp type 3 icmp code 4 goto admit_in",
+        ),
+        (_rule("::/0", 58, icmp=(128, 0)), "icmpv6 type 128 icmpv6 code 0 goto admit_in"),
         (_rule(allow=False), "meta nfproto ipv4 drop"),
-        (_rule(untracked=True), "meta nfproto ipv4 goto untracked_in"),
+        (_rule(untracked=True), "meta nfproto ipv4 accept"),
     ],
 )
 def test_a_rule_in_nft(rule: Rule, expected: str) -> None:
@@ -56,8 +59,8 @@ def test_a_rule_in_nft(rule: Rule, expected: str) -> None:
 
 
 def test_the_other_direction_looks_at_the_destination() -> None:
-    assert _first(_rule("10.0.0.0/8"), "out") == "ip daddr 10.0.0.0/8 accept"
-    assert _first(_rule(untracked=True), "out") == "meta nfproto ipv4 goto untracked_out"
+    assert _first(_rule("10.0.0.0/8"), "out") == "ip daddr 10.0.0.0/8 goto admit_out"
+    assert _first(_rule(untracked=True), "out") == "meta nfproto ipv4 accept"
 
 
 def test_a_stateless_filter_tracks_nothing_anyway() -> None:

@@ -197,17 +197,23 @@ class Executor:
             laid = self._step(outcome, "change", sorted(put | drop, key=repr), act)
             if not laid and any(isinstance(item, NftTable) for item in put):
                 open_.add(ns)
-            revoked = sorted(_translations(drop | again), key=repr)
-            if revoked:
-                ips = [item.element for item in revoked]
-                # the elements are gone whether or not this works, so no key has failed
-                self._step(
-                    Outcome(failures=outcome.failures),
-                    "forget",
-                    revoked,
-                    partial(self._forget, ns, ips),
-                )
+            self._forget_flows(ns, put, drop | again, outcome)
         return open_
+
+    def _forget_flows(
+        self, ns: str, put: set[NftItem], gone: set[NftItem], outcome: Outcome
+    ) -> None:
+        """No flow survives its translation, nor does an address come with flows of an earlier
+        owner, which may have been let in where this one's groups would not."""
+        revoked, owned = _of_set("public_to_private", gone), _of_set("owners", put)
+        if not revoked and not owned:
+            return
+        ips = {item.element.rpartition(" ")[2] for item in (*revoked, *owned)}
+        act = partial(self._forget, ns, ips)
+        # what is revoked is gone whether or not this works; what has a new owner is put again
+        trial = Outcome(failures=outcome.failures)
+        if not self._step(trial, "forget", [*revoked, *owned], act):
+            outcome.failed.update(item.key for item in owned)
 
     def _settle_links(self, puts: Iterable[Item], outcome: Outcome) -> None:
         by_ns: dict[str, list[str]] = defaultdict(list)
@@ -241,6 +247,6 @@ def _needs_drop(item: Item) -> bool:
     return item.key[0] in ("link", "address")
 
 
-def _translations(items: Iterable[NftItem]) -> Iterable[Element]:
-    elements = (item for item in items if isinstance(item, Element))
-    return (item for item in elements if item.name == "public_to_private")
+def _of_set(name: str, items: Iterable[NftItem]) -> list[Element]:
+    found = [item for item in items if isinstance(item, Element) and item.name == name]
+    return sorted(found, key=repr)

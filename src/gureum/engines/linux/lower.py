@@ -121,7 +121,9 @@ def _segment(it: Segment, _mode: Mode, plan: Plan) -> Iterator[Item]:
         yield Sysctl(ns, f"ipv4/conf/{link}/proxy_arp_pvlan", "1", link)
         yield Sysctl(ns, f"ipv4/neigh/{link}/proxy_delay", "0", link)
         chain = f"ttl-{link}"
-        peers = f'ip daddr {it.cidr} goto ttl_raise comment "same-segment"'
+        # to main: as where frames are switched, a route table has no say inside a segment
+        act = "meta mark set 0x00000000 goto ttl_raise"
+        peers = f'ip daddr {it.cidr} {act} comment "same-segment"'
         yield Chain(ns, "inet", chain, "", (peers,))
         yield Element(ns, "inet", "ttl_by_segment", f'"{link}"', f"goto {chain}")
 
@@ -300,8 +302,11 @@ def _guard(it: Guard, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     receives = _to(it.filter_in)
     if it.forwarding:
         yield Element(ns, "bridge", "forwarding", link)
+        yield Element(ns, "inet", "forwarders", mac)
         yield Element(ns, "inet", "sg_in_by_mac", mac, receives)
     for ip in it.addresses:
+        yield Element(ns, "inet", "owners", f"{mac} . {ip}")
+        yield Element(ns, "inet", "last_hops", f"{ip} . {ip}")
         key = "sg_in_by_hop" if it.forwarding else "sg_in_by_ip"
         yield Element(ns, "inet", key, ip, receives)
 

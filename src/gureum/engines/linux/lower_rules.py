@@ -27,8 +27,8 @@ def rule(line: Rule, filter_: Filter) -> str:
 def _verdict(line: Rule, filter_: Filter) -> str:
     if not line.allow:
         return "drop"
-    if line.untracked and filter_.stateful:
-        return f"goto untracked_{filter_.direction}"
+    if filter_.stateful and not line.untracked:
+        return f"goto admit_{filter_.direction}"
     return "accept"
 
 

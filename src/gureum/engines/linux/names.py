@@ -45,9 +45,10 @@ FALLBACK_METRIC = 4000
 
 # --- nftables -----------------------------------------------------------------------------------
 TABLE = "gureum"
-MARK_OUT, MARK_IN = 0x1, 0x2
-"""Conntrack mark bits: an untracked rule admitted the flow where it left its originator (out) or
-where it entered its target (in); such flows are judged again packet by packet."""
+FROM_OWNER, TO_OWNER, FROM_TRANSIT, TO_TRANSIT = 0x1, 0x2, 0x4, 0x8
+"""Conntrack mark bits: a rule that tracks has let the flow leave the interface that owns its source
+address, enter the one that owns its destination, leave or enter one that forwards for others.  One
+entry stands for a flow however often it crosses the router, and whoever forged its beginning."""
 COMMENT_MAX = 127
 """nft refuses comments of 128 bytes and more."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from gureum.engines.linux.items import Chain, Family, Item, NftSet, NftTable, Sysctl
-from gureum.engines.linux.names import MARK_IN, MARK_OUT, PUBLIC
+from gureum.engines.linux.names import FROM_OWNER, FROM_TRANSIT, PUBLIC, TO_OWNER, TO_TRANSIT
 
 BridgeFilter = Literal["netfilter", "isolated"]
 
@@ -40,28 +40,65 @@ def _forwarding(rp_filter: str = "0") -> Iterator[tuple[str, str]]:
         yield f"ipv6/conf/{device}/disable_ipv6", "1"
 
 
-def _fast(own: int, other: int) -> tuple[str, ...]:
-    """Answers and continuations of admitted flows, but of untracked flows (marked) none: ``own``
-    is the mark bit of rules of this stage, ``other`` of the opposite stage."""
-    clear = "ct mark & 0x{0:08x} == 0x00000000"
+_SENT_BY_OWNER = "ether saddr . ip saddr @owners"
+_BRIDGED_TO_OWNER = "ether daddr . ip daddr @owners"
+_BRIDGED_TO_OTHER = "ether daddr @forwarders"
+_ROUTED_TO_OWNER = "rt ip nexthop . ip daddr @last_hops"
+
+
+def _flows(ns: str) -> Iterator[Item]:
+    """Connection tracking for each interface by itself, as in AWS.  ``admit_…`` remember that an
+    interface let a flow leave (``out``) or enter (``in``); ``flow_…`` let pass what continues or
+    answers such a flow, and return what does not to the rules.
+
+    Without the difference between owner and transit, an instance with its check off could say to
+    itself what its victim never said, and answer.
+    """
+    family: Family = "inet"
+    for side, owner, transit, other_owner, other_transit in (
+        ("out", FROM_OWNER, FROM_TRANSIT, TO_OWNER, TO_TRANSIT),
+        ("in", TO_OWNER, TO_TRANSIT, FROM_OWNER, FROM_TRANSIT),
+    ):
+        by_owner, by_transit = f"goto flow_{side}_owner", f"goto flow_{side}_transit"
+        own, through = _admits(owner), _admits(transit)
+        yield Chain(ns, family, f"flow_{side}", "", _by_role(side, by_owner, by_transit))
+        yield Chain(ns, family, f"flow_{side}_owner", "", _goes_on(owner, other_owner))
+        yield Chain(ns, family, f"flow_{side}_transit", "", _goes_on(transit, other_transit))
+        yield Chain(
+            ns,
+            family,
+            f"admit_{side}",
+            "",
+            (
+                'ct direction reply accept comment "admitted"',
+                *_by_role(side, own, through),
+                'accept comment "admitted"',  # without connection tracking
+            ),
+        )
+
+
+def _by_role(side: str, owner: str, transit: str) -> tuple[str, ...]:
+    """What to do with packets of the interface that owns their address, and with others."""
+    last = f'{transit} comment "transit"'
+    if side == "out":
+        return f'{_SENT_BY_OWNER} {owner} comment "owner"', last
     return (
-        'ct state related accept comment "related"',
-        (
-            f"ct state established ct direction original {clear.format(own)} accept "
-            'comment "established"'
-        ),
-        (
-            f"ct state established ct direction reply {clear.format(other)} accept "
-            'comment "established"'
-        ),
+        f'{_BRIDGED_TO_OWNER} {owner} comment "owner"',
+        f'{_BRIDGED_TO_OTHER} {transit} comment "transit"',
+        f'{_ROUTED_TO_OWNER} {owner} comment "owner"',
+        last,
     )
 
 
-def _untracked(bit: int) -> tuple[str, ...]:
-    return (
-        f'ct state new ct mark set ct mark | 0x{bit:08x} comment "untracked"',
-        'accept comment "untracked"',
+def _goes_on(original: int, reply: int) -> tuple[str, ...]:
+    return tuple(
+        f'ct direction {way} ct mark & 0x{bit:08x} == 0x{bit:08x} accept comment "established"'
+        for way, bit in (("original", original), ("reply", reply))
     )
+
+
+def _admits(bit: int) -> str:
+    return f"ct mark set ct mark | 0x{bit:08x} accept"
 
 
 def router(ns: str, way: BridgeFilter) -> Iterator[Item]:
@@ -155,6 +192,9 @@ def _stages(ns: str) -> Iterator[Item]:
     for name, form, kind in (
         ("uplinks", "set", "ifname"),
         ("inside", "set", "ifname . ifname"),
+        ("owners", "set", "ether_addr . ipv4_addr"),
+        ("forwarders", "set", "ether_addr"),
+        ("last_hops", "set", "ipv4_addr . ipv4_addr"),
         ("tables", "map", "ifname : mark"),
         ("sg_out_by_mac", "map", "ether_addr : verdict"),
         ("sg_in_by_mac", "map", "ether_addr : verdict"),
@@ -164,8 +204,7 @@ def _stages(ns: str) -> Iterator[Item]:
         ("acl_in_by_segment", "map", "ifname : verdict"),
     ):
         yield NftSet(ns, family, name, "map" if form == "map" else "set", kind)
-    yield Chain(ns, family, "untracked_out", "", _untracked(MARK_OUT))
-    yield Chain(ns, family, "untracked_in", "", _untracked(MARK_IN))
+    yield from _flows(ns)
     yield Chain(
         ns,
         family,
@@ -182,8 +221,9 @@ def _stages(ns: str) -> Iterator[Item]:
         "sg_out",
         hook("filter", "forward", 0, "drop"),
         (
-            *_fast(MARK_OUT, MARK_IN),
             'iifname @uplinks accept comment "from-gateway"',
+            'ct state related accept comment "related"',
+            'ct state established jump flow_out comment "flow"',
             'ether saddr vmap @sg_out_by_mac comment "group"',
             'drop comment "no-interface"',
         ),
@@ -206,8 +246,9 @@ def _stages(ns: str) -> Iterator[Item]:
         "sg_in",
         hook("filter", "forward", 30, "drop"),
         (
-            *_fast(MARK_IN, MARK_OUT),
             'oifname @uplinks accept comment "to-gateway"',
+            'ct state related accept comment "related"',
+            'ct state established jump flow_in comment "flow"',
             # interfaces that receive for others: by link address where bridged, by hop where routed
             'ether daddr vmap @sg_in_by_mac comment "group"',
             'rt ip nexthop vmap @sg_in_by_hop comment "group"',
