@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from gureum.compile import compile_all
+from gureum.compile import Compiler, compile_all
+from gureum.engines import EngineError
 from gureum.engines.fake import FakeEngine
-from gureum.machines import FakeMachines
+from gureum.machines import FakeMachines, MachineError
+from gureum.model import Changes, View
 from gureum.program import Host, Machine, Router, Statement
 from gureum.reconcile import MachineTasks, Reconciler
 from gureum.resources import REGISTRY
 from gureum.resources.instance import Instance
 from gureum.server.dispatch import Dispatcher, utc_now
-from gureum.store import MemoryStore, Store
+from gureum.store import MemoryStore, Remembered, Store
 from tests.wiring import request_for, through_wire
 
 ACCOUNT, REGION = "123456789012", "ap-northeast-2"
@@ -262,6 +264,136 @@ def test_tear_down_leaves_nothing_running_and_loses_no_row() -> None:
     assert status is not None
     assert status.state == "exited"
     assert made.row(key).state == "running"
+
+
+class FullDisk(MemoryStore):
+    """Refuses to write while it is told to, as a full disk does."""
+
+    full = False
+
+    def _save(self, revision: int, changes: Changes, record: Remembered | None) -> None:
+        if self.full:
+            raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_stops_nothing_for_good() -> None:
+    """What happened cannot be written down for a while; later it is, and commits are followed."""
+    store = FullDisk()
+    made = Running(store)
+    made.reconciler.start()
+    (subnet, *_) = made.call("DescribeSubnets")["Subnets"]
+    address = made.call("AllocateAddress")["AllocationId"]
+    apply = made.engine.apply
+
+    def fills(add: Any, remove: Any) -> None:
+        store.full = True
+        apply(add, remove)
+
+    made.engine.apply = fills  # type: ignore[method-assign]
+    made.call("CreateNatGateway", SubnetId=subnet["SubnetId"], AllocationId=address)
+    assert eventually(lambda: made.reconciler.health.error is not None)
+    made.engine.apply = apply  # type: ignore[method-assign]
+    store.full = False
+    vpc = made.call("CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    assert Router(vpc) in made.engine.statements
+
+    def state() -> str:
+        return str(made.call("DescribeNatGateways")["NatGateways"][0]["State"])
+
+    assert eventually(lambda: state() == "available")
+    assert eventually(lambda: made.reconciler.health.error is None)
+    made.reconciler.stop()
+
+
+def test_what_could_not_be_compiled_is_compiled_again(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update, refusals = Compiler.update, [1]
+
+    def stumbles(self: Compiler, view: View, changes: Changes) -> Any:
+        if refusals:
+            refusals.pop()
+            raise MemoryError
+        return update(self, view, changes)
+
+    monkeypatch.setattr(Compiler, "update", stumbles)
+    (key,) = running.launch()
+    assert not refusals
+    assert running.reaches(key, "running")
+    assert eventually(lambda: running.reconciler.health.error is None)
+
+
+def test_an_instance_whose_end_was_not_written_down_is_seen_to_again(running: Running) -> None:
+    (key,) = running.launch()
+    assert running.reaches(key, "running")
+    delete, refusals = running.machines.delete, [1]
+
+    def refuses(id: str) -> None:  # noqa: A002 - the machine room's name
+        if refusals:
+            refusals.pop()
+            raise OSError(28, "No space left on device")
+        delete(id)
+
+    running.machines.delete = refuses  # type: ignore[method-assign]
+    running.call("TerminateInstances", InstanceIds=[key])
+    assert eventually(lambda: not refusals)
+    running.engine.fail_next = 1  # brings the next full pass forward
+    running.call("CreateVpc", CidrBlock="10.0.0.0/16")
+    assert running.reaches(key, "terminated")
+
+
+def test_a_later_change_does_not_hide_an_earlier_failure(running: Running) -> None:
+    """When a call returns in force, all revisions before it are in force as well."""
+    sync = running.engine.sync
+
+    def refuses(wanted: Any) -> None:
+        raise EngineError(["told to fail"])
+
+    running.engine.sync = refuses  # type: ignore[method-assign]
+    running.engine.fail_next = 1
+    first = running.call("CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    running.call("CreateInternetGateway")
+    revision = running.store.view.revision
+    assert not running.reconciler.wait(revision, 5)
+    assert Router(first) not in running.engine.statements
+    running.engine.sync = sync  # type: ignore[method-assign]
+    running.call("CreateInternetGateway")
+    assert Router(first) in running.engine.statements
+
+
+def test_failures_are_forgotten_with_their_instance(running: Running) -> None:
+    class Always(dict[str, int]):
+        def get(self, key: str, default: Any = None) -> Any:
+            return super().setdefault(key, 99)
+
+    running.machines.failures = Always()
+    (key,) = running.launch()
+    assert running.reaches(key, "terminated")
+    assert set(running.reconciler.health.machines) == {key}
+    with running.store.transaction(ACCOUNT, REGION) as txn:
+        txn.delete(running.row(key))
+    assert eventually(lambda: running.reconciler.health.machines == {})
+
+
+def test_tear_down_goes_on_where_one_machine_resists() -> None:
+    made = Running()
+    made.reconciler.start()
+    keys = made.launch(count=3)
+    assert all(made.reaches(key, "running") for key in keys)
+    made.reconciler.stop()
+    stop = made.machines.stop
+
+    def resists(id: str, grace: float) -> None:  # noqa: A002 - the machine room's name
+        if id == keys[0]:
+            raise MachineError(f"{id} does not end")
+        stop(id, grace)
+
+    made.machines.stop = resists  # type: ignore[method-assign]
+    with pytest.raises(MachineError, match=keys[0]):
+        made.reconciler.tear_down()
+    assert made.engine.statements == frozenset()
+    states = {key: status.state for key, status in made.machines.observe().items()}
+    assert [states[key] for key in keys] == ["running", "exited", "exited"]
 
 
 def test_tasks_never_run_twice_at_once_and_the_last_wish_wins() -> None:

@@ -88,6 +88,8 @@ class Reconciler:
         self._wanted: dict[str, Machine] = {}
         self._tasks = MachineTasks(self._converge, workers)
         self._full_pass_due = False
+        self._view = store.view
+        self._afresh = False
         self.health = Health()
         self._thread = threading.Thread(target=self._run, name="reconcile", daemon=True)
 
@@ -99,10 +101,9 @@ class Reconciler:
             EngineError: the kernel refused; nothing is followed then.
         """
         self._store.subscribe(self._commits.put)
-        view = self._store.view
-        self._compiler.load(view)
+        view = self._view = self._store.view
+        self._load()
         self._engine.sync(self._network())
-        self._wanted = {s.id: s for s in self._compiler.statements() if isinstance(s, Machine)}
         self._machines.on_exit(self._tasks.wake)
         self._reached(view.revision)
         self._settle(Changes({key: (row, row) for key, row in view.rows.items()}))
@@ -121,9 +122,7 @@ class Reconciler:
 
         The rows stay: the next start brings everything back.
         """
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda key: self._machines.stop(key, GRACE), self._machines.observe()))
-        self._engine.sync(())
+        tear_down(self._engine, self._machines)
 
     def wait(self, revision: int, timeout: float) -> bool:
         """Wait until the data plane has the revision or has failed at it; whether it has it."""
@@ -140,11 +139,16 @@ class Reconciler:
                 batch = self._take(timeout)
             except _StopFollowingError:
                 return
-            if batch:
-                self._follow(batch)
-            if self._full_pass_due or time.monotonic() >= next_pass:
-                self._full_pass()
-                next_pass = time.monotonic() + FULL_PASS
+            try:
+                if batch:
+                    self._follow(batch)
+                if self._full_pass_due or time.monotonic() >= next_pass:
+                    self._full_pass()
+                    next_pass = time.monotonic() + FULL_PASS
+            except Exception as error:  # a full disk, say: the next pass begins anew
+                log.exception("the reconciler stumbled")
+                self._afresh = True
+                self._failed(error, self._view.revision)
 
     def _take(self, timeout: float) -> list[Commit]:
         """The commits that are waiting, at least one unless the timeout passes first."""
@@ -159,44 +163,80 @@ class Reconciler:
         except queue.Empty:
             return batch
 
+    def _load(self) -> None:
+        """Compile all that we have seen of the store."""
+        self._compiler.load(self._view)
+        self._wanted = {s.id: s for s in self._compiler.statements() if isinstance(s, Machine)}
+
     def _follow(self, batch: list[Commit]) -> None:
         merged = merge(batch)
-        self.health.wanted = batch[-1].view.revision
-        added, removed = self._compiler.update(batch[-1].view, merged)
-        touched = {s.id for s in added | removed if isinstance(s, Machine)}
-        for statement in removed:
-            if isinstance(statement, Machine):
-                self._wanted.pop(statement.id, None)
-        for statement in added:
-            if isinstance(statement, Machine):
-                self._wanted[statement.id] = statement
+        self._view = batch[-1].view
+        self.health.wanted = self._view.revision
+        if self._afresh:
+            return  # the pass that comes next compiles everything
+        added, removed = self._compiler.update(self._view, merged)
+        touched = self._want(added, removed)
+        in_force = self._apply(added, removed)
+        for key, (_, new) in merged.rows.items():
+            if isinstance(new, Instance):
+                touched.add(key)
+            elif new is None:
+                self.health.machines.pop(key, None)
+        for key in touched:
+            self._tasks.wake(key)
+        if in_force:
+            self._settle(merged)
+
+    def _want(self, added: Collection[Statement], removed: Collection[Statement]) -> set[str]:
+        """Follow the difference among the machines; the ids of those that it touches."""
+        old = [s.id for s in removed if isinstance(s, Machine)]
+        new = {s.id: s for s in added if isinstance(s, Machine)}
+        for key in old:
+            self._wanted.pop(key, None)
+        self._wanted.update(new)
+        return {*old, *new}
+
+    def _apply(self, added: Collection[Statement], removed: Collection[Statement]) -> bool:
+        """Bring the compiler's revision into force; whether it is."""
+        revision = self._compiler.revision
+        if self._full_pass_due:
+            # An earlier revision is not in force, and a difference on top of it would say nothing
+            # of that: one pass does both.
+            return self._sync()
         try:
             self._engine.apply(_without_machines(added), _without_machines(removed))
         except Exception as error:
-            log.exception("revision %d is not in force", batch[-1].view.revision)
-            self._failed(error, batch[-1].view.revision)
-            settled = Changes()
-        else:
-            self._reached(batch[-1].view.revision)
-            settled = merged
-        instances = (k for k, (_, new) in merged.rows.items() if isinstance(new, Instance))
-        for key in {*touched, *instances}:
-            self._tasks.wake(key)
-        self._settle(settled)
+            log.exception("revision %d is not in force", revision)
+            self._failed(error, revision)
+            return False
+        self._reached(revision)
+        return True
 
-    def _full_pass(self) -> None:
-        """Compare everything with the kernel, and forget what has expired."""
+    def _sync(self) -> bool:
+        """Make the whole network equal to the compiler's revision; whether it is."""
         revision = self._compiler.revision
         try:
             self._engine.sync(self._network())
         except Exception as error:
-            log.exception("the full pass failed")
+            log.exception("revision %d is not in force, not even anew", revision)
             self._failed(error, revision)
+            return False
+        self._reached(revision)
+        return True
+
+    def _full_pass(self) -> None:
+        """Compare everything with the kernel, see to what is stuck, and forget what has expired."""
+        if self._afresh:
+            self._load()
+        if not self._sync():
             return
         self._full_pass_due = False
-        self._reached(revision)
+        woken = {*self._unsettled(), *(self._wanted if self._afresh else ())}
+        self._afresh = False
         view = self._store.view
         self._settle(Changes({key: (row, row) for key, row in view.rows.items()}))
+        for key in woken:
+            self._tasks.wake(key)
         for row in list(view.rows.values()):
             expired = self._hook(row, "expired")
             if expired is not None:
@@ -344,6 +384,28 @@ class MachineTasks:
         with self._lock:
             self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def tear_down(engine: Engine, machines: MachineRoom) -> None:
+    """Stop every machine and remove every part of the network, as far as anything resists.
+
+    Raises:
+        EngineError, MachineError: what resisted first.
+    """
+    failed: list[Exception] = []
+
+    def stop(key: str) -> None:
+        try:
+            machines.stop(key, GRACE)
+        except Exception as error:
+            log.exception("%s could not be stopped", key)
+            failed.append(error)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(stop, machines.observe()))
+    engine.sync(())
+    if failed:
+        raise failed[0]
 
 
 def merge(batch: list[Commit]) -> Changes:

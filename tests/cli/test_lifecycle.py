@@ -150,6 +150,41 @@ def test_a_port_that_is_taken_is_told_in_one_line(gureum: Gureum) -> None:
     )
 
 
+def test_a_damaged_database_is_told_in_one_line_and_taken_down(gureum: Gureum) -> None:
+    gureum.up()
+    gureum.ok("down", "--keep")
+    for rest in gureum.state.glob("gureum.db-*"):
+        rest.unlink()
+    (gureum.state / "gureum.db").write_bytes(b"rubbish" * 1000)
+    done = gureum("up", "--port", "0", "--no-host-link")
+    assert done.returncode == 1
+    path = gureum.state / "gureum.db"
+    told = f"gureum: {path} cannot be used: file is not a database"
+    assert done.stderr.splitlines()[-1] == told
+    gureum.ok("down", "--wipe", "--yes")
+    assert not path.exists()
+
+
+def test_a_damaged_tag_makes_no_second_cloud(gureum: Gureum) -> None:
+    gureum.up()
+    gureum.ok("down")
+    path = gureum.state / "tag"
+    tag = path.read_text()
+    path.write_text("")
+    done = gureum("up", "--port", "0", "--no-host-link")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"gureum: {path} holds ''")
+    path.write_text(tag)
+
+
+def test_only_the_daemons_user_may_read_what_it_keeps(gureum: Gureum) -> None:
+    gureum.state.chmod(0o755)  # as another program may have made it
+    gureum.up()
+    names = ("gureum.db", "gureum.sock", "daemon.log", "instances", "locks", "runtime")
+    modes = {name: (gureum.state / name).stat().st_mode & 0o077 for name in names}
+    assert modes == dict.fromkeys(names, 0)
+
+
 def test_a_request_that_is_never_finished_does_not_hold_the_daemon(gureum: Gureum) -> None:
     port = int(gureum.up()["endpoint"].rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as client:

@@ -52,6 +52,18 @@ def test_tells_once_for_each(sleepers: Sleepers) -> None:
     until(lambda: sleepers.ended == ["a", "b"], "the end of b")
 
 
+def test_news_of_an_earlier_process_do_not_end_the_watch_of_a_later_one(
+    sleepers: Sleepers,
+) -> None:
+    """A restarted instance's pidfd gets the number of the one before; what select(2) had said of
+    that comes late."""
+    process = sleepers.start("a")
+    sleepers.watch._tell("a", sleepers.watch._pidfds["a"])
+    assert sleepers.ended == []
+    process.kill()
+    until(lambda: sleepers.ended == ["a"], "the end of a")
+
+
 def test_what_was_dropped_is_not_told(sleepers: Sleepers) -> None:
     first, second = sleepers.start("a"), sleepers.start("b")
     sleepers.watch.drop("a")

@@ -21,7 +21,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from gureum.resources import REGISTRY
-from gureum.server.app import MAX_BODY, Api, application
+from gureum.server.app import MAX_BODY, THREADS, Api, application
 from gureum.server.dispatch import Dispatcher
 from gureum.store import MemoryStore
 
@@ -33,7 +33,7 @@ class Served:
         self.waited: list[int] = []
         self.store = MemoryStore()
         self.dispatch = Dispatcher(self.store, REGISTRY)
-        api = Api(self.dispatch, self._wait)
+        self.api = Api(self.dispatch, self._wait)
         console = Starlette(routes=[Route("/who", _who)])
         self.tcp = socket.create_server(("127.0.0.1", 0))
         self.path = folder / "socket"
@@ -41,7 +41,7 @@ class Served:
         self.unix.bind(str(self.path))
         self.unix.listen()
         config = uvicorn.Config(
-            application(api, console), lifespan="off", log_config=None, ws="none"
+            application(self.api, console), lifespan="off", log_config=None, ws="none"
         )
         self.server = uvicorn.Server(config)
         self.endpoint = f"http://127.0.0.1:{self.tcp.getsockname()[1]}"
@@ -67,7 +67,7 @@ class Served:
 
     def post(self, body: str, **headers: str) -> httpx.Response:
         kind = {"content-type": "application/x-www-form-urlencoded"}
-        return httpx.post(self.endpoint, content=body, headers=kind | headers)
+        return httpx.post(self.endpoint, content=body, headers=kind | headers, timeout=30)
 
     def close(self) -> None:
         self.server.should_exit = True
@@ -153,6 +153,56 @@ def test_an_unsigned_request_is_the_default_accounts(served: Served) -> None:
 def test_foreign_web_pages_are_refused(served: Served, origin: str, status: int) -> None:
     answer = served.post("Action=DescribeRegions&Version=2016-11-15", origin=origin)
     assert answer.status_code == status
+
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"sec-fetch-site": "cross-site", "origin": "http://localhost:3000"}, 200),
+        ({"sec-fetch-site": "none", "user-agent": BROWSER}, 200),
+        ({"sec-fetch-site": "same-origin", "user-agent": BROWSER}, 200),
+        ({"host": "evil.example:4566", "user-agent": BROWSER}, 403),
+        ({"host": "evil.example:4566"}, 200),
+        ({"host": "ec2.localhost:4566", "user-agent": BROWSER}, 200),
+        ({"host": "[::1]:4566", "user-agent": BROWSER}, 200),
+        ({"host": "[:4566", "user-agent": BROWSER}, 403),
+        ({"origin": "http://["}, 403),
+    ],
+)
+def test_pages_cannot_call_without_an_origin_either(
+    served: Served, headers: dict[str, str], status: int
+) -> None:
+    """``<img src="http://127.0.0.1:4566/?Action=…">`` sends none."""
+    url = f"{served.endpoint}/?Action=DescribeRegions&Version=2016-11-15"
+    assert httpx.get(url, headers=headers).status_code == status
+
+
+def test_calls_that_wait_do_not_keep_the_commands_waiting(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All threads of the API wait for the data plane; the console says why."""
+    go, waiting = threading.Event(), threading.Semaphore(0)
+
+    def stuck(revision: int, seconds: float) -> bool:
+        waiting.release()
+        return go.wait(20)
+
+    monkeypatch.setattr(served.api, "_wait", stuck)
+    body = "Action=CreateKeyPair&KeyType=ed25519&Version=2016-11-15&KeyName="
+    callers = [threading.Thread(target=served.post, args=(f"{body}{n}",)) for n in range(THREADS)]
+    for each in callers:
+        each.start()
+    assert all(waiting.acquire(timeout=10) for _ in callers)
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(served.path))) as client:
+        assert client.get("http://console/who", timeout=5).text == "console"
+    go.set()
+    for each in callers:
+        each.join()
 
 
 def test_too_large_a_request_is_refused(served: Served) -> None:

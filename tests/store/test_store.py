@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from gureum.errors import ApiError
 from gureum.model import Txn
-from gureum.store import Commit, MemoryStore, Remembered, SqliteStore, Store
+from gureum.store import Commit, MemoryStore, Remembered, SqliteStore, Store, StoreError
 from gureum.store.store import SCHEMA_VERSION
 from tests.model.rows import ACCOUNT, REGION, Fitting, House, Lamp, Room, row
 
@@ -244,6 +245,32 @@ def test_rows_of_an_unknown_kind_are_refused(tmp_path: Path) -> None:
     db.commit()
     db.close()
     with pytest.raises(RuntimeError, match="holds a unheard-of, which this Gureum does not know"):
+        SqliteStore(path)
+
+
+def test_only_the_owner_may_read_what_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "gureum.db"
+    path.touch(mode=0o644)  # as an older Gureum left it
+    store = SqliteStore(path)
+    put(store, row(House, 1))
+    modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    store.close()
+    assert modes == dict.fromkeys(("gureum.db", "gureum.db-wal", "gureum.db-shm"), 0o600)
+
+
+@pytest.mark.parametrize("damage", ["the file", "a row"])
+def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "gureum.db"
+    store = SqliteStore(path)
+    put(store, row(House, 1))
+    store.close()
+    if damage == "the file":
+        path.write_bytes(b"\0" * 4096 + path.read_bytes()[4096:])
+    else:
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("UPDATE rows SET body = '{'")
+            db.commit()
+    with pytest.raises(StoreError, match=f"^{path} cannot be used: "):
         SqliteStore(path)
 
 

@@ -93,6 +93,7 @@ def take_down_rest(state: Path) -> None:
     from gureum.engines import EngineError
     from gureum.machines import MachineError
     from gureum.server import teardown
+    from gureum.store import StoreError
 
     if not teardown.was_used(state):
         note(f"Nothing is running: there is no cloud in {state}.")
@@ -101,7 +102,7 @@ def take_down_rest(state: Path) -> None:
     with progress("No daemon is running; looking for what may be left ..."):
         try:
             teardown.take_down(state)
-        except (EngineError, MachineError) as error:
+        except (StoreError, EngineError, MachineError) as error:
             raise Failure(f"not everything is gone: {error}") from None
         except PermissionError as error:
             raise Failure(f"not allowed: {error}; try sudo", NOT_ALLOWED) from None

@@ -101,12 +101,13 @@ def serve(
     from gureum.engines import EngineError
     from gureum.machines import MachineError
     from gureum.server import daemon
+    from gureum.store import StoreError
 
     log_to_stderr(level=log_level, as_json=log_format == "json")
     settings = Settings(base.state, host, port, bridge_filter, host_link, durable)
     try:
         daemon.serve(settings)
-    except (RunningError, EngineError, MachineError) as error:
+    except (RunningError, StoreError, EngineError, MachineError) as error:
         raise Failure(str(error)) from None
     except OSError as error:
         raise explained(error, settings) from error

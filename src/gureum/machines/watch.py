@@ -63,6 +63,8 @@ class Watch:
         with self._lock:
             if self._pidfds.get(key) != pidfd:
                 return  # dropped while select(2) returned
+            if not wait(pidfd, 0):
+                return  # dropped, and the number given to a later process of the same key
         self.drop(key)
         try:
             self._ended(key)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from urllib.parse import urlsplit
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
@@ -35,6 +35,10 @@ IN_FORCE = 10.0
 """Seconds that a call waits for the data plane; then it answers, and what is not in force shows as
 pending or in ``gureum status``."""
 
+THREADS = 40
+"""Calls that are carried out at once.  Gureum's own commands have threads of their own: they tell
+why, when all of these wait for the data plane."""
+
 _SERVICE_HOSTS = ("ec2", "sts", "iam")
 
 Wait = Callable[[int, float], bool]
@@ -46,6 +50,7 @@ class Api:
     def __init__(self, dispatch: Dispatcher, wait: Wait) -> None:
         self._dispatch = dispatch
         self._wait = wait
+        self._threads = CapacityLimiter(THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = HttpRequest(scope, receive)
@@ -57,7 +62,9 @@ class Api:
         except ApiError as error:
             response = encode_error(None, error, request_id)
         else:
-            response = await to_thread.run_sync(self.answer, request, body, request_id)
+            response = await to_thread.run_sync(
+                self.answer, request, body, request_id, limiter=self._threads
+            )
         response.headers["date"] = formatdate(usegmt=True)
         answer = HttpResponse(response.body, response.status, response.headers)
         await answer(scope, receive, send)
@@ -103,16 +110,41 @@ async def _body(request: HttpRequest) -> bytes:
 
 
 def _refuse_browsers(headers: Mapping[str, str]) -> None:
-    """A web page must not drive the cloud of who looks at it: pages send an Origin, and one that
-    was reached by another name than this machine's sends that name as Host.
+    """A web page must not drive the cloud of who looks at it.
+
+    Its scripts send an Origin.  Its images and links do not, and a GET suffices to launch
+    something; but then browsers tell that another site asked (Fetch Metadata).  And a page whose
+    name was made to mean this machine (DNS rebinding) asks its own site, by that name.
 
     Raises:
         ApiError: ``AuthFailure``.
     """
     origin = headers.get("origin")
-    host = origin and urlsplit(origin).hostname
-    if origin and not (host and _is_loopback(host)):
+    if origin is not None:
+        foreign = not _is_loopback(_host_name(origin))
+    else:
+        foreign = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+    by_name = _is_rebindable(_host_name(f"//{headers.get('host', '')}"))
+    if foreign or (by_name and headers.get("user-agent", "").startswith("Mozilla/")):
         raise ApiError("AuthFailure", "Web pages may not call this API.", 403)
+
+
+def _host_name(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_rebindable(host: str) -> bool:
+    """Whether a host name is one that somebody else may give to any address."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False
 
 
 def _is_loopback(host: str) -> bool:

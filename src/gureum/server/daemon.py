@@ -18,6 +18,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -45,9 +46,11 @@ from gureum.server.settings import (
     lock_path,
     socket_path,
 )
-from gureum.store import SqliteStore
+from gureum.store import SqliteStore, StoreError
 
 log = logging.getLogger(__name__)
+
+_TAG = re.compile(r"[0-9a-f]{4}")
 
 LAST_REQUESTS = 3
 """Seconds that requests which are half sent have left when the daemon is told to end."""
@@ -71,6 +74,7 @@ def serve(settings: Settings) -> None:
 
     Raises:
         RunningError: the state folder is served already.
+        StoreError: what it holds cannot be used.
         EngineError, MachineError: this machine cannot carry the cloud; the text says why.
         OSError: the port is taken.
     """
@@ -81,8 +85,10 @@ def serve(settings: Settings) -> None:
         try:
             cloud.reconciler.start()
             stop = Stop()
-            asyncio.run(_serve(cloud, settings, tcp, stop))
-            cloud.reconciler.stop()
+            try:
+                asyncio.run(_serve(cloud, settings, tcp, stop))
+            finally:
+                cloud.reconciler.stop()
             if stop.tear_down:
                 _tear_down(cloud)
         finally:
@@ -134,7 +140,7 @@ def _tcp_socket(settings: Settings) -> socket.socket:
 
 def open_cloud(settings: Settings) -> Cloud:
     """The parts of the cloud of a state folder, put together but not started."""
-    tag = _tag(settings.state)
+    tag = tag_of(settings.state)
     store = SqliteStore(settings.state / "gureum.db", durable=settings.durable)
     images = ImageStore()
     engine = LinuxEngine(tag, settings.bridge_filter, settings.host_link)
@@ -154,14 +160,25 @@ def open_cloud(settings: Settings) -> Cloud:
     )
 
 
-def _tag(state: Path) -> str:
+def tag_of(state: Path) -> str:
+    """The tag of the cloud of a state folder, chosen at its first start.
+
+    Raises:
+        StoreError: the folder has a tag that is none.
+    """
     path = state / "tag"
     with contextlib.suppress(FileNotFoundError):
-        return path.read_text(encoding="ascii").strip()
+        tag = path.read_text(encoding="ascii", errors="replace").strip()
+        if not _TAG.fullmatch(tag):
+            # Another one would make a second cloud beside what runs of this.
+            raise StoreError(f"{path} holds {tag[:20]!r}, not the four hexadecimal digits it had")
+        return tag
     tag = secrets.token_hex(2)
     while not is_free(tag):
         tag = secrets.token_hex(2)
-    path.write_text(f"{tag}\n", encoding="ascii")
+    new = path.with_name(".tag")
+    new.write_text(f"{tag}\n", encoding="ascii")
+    new.rename(path)
     return tag
 
 
@@ -169,11 +186,10 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
     path = socket_path(settings.state)
     path.unlink(missing_ok=True)
     unix = socket.socket(socket.AF_UNIX)
-    old = os.umask(0o177)
-    try:
-        unix.bind(str(path))
-    finally:
-        os.umask(old)
+    # unix(7): Linux gives the file the mode of the socket.  The umask would be everybody's, and
+    # threads are making folders for instances at this moment.
+    os.fchmod(unix.fileno(), 0o600)
+    unix.bind(str(path))
     unix.listen(64)
     host, port = tcp.getsockname()[:2]
     endpoint = f"http://{_bracketed(host)}:{port}"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from gureum.engines.linux import LinuxEngine
 from gureum.errors import ApiError
-from gureum.server.daemon import only_one, open_cloud
-from gureum.server.settings import Settings
+from gureum.machines import ImageStore, Machines
+from gureum.reconcile import tear_down
+from gureum.server.daemon import only_one, tag_of
 
 _FORGOTTEN = (
     "gureum.db",
@@ -39,16 +41,20 @@ def take_down(state: Path) -> None:
 
     Raises:
         RunningError: a daemon serves the folder: it has to do it.
+        StoreError: the folder does not say what to look for.
         EngineError, MachineError: something resisted; the text says what.
     """
-    with only_one(state):
-        cloud = open_cloud(Settings(state, bridge_filter="netfilter"))
+    with only_one(state):  # the database is not asked: it may be what is broken
+        tag = tag_of(state)
+        engine = LinuxEngine(tag, "netfilter")
         try:
-            cloud.reconciler.tear_down()
+            machines = Machines(state, tag, ImageStore())
+            try:
+                tear_down(engine, machines)
+            finally:
+                machines.close()
         finally:
-            cloud.machines.close()
-            cloud.engine.close()
-            cloud.store.close()
+            engine.close()
 
 
 def wipe(state: Path) -> None:

@@ -52,6 +52,10 @@ class Commit:
 Listener = Callable[[Commit], None]
 
 
+class StoreError(RuntimeError):
+    """The rows on disk cannot be used; the text names the file and what is wrong with it."""
+
+
 class Store:
     """The rows of all accounts and regions.  This class keeps them in memory only."""
 
@@ -139,14 +143,25 @@ class MemoryStore(Store):
 
 
 class SqliteStore(Store):
-    """Rows in one SQLite file, write-ahead logged.
+    """Rows in one SQLite file, write-ahead logged, which only its owner may read: it holds user
+    data of instances.
 
     Raises:
-        RuntimeError: the file was written by a newer Gureum, or holds what this one does not know.
+        StoreError: the file was written by a newer Gureum, holds what this one does not know, or is
+            damaged.
+        OSError: it may not be opened.
     """
 
     def __init__(self, path: Path, *, durable: bool = False) -> None:
         super().__init__()
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # SQLite gives its further files the mode of the first
+        try:
+            self._open(path, durable)
+        except (sqlite3.Error, msgspec.MsgspecError) as error:
+            raise StoreError(f"{path} cannot be used: {error}") from error
+
+    def _open(self, path: Path, durable: bool) -> None:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:
             self._check(path)
@@ -165,7 +180,7 @@ class SqliteStore(Store):
         meta = dict(self._db.execute("SELECT name, value FROM meta"))
         version = meta.get("schema", SCHEMA_VERSION)
         if version > SCHEMA_VERSION:
-            raise RuntimeError(f"{path} was written by a newer Gureum (schema {version})")
+            raise StoreError(f"{path} was written by a newer Gureum (schema {version})")
 
     def _load(self, path: Path) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
@@ -174,7 +189,7 @@ class SqliteStore(Store):
         decoders = {kind: msgspec.json.Decoder(cls) for kind, cls in Resource.by_kind.items()}
         for kind, body in self._db.execute("SELECT kind, body FROM rows"):
             if kind not in decoders:
-                raise RuntimeError(f"{path} holds a {kind}, which this Gureum does not know")
+                raise StoreError(f"{path} holds a {kind}, which this Gureum does not know")
             view = view.put(decoders[kind].decode(body))
         self._view = view.at(meta.get("revision", 0))
         for record in self._db.execute("SELECT key, digest, answer, created FROM tokens"):
