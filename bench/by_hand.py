@@ -6,6 +6,7 @@ address translation, and nothing is read back.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ def _ip(*args: str) -> None:
 @contextmanager
 def router() -> Iterator[Path]:
     """A namespace with a bridge that has an address."""
+    _forget(ROUTER)  # of a run that was killed
     _ip("netns", "add", ROUTER)
     try:
         _ip("-n", ROUTER, "link", "add", "br0", "type", "bridge")
@@ -54,22 +56,42 @@ def once(place: Path) -> float:
             if space["type"] == "network":
                 space["path"] = f"/run/netns/{HOST}"
         (bundle / "config.json").write_text(json.dumps(config))
-        begun = time.monotonic()
-        _ip("netns", "add", HOST)
-        _ip("link", "add", "e0", "netns", ROUTER, "type", "veth", "peer", "eth0", "netns", HOST)
-        _ip("-n", ROUTER, "link", "set", "e0", "master", "br0", "up")
-        _ip("-n", HOST, "addr", "add", "10.0.0.2/24", "dev", "eth0")
-        _ip("-n", HOST, "link", "set", "eth0", "up")
-        program = _start(runtime, bundle)
-        while ping(place, "10.0.0.2", patience=0.02) != "reply":
-            pass
-        seconds = time.monotonic() - begun
-        subprocess.run([program, "delete", "--force", NAME], check=True, capture_output=True)
-        _ip("netns", "del", HOST)
-        return seconds
+        _forget(HOST)
+        try:
+            return _boot(runtime, bundle, place)
+        finally:
+            _remove()
 
 
-def _start(runtime: str, bundle: Path) -> str:
+def _boot(runtime: str, bundle: Path, place: Path) -> float:
+    begun = time.monotonic()
+    _ip("netns", "add", HOST)
+    _ip("link", "add", "e0", "netns", ROUTER, "type", "veth", "peer", "eth0", "netns", HOST)
+    _ip("-n", ROUTER, "link", "set", "e0", "master", "br0", "up")
+    _ip("-n", HOST, "addr", "add", "10.0.0.2/24", "dev", "eth0")
+    _ip("-n", HOST, "link", "set", "eth0", "up")
+    _start(runtime, bundle)
+    while ping(place, "10.0.0.2", patience=0.02) != "reply":
+        pass
+    return time.monotonic() - begun
+
+
+def _remove() -> None:
+    """Remove the container, whichever runtime started it, and its namespace."""
+    for program in ("crun", "runc"):
+        with contextlib.suppress(FileNotFoundError):
+            subprocess.run(
+                [program, "delete", "--force", NAME], check=False, capture_output=True, timeout=30
+            )
+    _forget(HOST)
+
+
+def _forget(name: str) -> None:
+    """Remove a namespace, if it is there; only ones that this file names."""
+    subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+
+def _start(runtime: str, bundle: Path) -> None:
     """Start the container with crun, or with runc where crun refuses this host."""
     for program in (runtime, "runc"):
         done = subprocess.run(
@@ -80,5 +102,5 @@ def _start(runtime: str, bundle: Path) -> str:
             check=False,
         )
         if done.returncode == 0:
-            return program
+            return
     raise RuntimeError("no OCI runtime starts a bare container here")

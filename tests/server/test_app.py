@@ -171,7 +171,7 @@ BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
         ({"host": "ec2.localhost:4566", "user-agent": BROWSER}, 200),
         ({"host": "[::1]:4566", "user-agent": BROWSER}, 200),
         ({"host": "[:4566", "user-agent": BROWSER}, 403),
-        ({"origin": "http://["}, 403),
+        ({"origin": "//["}, 403),
     ],
 )
 def test_pages_cannot_call_without_an_origin_either(
