@@ -40,7 +40,8 @@ def plain(shop: Served, text: str) -> str:
     """A tree with words in place of ids and addresses that are drawn at random."""
     for name, key in shop.ids.items():
         if name in ("web", "db"):
-            text = text.replace(shop.shown(name)["PrivateIpAddress"], "IP")
+            own = re.escape(shop.shown(name)["PrivateIpAddress"])
+            text = re.sub(rf"\b{own}\b", "IP", text)  # one may begin with another
         text = text.replace(key, "ID")
     text = re.sub(r"198\.18\.\d+\.\d+", "PUBLIC", text)
     return re.sub(r"\b(vpc|rtb|sg)-[0-9a-f]{17}", lambda found: found[1].upper(), text)
