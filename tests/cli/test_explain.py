@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
+
+from gureum.engines import Row, TableKind
+from gureum.engines.fake import FakeEngine
 from tests.cli.clouds import Served
 
 
@@ -13,7 +19,14 @@ def test_a_block_is_told_with_place_rule_and_code(shop: Served) -> None:
     (line,) = (line for line in result.output.splitlines() if line.startswith("BLOCK"))
     assert "(web)" in line
     assert line.endswith("[ENI_SG_RULES_MISMATCH]")
-    assert result.output.splitlines()[-1] == "does not work"
+    mended = result.output.partition("does not work\n\n")[2].splitlines()
+    assert mended[0] == "to mend it: let tcp 23 in from 198.19.0.10"
+    assert mended[1].startswith("  aws ec2 authorize-security-group-ingress --group-id sg-")
+    assert "the port is 23" not in result.output
+    assert (
+        "tcp 8080 from 0.0.0.0/0: the port is 23"
+        in shop.cli("explain", "me", "web", "23", "-v").output
+    )
 
 
 def test_json_has_every_step_with_the_headers(shop: Served) -> None:
@@ -31,6 +44,73 @@ def test_a_ping_needs_no_port_and_a_datagram_does(shop: Served) -> None:
     found = json.loads(shop.cli("explain", "web", "db", "--json").output)
     assert found["forth"]["steps"][0]["packet"]["icmp"] == [8, 0]
     assert shop.cli("explain", "web", "db", "--udp").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("service", "packet"),
+    [
+        ("443", {"protocol": 6, "target_port": 443, "icmp": None}),
+        ("udp/53", {"protocol": 17, "target_port": 53, "icmp": None}),
+        ("icmp/3/4", {"protocol": 1, "target_port": None, "icmp": [3, 4]}),
+        ("proto/47", {"protocol": 47, "target_port": None, "icmp": None}),
+    ],
+)
+def test_services(shop: Served, service: str, packet: dict[str, Any]) -> None:
+    found = json.loads(shop.cli("explain", "web", "db", service, "--json").output)
+    assert packet.items() <= found["forth"]["steps"][0]["packet"].items()
+
+
+@pytest.mark.parametrize("service", ["http", "tcp/", "0", "65536", "icmp/256", "proto/256", "47/x"])
+def test_what_is_no_service(shop: Served, service: str) -> None:
+    assert shop.cli("explain", "web", "db", service).exit_code != 0
+
+
+def test_an_interface_is_a_place(shop: Served) -> None:
+    eni = shop.shown("web")["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    other = shop.shown("db")["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    found = json.loads(shop.cli("explain", eni, other, "22", "--json").output)
+    assert found["source"]["name"] == "web"
+    assert found["address"] == shop.shown("db")["PrivateIpAddress"]
+
+
+def test_a_forged_source_is_told(shop: Served) -> None:
+    result = shop.cli("explain", "web", "db", "22", "--source-ip", "192.168.55.9", "-vv")
+    assert "ENI_ADDRESS_RESTRICTION" in result.output
+    assert "192.168.55.9:32768 > " in result.output
+    assert shop.cli("explain", "web", "db", "22", "--source-ip", "x").exit_code != 0
+
+
+class Listening(FakeEngine):
+    """An engine on whose hosts one socket waits."""
+
+    address = "0.0.0.0"
+
+    def tables(self, kind: TableKind, place_id: str) -> list[Row]:
+        waits: Row = {
+            "protocol": "tcp",
+            "address": self.address,
+            "port": 8080,
+            "state": "listening",
+        }
+        return [waits] if kind == "socket" else []
+
+
+@pytest.fixture
+def listening() -> Iterator[Served]:
+    made = Served(engine=Listening())
+    made.build()
+    yield made
+    made.close()
+
+
+def test_whether_somebody_listens(listening: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = listening.cli("explain", "me", "web", "8080")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "works")
+    monkeypatch.setattr(Listening, "address", "127.0.0.1")
+    result = listening.cli("explain", "me", "web", "8080")
+    assert result.exit_code == 1
+    assert "tcp port 8080 is listened on at 127.0.0.1 only" in result.output
+    assert result.output.splitlines()[-1] == "the network lets it through, but nobody listens"
 
 
 def test_a_place_that_is_not_there(shop: Served) -> None:

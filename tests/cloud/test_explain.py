@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -151,5 +153,22 @@ def test_the_command_tells_the_blocking_rule(daemon: Daemon, places: list[Place]
     assert done.returncode == 1
     assert "ENI_SG_RULES_MISMATCH" in done.stdout
     done = daemon.gureum("explain", "me", "first", "80")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "sgr-" in done.stdout
+    assert "let in by sgr-" in done.stdout
+
+
+def test_nobody_listens(daemon: Daemon, site: Site, places: list[Place]) -> None:
+    """What the network lets through may meet a closed port."""
+    first = next(place for place in places if place.name == "first")
+    found = daemon.gureum("explain", "me", "first", "8081")
+    assert found.returncode == 1
+    (fix,) = (line for line in found.stdout.splitlines() if line.startswith("  aws ec2 "))
+    words = shlex.split(fix)
+    group, rules = (words[words.index(f"--{name}") + 1] for name in ("group-id", "ip-permissions"))
+    site.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=json.loads(rules))
+    found = daemon.gureum("explain", "me", "first", "8081")
+    assert (found.returncode, "nobody listens on tcp port 8081" in found.stdout) == (1, True)
+    assert tcp(daemon.netns("host-me"), first.addresses[1], 8081) == "refused"
+    with listening(first.ns, 8081):
+        found = daemon.gureum("explain", "me", "first", "8081")
+        assert (found.returncode, found.stdout.splitlines()[-1]) == (0, "works")
+        assert tcp(daemon.netns("host-me"), first.addresses[1], 8081) == "open"

@@ -117,7 +117,8 @@ def test_verdicts(shop: Shop) -> None:
     table: list[tuple[str | InternetHost, str, int, list[Code | None]]] = [
         (ME, shop.public_ip(web), 80, []),
         (ME, shop.public_ip(web), 81, [Code.ENI_SG_RULES_MISMATCH]),
-        (ME, shop.ip(db), 3306, [Code.NO_POSSIBLE_DESTINATION]),
+        (ME, shop.ip(db), 3306, [Code.IGW_EXPECTS_PUBLIC_ADDRESS]),
+        (ME, "203.0.113.1", 3306, [Code.NO_POSSIBLE_DESTINATION]),
         (web, shop.ip(db), 3306, []),
         (web, shop.ip(db), 22, [Code.ENI_SG_RULES_MISMATCH]),
         (db, shop.ip(web), 80, []),
@@ -136,12 +137,13 @@ def test_the_steps_of_a_connection_from_the_internet(shop: Shop) -> None:
     answer = shop.ask(ME, shop.public_ip(shop.web), 80)
     assert answer.works
     assert answer.reach == "all"
-    assert [step.kind for step in answer.forth.steps] == ["translate", "acl", "group", "deliver"]
-    group = answer.forth.steps[2]
+    kinds = [step.kind for step in answer.forth.steps]
+    assert kinds == ["translate", "acl", "arp", "group", "deliver"]
+    group = answer.forth.steps[3]
     assert group.by[0].startswith("sgr-")
     assert answer.back is not None
     kinds = [step.kind for step in answer.back.steps]
-    assert kinds == ["group", "acl", "route", "translate", "deliver"]
+    assert kinds == ["arp", "group", "acl", "route", "translate", "deliver"]
     assert answer.back.arrived == "me"
     assert answer.forth.steps[0].after.target == shop.ip(shop.web)
 
@@ -230,7 +232,24 @@ def test_the_longest_prefix_wins_and_the_losers_are_told(shop: Shop) -> None:
     assert Code.ENI_SOURCE_DEST_CHECK_RESTRICTION in codes(answer)
     (route,) = (step for step in answer.forth.steps if step.kind == "route")
     assert route.by == (shop.table,)
-    assert route.considered == (f"{ANY} -> {shop.gateway}",)
+    default, local = route.tried
+    assert default.said == f"{ANY} -> {shop.gateway}: 198.19.0.0/24 is longer"
+    assert default.code == Code.MORE_SPECIFIC_ROUTE
+    assert local.said == "10.0.0.0/16 -> local: 198.19.0.20 is outside"
+    assert local.code == Code.VPC_LOCAL_ROUTE_CIDR_RESTRICTION
+
+
+def test_rules_that_do_not_fit_are_told_with_the_field(shop: Shop) -> None:
+    answer = shop.ask(ME, shop.public_ip(shop.web), 81)
+    (block,) = answer.blocks()
+    (lost,) = block.tried
+    assert lost.field == "destination-port"
+    assert lost.said == f"tcp 80 from {ANY}: the port is 81"
+    assert lost.by.startswith("sgr-")
+    (block,) = shop.ask(shop.db, shop.ip(shop.launch(shop.private, shop.db_group)), 3306).blocks()
+    (lost,) = block.tried
+    assert (lost.field, block.direction) == ("source-address", "in")
+    assert lost.said == f"tcp 3306 from {shop.web_group}: {shop.ip(shop.db)} is not a member"
 
 
 def test_a_spoofed_source_is_told(shop: Shop) -> None:

@@ -119,3 +119,11 @@ def test_nat(cloud: Lab) -> None:
 def test_an_unknown_place(cloud: Lab) -> None:
     with pytest.raises(LookupError, match="vpc-none"):
         cloud.engine.tables("arp", "vpc-none")
+
+
+def test_sockets(cloud: Lab) -> None:
+    with packets.listening(cloud.ns("i-web"), 8080):
+        rows = cloud.engine.tables("socket", "i-web")
+    waits = _only(rows, state="listening", port=8080)
+    assert (waits["protocol"], waits["peer_port"]) == ("tcp", 0)
+    assert cloud.engine.tables("socket", "i-db") == []

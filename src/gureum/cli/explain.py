@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
 
 from gureum.cli.client import Daemon
+from gureum.cli.explain_show import show_answer
 from gureum.cli.failure import FAILED
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
-from gureum.cli.output import clean, console, grid, print_json, show
+from gureum.cli.output import print_json
 
-_REACH = {
-    "all": "works",
-    "some": "works from some client ports only: {ports}",
-    "none": "does not work",
-}
+PARTLY = 2
+"""Exit status where the exchange works from some client ports only."""
+
+_SERVICE = re.compile(
+    r"(?:(tcp|udp)/)?(\d{1,5})|icmp(?:/(\d{1,3})(?:/(\d{1,3}))?)?|proto/(\d{1,3})"
+)
+
+
+class Service(click.ParamType[dict[str, Any]]):
+    """``443``, ``udp/53``, ``icmp``, ``icmp/3/4`` or ``proto/47``, as members of a question."""
+
+    name = "service"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, Any]:
+        """See :meth:`click.ParamType.convert`."""
+        if isinstance(value, dict):
+            return value
+        found = _SERVICE.fullmatch(value)
+        if found is None:
+            self.fail(f"{value!r} is none of 443, udp/53, icmp, icmp/3/4, proto/47.", param, ctx)
+        protocol, port, kind, code, number = found.groups()
+        if number is not None:
+            return {"protocol": int(number)}
+        if port is None:
+            icmp = {"icmp": [int(kind), int(code or 0)]} if kind else {}
+            return {"protocol": "icmp", **icmp}
+        if not 1 <= int(port) <= 65535:
+            self.fail(f"{port} is no port: they go from 1 to 65535.", param, ctx)
+        return {"protocol": protocol or "tcp", "port": int(port)}
 
 
 @click.command(short_help="Explain what becomes of a packet.")
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
-@click.argument("port", metavar="[PORT]", type=click.IntRange(1, 65535), required=False)
+@click.argument("service", metavar="[SERVICE]", type=Service(), default="icmp")
 @click.option("--udp", is_flag=True, help="A datagram rather than a TCP connection.")
+@click.option("--source-ip", metavar="IP", help="Send from this address, though it be forged.")
+@click.option("-v", "--verbose", count=True, help="What else was looked at; twice: the headers.")
 @json_option
 @where_options
 @pass_base
@@ -30,48 +60,39 @@ def explain(
     base: Base,
     source: str,
     target: str,
-    port: int | None,
+    service: dict[str, Any],
     udp: bool,
+    source_ip: str | None,
+    verbose: int,
     as_json: bool,
     region: str | None,
     account: str | None,
 ) -> None:
     """Explain what becomes of a packet from FROM to TO, and of the answer: which rule, route and
-    translation decides at each step, and everything that blocks it.  Sends nothing.
+    translation decides at each step, everything that blocks it, and what would mend that.  Sends
+    nothing.
 
-    Without PORT it is a ping.  Ends with 0 if the exchange works.
+    FROM and TO are names, ids or addresses of instances, network interfaces or hosts of the
+    internet.  SERVICE is a TCP port such as 443, udp/53, icmp (a ping, as by default),
+    icmp/TYPE/CODE or proto/NUMBER.
+
+    Ends with 0 if the exchange works, 1 if not, 2 if it works from some client ports only.
 
     \b
     gureum explain web db 3306
     """
-    if port is None and udp:
-        raise click.UsageError("--udp needs a PORT.")
-    protocol = "icmp" if port is None else "udp" if udp else "tcp"
+    if udp:
+        if service["protocol"] != "tcp":
+            raise click.UsageError("--udp needs a port.")
+        service = service | {"protocol": "udp"}
     daemon = Daemon(base.state, Where(account, region))
-    body = {"source": source, "target": target, "protocol": protocol, "port": port}
+    body = {"source": source, "target": target, "source_ip": source_ip, **service}
     found = daemon.post("/explain", body)
     if as_json:
         print_json(found)
     else:
-        _show(found)
+        show_answer(found, verbose)
     if not found["works"]:
         raise click.exceptions.Exit(FAILED)
-
-
-def _show(found: dict[str, Any]) -> None:
-    from rich.text import Text  # slow to import, and not needed for --json
-
-    for title, trace in (("forth", found["forth"]), ("back", found["back"])):
-        if trace is None:
-            continue
-        table = grid(title, "layer", "where", "what", "said")
-        for step in trace["steps"]:
-            mark = Text("pass", "green") if step["passed"] else Text("BLOCK", "red")
-            code = f" [{step['code']}]" if step["code"] else ""
-            said = clean(step["said"] + code)
-            place = step["place"]
-            name = f" ({found['names'][place]})" if place in found["names"] else ""
-            table.add_row(mark, str(step["layer"]), clean(place + name), step["kind"], said)
-        show(table)
-    ports = ", ".join(f"{low}-{high}" for low, high in found["client_ports"])
-    console().print(_REACH[found["reach"]].format(ports=ports), markup=False)
+    if found["reach"] == "some":
+        raise click.exceptions.Exit(PARTLY)

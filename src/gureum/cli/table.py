@@ -8,7 +8,7 @@ from gureum.cli.client import Daemon
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
 from gureum.cli.output import note, print_json, print_rows
 
-TABLES = ("arp", "mac", "route", "conntrack", "nat")
+TABLES = ("arp", "mac", "route", "conntrack", "nat", "socket")
 
 
 @click.command(short_help="Show a live table of the kernel.")
@@ -28,6 +28,7 @@ def table(
     route      the routes in force
     conntrack  the flows that are being tracked
     nat        public addresses and what they are translated to
+    socket     who listens and who talks to whom, in an instance or on the internet
 
     \b
     gureum table mac external-a

@@ -11,7 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from gureum.program import Statement
 
-TableKind = Literal["arp", "mac", "route", "conntrack", "nat"]
+TableKind = Literal["arp", "mac", "route", "conntrack", "nat", "socket"]
 Row: TypeAlias = dict[str, str | int]
 """A row of a live table: values by column, in the order in which they are worth reading."""
 
@@ -52,7 +52,7 @@ class Engine(Protocol):
 
     def tables(self, kind: TableKind, place_id: str) -> list[Row]:
         """A live table of a place, in the cloud's own names: neighbours (``arp``), stations known
-        to bridges (``mac``), routes by route table, tracked flows, translations.
+        to bridges (``mac``), routes by route table, tracked flows, translations, sockets.
 
         ``place_id`` is the id of a router, segment, host or gateway, or an internet host's name.
 

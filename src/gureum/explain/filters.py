@@ -1,9 +1,12 @@
-"""Whether a filter lets a packet pass, and by which rule."""
+"""Whether a filter lets a packet pass, by which rule, and why the others do not apply."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from gureum.explain.network import Network, contains
-from gureum.explain.packet import Packet
+from gureum.explain.packet import ICMP, TCP, UDP, Packet, protocol_name
+from gureum.explain.steps import Field, Tried
 from gureum.program import Filter, Rule
 
 
@@ -13,6 +16,15 @@ def deciding(network: Network, filter_: Filter, packet: Packet) -> Rule | None:
         if matches_service(rule, packet) and _matches_peer(network, filter_, rule, packet):
             return rule
     return None
+
+
+def tried(
+    network: Network, filter_: Filter, rules: Iterable[Rule], packet: Packet
+) -> Iterator[Tried]:
+    """Why each of some rules that do not apply does not."""
+    for rule in rules:
+        field, said = _misfit(network, filter_, rule, packet)
+        yield Tried(rule.why, f"{described(rule, filter_)}: {said}", field=field)
 
 
 def matches_service(rule: Rule, packet: Packet) -> bool:
@@ -27,12 +39,43 @@ def matches_service(rule: Rule, packet: Packet) -> bool:
 
 
 def _matches_peer(network: Network, filter_: Filter, rule: Rule, packet: Packet) -> bool:
-    peer = packet.source if filter_.direction == "in" else packet.target
+    peer = _peer(filter_, packet)
     if is_group(rule):
         return peer in network.members.get((filter_.router, rule.peer), ())
     return ":" not in rule.peer and contains(rule.peer, peer)
 
 
+def _peer(filter_: Filter, packet: Packet) -> str:
+    return packet.source if filter_.direction == "in" else packet.target
+
+
+def _misfit(network: Network, filter_: Filter, rule: Rule, packet: Packet) -> tuple[Field, str]:
+    """The first field of a packet that keeps a rule from applying, and how."""
+    if rule.protocol is not None and rule.protocol != packet.protocol:
+        return "protocol", f"the protocol is {protocol_name(packet.protocol)}"
+    if not matches_service(rule, packet):
+        if packet.protocol == ICMP and packet.icmp:
+            return "icmp-type", f"the type is {packet.icmp[0]}, code {packet.icmp[1]}"
+        return "destination-port", f"the port is {packet.target_port}"
+    field: Field = "source-address" if filter_.direction == "in" else "destination-address"
+    peer = _peer(filter_, packet)
+    said = f"{peer} is not a member" if is_group(rule) else f"{peer} is outside"
+    return field, said
+
+
 def is_group(rule: Rule) -> bool:
     """Whether the rule's peer is a group rather than a prefix."""
     return "/" not in rule.peer
+
+
+def described(rule: Rule, filter_: Filter) -> str:
+    """A rule in words, such as ``tcp 80-90 from 0.0.0.0/0``."""
+    words = [] if filter_.stateful else ["allow" if rule.allow else "deny"]
+    words.append("all" if rule.protocol is None else protocol_name(rule.protocol))
+    if rule.protocol in (TCP, UDP) and rule.ports:
+        low, high = rule.ports
+        words.append(str(low) if low == high else f"{low}-{high}")
+    if rule.icmp and rule.icmp[0] >= 0:
+        words.append(f"type {rule.icmp[0]}")
+    words += ["from" if filter_.direction == "in" else "to", rule.peer]
+    return " ".join(words)

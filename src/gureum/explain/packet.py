@@ -13,6 +13,11 @@ ephemeral = range(32768, 61000)
 _NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp"}
 
 
+def protocol_name(number: int) -> str:
+    """An IP protocol's name, or its number in words."""
+    return _NAMES.get(number, f"protocol {number}")
+
+
 @dataclass(frozen=True, slots=True)
 class Packet:
     """A header.  Ports are those of TCP and UDP, ``icmp`` is type and code; None where there is
@@ -43,7 +48,7 @@ class Packet:
         return (self.protocol, self.source, self.source_port, self.target, self.target_port)
 
     def __str__(self) -> str:
-        name = _NAMES.get(self.protocol, f"protocol {self.protocol}")
+        name = protocol_name(self.protocol)
         if self.icmp:
             name += f" type {self.icmp[0]}"
         ports = [f":{port}" if port is not None else "" for port in self._ports()]

@@ -8,17 +8,40 @@ from typing import Literal
 
 from gureum.explain.codes import Code
 from gureum.explain.packet import Packet
+from gureum.program.statements import Direction
 
 Kind = Literal[
-    "send", "source-check", "switch", "group", "acl", "route", "dest-check", "translate", "gateway",
-    "internet", "deliver",
+    "send", "arp", "source-check", "switch", "group", "acl", "route", "dest-check", "translate",
+    "gateway", "internet", "deliver", "listen",
 ]  # fmt: skip
 
 LAYERS: dict[Kind, int] = {
-    "send": 4, "source-check": 3, "switch": 2, "group": 4, "acl": 4, "route": 3, "dest-check": 3,
-    "translate": 3, "gateway": 3, "internet": 3, "deliver": 4,
+    "send": 4, "arp": 2, "source-check": 3, "switch": 2, "group": 4, "acl": 4, "route": 3,
+    "dest-check": 3, "translate": 3, "gateway": 3, "internet": 3, "deliver": 4, "listen": 4,
 }  # fmt: skip
 """The layer of the OSI model at which each is decided (ISO/IEC 7498-1)."""
+
+Field = Literal[
+    "protocol", "destination-port", "icmp-type", "source-address", "destination-address"
+]
+"""A field of a header, by AWS's name where AWS has one."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What was looked at and did not decide: a rule or a route, and why not.
+
+    ``field`` is the field of the packet that a rule does not fit, ``code`` AWS's explanation of why
+    a route is not taken.
+    """
+
+    by: str
+    said: str
+    field: Field | None = None
+    code: Code | None = None
+
+    def __str__(self) -> str:
+        return self.said
 
 
 @dataclass(frozen=True)
@@ -26,8 +49,9 @@ class Step:
     """One decision about a packet.
 
     ``place`` is the id of where it is taken, ``said`` a sentence, ``by`` the ids that decided (a
-    rule, a route table), ``considered`` what else was looked at and lost.  ``code`` is AWS's
-    explanation of a block.  ``packet`` is the header before, ``after`` that behind the step.
+    rule, a route table), ``tried`` what else was looked at and lost.  ``code`` is AWS's explanation
+    of a block, or of something to know where the packet passes.  ``direction`` is that of a
+    filter.  ``packet`` is the header before, ``after`` that behind the step.
     """
 
     kind: Kind
@@ -37,13 +61,19 @@ class Step:
     packet: Packet
     after: Packet
     by: tuple[str, ...] = ()
-    considered: tuple[str, ...] = ()
+    tried: tuple[Tried, ...] = ()
     code: Code | None = None
+    direction: Direction | None = None
 
     @property
     def layer(self) -> int:
         """The OSI layer."""
         return LAYERS[self.kind]
+
+    @property
+    def considered(self) -> tuple[str, ...]:
+        """The ids of what was tried."""
+        return tuple(each.by for each in self.tried)
 
 
 @dataclass

@@ -22,22 +22,30 @@ class Answer:
 
     ``back`` is None where there is nobody to answer.  ``reach`` says for how many of the ports a
     client may call from the exchange works (stateless ACLs look at them), ``ports`` for which; for
-    protocols without ports it is all or none.
+    protocols without ports it is all or none.  Where it works from some ports, ``others`` are both
+    ways of a packet from one of the others.  ``heard`` says whether somebody listens where the
+    packet arrives, None where that was not looked at.
     """
 
     forth: Trace
     back: Trace | None
     reach: Reach
     ports: tuple[tuple[int, int], ...]
+    others: tuple[Trace, Trace | None] | None = None
+    heard: bool | None = None
 
     @property
     def works(self) -> bool:
         """Whether the exchange works, for some client port at least."""
-        return self.reach != "none"
+        return self.reach != "none" and self.heard is not False
 
     def blocks(self) -> list[Step]:
         """Every step that blocks, forth and back."""
-        return [*self.forth.blocks(), *(self.back.blocks() if self.back else ())]
+        return _blocks(self.forth, self.back)
+
+    def failing(self) -> list[Step]:
+        """Every step that blocks a packet from any client port."""
+        return _blocks(*self.others) if self.others else self.blocks()
 
 
 def explain(network: Network, start: Port | InternetHost, packet: Packet) -> Answer:
@@ -54,15 +62,22 @@ def explain(network: Network, start: Port | InternetHost, packet: Packet) -> Ans
     flows = Flows()  # the way, and so the filters on it, is the same from every port
     best = _both(network, start, replace(packet, source_port=ephemeral.start), flows)
     good: list[tuple[int, int]] = []
+    bad: tuple[Trace, Trace | None] | None = None
     for first, last in _intervals(flows.stateless):
         both = _both(network, start, replace(packet, source_port=first), Flows())
         if _works(*both):
             best = best if good else both
             good.append((first, last))
+        else:
+            bad = bad or both
     merged = tuple(_merged(good))
     whole = ((ephemeral.start, ephemeral.stop - 1),)
     reach: Reach = "none" if not merged else "all" if merged == whole else "some"
-    return Answer(*best, reach, merged)
+    return Answer(*best, reach, merged, bad if reach == "some" else None)
+
+
+def _blocks(forth: Trace, back: Trace | None) -> list[Step]:
+    return [*forth.blocks(), *(back.blocks() if back else ())]
 
 
 def _both(

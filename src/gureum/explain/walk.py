@@ -6,15 +6,28 @@ ends where there is no way on.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gureum.explain.codes import Code
-from gureum.explain.filters import deciding, is_group, matches_service
-from gureum.explain.network import Network, contains
+from gureum.explain.filters import deciding, described, is_group, matches_service, tried
+from gureum.explain.network import Network, contains, length
 from gureum.explain.packet import ICMP, TCP, UDP, Packet
-from gureum.explain.steps import Kind, Step, Trace
-from gureum.program import Blackhole, Filter, Guard, Local, Port, Rule, Segment, ViaPort, ViaUplink
+from gureum.explain.steps import Kind, Step, Trace, Tried
+from gureum.program import (
+    Blackhole,
+    Filter,
+    Guard,
+    Local,
+    Port,
+    Route,
+    Rule,
+    Segment,
+    Table,
+    ViaPort,
+    ViaUplink,
+)
 from gureum.program.statements import Direction
 
 RFC1918 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
@@ -44,6 +57,7 @@ class Walk:
         self.trace = Trace()
         self._hops = 0
         self._from_station = False
+        self._been_out = False
 
     # --- telling -------------------------------------------------------------------------------
     def _tell(self, kind: Kind, place: str, said: str, **more: Any) -> None:
@@ -75,15 +89,20 @@ class Walk:
         if contains(segment.cidr, self.packet.target):
             self._within(port, guard, segment)
         else:
+            gateway = f"the router {segment.gateway} is at {segment.mac}"
+            self._tell("arp", port.id, f"next hop: {gateway}")
             self._group(port, guard, "out")
             self._routed(segment)
 
     def from_internet(self) -> None:
         """The packet is on the internet."""
         target = self.packet.target
-        if not contains(PUBLIC, target):
-            code = Code.NO_POSSIBLE_DESTINATION
-            self._end("internet", "internet", f"{target} is no address of the internet", code)
+        if any(contains(cidr, target) for cidr in (*RFC1918, RFC6598)):
+            said = f"{target} is a private address: the internet has no way to it"
+            self._end("internet", "internet", said, Code.IGW_EXPECTS_PUBLIC_ADDRESS)
+        elif not contains(PUBLIC, target):
+            said = f"{target} is an address that this internet does not have"
+            self._end("internet", "internet", said, Code.NO_POSSIBLE_DESTINATION)
         elif host := self.network.internet.get(target):
             self._arrive(host.name, host.name, f"{host.name} has {target}")
         elif target in self.network.public:
@@ -112,7 +131,7 @@ class Walk:
             return
         self._tell("switch", segment.id, f"within the subnet, to {target.id} at {target.mac}")
         self._group(port, guard, "out")
-        self._to_port(target, from_segment=segment)
+        self._to_port(target, from_segment=segment, routed=False)
 
     # --- in a router ---------------------------------------------------------------------------
     def _routed(self, segment: Segment) -> None:
@@ -120,15 +139,16 @@ class Walk:
         self._acl(segment, "out")
         table = self.network.tables.get(segment.id)
         routes = self.network.matching(table, self.packet.target) if table else []
+        lost = tuple(self._lost(table, routes)) if table else ()
         if table is None or not routes:
             said = f"no route leads to {self.packet.target}"
             by = (table.id,) if table else ()
-            self._end("route", segment.router, said, Code.NO_ROUTE_TO_DESTINATION, by=by)
+            code = Code.NO_ROUTE_TO_DESTINATION
+            self._end("route", segment.router, said, code, by=by, tried=lost)
             return
         best = routes[0]
-        lost = tuple(f"{each.destination} -> {_way(each.target)}" for each in routes[1:])
-        said = f"{best.destination} -> {_way(best.target)}"
-        told = {"by": (table.id,), "considered": lost}
+        said = route_line(best)
+        told: dict[str, Any] = {"by": (table.id,), "tried": lost}
         match best.target:
             case Local():
                 self._tell("route", segment.router, said, **told)
@@ -143,8 +163,22 @@ class Walk:
             case ViaUplink(gateway=gateway):
                 self._tell("route", segment.router, said, **told)
                 self._out_of_gateway(gateway)
-            case Blackhole():
+            case Blackhole(target=gone):
+                told["by"] = (table.id, gone)
                 self._end("route", segment.router, said, Code.BAD_STATE_ROUTE, **told)
+
+    def _lost(self, table: Table, matching: list[Route]) -> Iterator[Tried]:
+        """The routes of a table that are not taken, and why: those that match first."""
+        winner = matching[0] if matching else None
+        for each in matching[1:]:
+            said = f"{route_line(each)}: {winner.destination if winner else ''} is longer"
+            yield Tried(table.id, said, code=Code.MORE_SPECIFIC_ROUTE)
+        others = (route for route in self.network.routes[table.id] if route not in matching)
+        for each in sorted(others, key=lambda route: (-length(route.destination), str(route))):
+            local = isinstance(each.target, Local)
+            code = Code.VPC_LOCAL_ROUTE_CIDR_RESTRICTION if local else Code.CANNOT_ROUTE
+            said = f"{route_line(each)}: {self.packet.target} is outside"
+            yield Tried(table.id, said, field="destination-address", code=code)
 
     def _connected(self, router: str, from_segment: Segment | None = None) -> None:
         """To whoever has the address in one of the router's segments."""
@@ -158,10 +192,12 @@ class Walk:
             return
         self._to_port(port, from_segment)
 
-    def _to_port(self, port: Port, from_segment: Segment | None) -> None:
-        """Out of the router into a segment, to one of its ports."""
+    def _to_port(self, port: Port, from_segment: Segment | None, *, routed: bool = True) -> None:
+        """Out of the router into a segment, or on in it, to one of its ports."""
         if from_segment is None or from_segment.id != port.segment.id:
             self._acl(port.segment, "in")
+        if routed:
+            self._tell("arp", port.segment.id, self._neighbour(port))
         guard = self.network.guards.get(port.id)
         self._group(port, guard, "in")
         if guard is None or self.packet.target in guard.addresses:
@@ -174,6 +210,12 @@ class Walk:
         else:
             self._arrive(port.host, port.id, f"{port.host} gets it to pass on as it likes")
 
+    def _neighbour(self, port: Port) -> str:
+        """How the router finds the port: by ARP for the target, or for the hop of a route."""
+        own = self.network.stations.get((port.segment.id, self.packet.target)) == port
+        whose = self.packet.target if own else "the next hop"
+        return f"{whose} is at {port.mac}, which is {port.id}"
+
     # --- filters -------------------------------------------------------------------------------
     def _group(self, port: Port, guard: Guard | None, direction: Direction) -> None:
         if guard is None:
@@ -184,19 +226,21 @@ class Walk:
         router = port.segment.router
         flow = (router, self.packet.flow)
         if (router, self.packet.reply().flow) in self.flows.tracked:
-            self._tell("group", port.id, "an answer to a flow that was let through")
+            said = "an answer to a flow that was let through"
+            self._tell("group", port.id, said, direction=direction)
             return
         self.flows.tracked.add(flow)
         filter_ = self.network.filters[router, key]
         rule = deciding(self.network, filter_, self.packet)
         way = "in" if direction == "in" else "out"
         if rule is not None:
-            self._tell("group", port.id, f"let {way} by {rule.why}", by=(rule.why,))
+            said = f"let {way} by {rule.why}: {described(rule, filter_)}"
+            self._tell("group", port.id, said, by=(rule.why,), direction=direction)
             return
         code, said = self._no_group(filter_.rules, direction)
-        considered = tuple(rule.why for rule in filter_.rules)
+        lost = tuple(tried(self.network, filter_, filter_.rules, self.packet))
         self._tell("group", port.id, f"not let {way}: {said}",
-                   by=(filter_.default,), considered=considered, code=code)  # fmt: skip
+                   by=(filter_.default,), tried=lost, code=code, direction=direction)  # fmt: skip
 
     def _no_group(self, rules: tuple[Rule, ...], direction: Direction) -> tuple[Code, str]:
         if not rules:
@@ -218,13 +262,16 @@ class Walk:
         rule = deciding(self.network, filter_, self.packet)
         way = "into" if direction == "in" else "out of"
         by = rule.why if rule else filter_.default
+        before = filter_.rules[: filter_.rules.index(rule)] if rule else filter_.rules
+        lost = tuple(tried(self.network, filter_, before, self.packet))
+        told = {"by": (by,), "tried": lost, "direction": direction}
         if rule is not None and rule.allow:
-            self._tell("acl", segment.id, f"let {way} the subnet by {by}", by=(by,))
+            line = described(rule, filter_)
+            self._tell("acl", segment.id, f"let {way} the subnet by {by}: {line}", **told)
             return
-        tried = filter_.rules[: filter_.rules.index(rule)] if rule else filter_.rules
-        considered = tuple(each.why for each in tried)
-        self._tell("acl", segment.id, f"not let {way} the subnet by {by}", by=(by,),
-                   considered=considered, code=Code.SUBNET_ACL_RESTRICTION)  # fmt: skip
+        line = described(rule, filter_) if rule else "no rule applies"
+        said = f"not let {way} the subnet by {by}: {line}"
+        self._tell("acl", segment.id, said, code=Code.SUBNET_ACL_RESTRICTION, **told)
 
     # --- hosts ---------------------------------------------------------------------------------
     def _deliver(self, port: Port) -> None:
@@ -249,7 +296,8 @@ class Walk:
         before, after = self.packet, replace(self.packet, source=translator.ip)
         self.flows.translated[port.host, after.flow] = before
         said = f"source {before.source} becomes {translator.ip}"
-        self._tell("translate", port.host, said, after=after)
+        code = Code.NGW_SOURCE_ADDRESS_REASSIGN
+        self._tell("translate", port.host, said, after=after, code=code, passed=True)
         self.from_port(port)
 
     # --- gateways ------------------------------------------------------------------------------
@@ -262,6 +310,10 @@ class Walk:
         elif contains(RFC6598, target):
             code = Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC6598_EGRESS
             self._end("gateway", gateway, f"shared targets such as {target} end here", code)
+        elif pair is None and not self._owned(gateway):
+            code = Code.GATEWAY_REJECTS_SPOOFED_TRAFFIC
+            said = f"{self.packet.source} is no address of {self.network.uplinks[gateway]}"
+            self._end("gateway", gateway, said, code)
         elif pair is None:
             code = Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS
             self._end("gateway", gateway, f"{self.packet.source} has no public address", code)
@@ -269,14 +321,27 @@ class Walk:
             after = replace(self.packet, source=pair.public)
             said = f"source {pair.private} becomes {pair.public}"
             self._tell("translate", gateway, said, after=after)
+            self._been_out = True
             self.from_internet()
+
+    def _owned(self, gateway: str) -> bool:
+        """Whether the packet's source is an address of the gateway's VPC."""
+        ranges = self.network.ranges[self.network.uplinks[gateway]]
+        return any(contains(cidr, self.packet.source) for cidr in ranges)
 
     def _into_gateway(self) -> None:
         pair = self.network.public[self.packet.target]
         after = replace(self.packet, target=pair.private)
         said = f"target {pair.public} becomes {pair.private}"
-        self._tell("translate", pair.gateway, said, after=after)
+        # AWS's analyser gives up where a gateway is in the middle of a way; the packet does not.
+        code = Code.IGW_NAT_REFLECTION if self._been_out else None
+        self._tell("translate", pair.gateway, said, after=after, code=code, passed=True)
         self._connected(pair.router)
+
+
+def route_line(route: Route) -> str:
+    """A route in words: ``0.0.0.0/0 -> igw-…``."""
+    return f"{route.destination} -> {_way(route.target)}"
 
 
 def _way(target: object) -> str:

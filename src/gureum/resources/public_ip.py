@@ -71,7 +71,7 @@ def allocate(call: Call, holder: str, ip: str | None = None) -> str:
     taken = _free(call.txn) if ip is None else _asked(call.txn, ip)
     call.txn.put(
         PublicIp(
-            id=_key(taken),
+            id=public_ip_id(taken),
             account=call.account,
             region=call.region,
             created=call.now,
@@ -84,7 +84,7 @@ def allocate(call: Call, holder: str, ip: str | None = None) -> str:
 
 def release(txn: Txn, ip: str) -> None:
     """Give an address back to the pool."""
-    row = txn.find(PublicIp, _key(ip))
+    row = txn.find(PublicIp, public_ip_id(ip))
     if row is not None:
         txn.delete(row)
 
@@ -111,7 +111,8 @@ def public_dns(region: str, ip: str) -> str:
     return f"ec2-{ip.replace('.', '-')}.{domain}.amazonaws.com"
 
 
-def _key(ip: str) -> str:
+def public_ip_id(ip: str) -> str:
+    """The id of the row of a public address, taken or not."""
     return f"public-{ip}"
 
 
@@ -126,7 +127,7 @@ def _asked(txn: Txn, ip: str) -> str:
         raise ApiError(
             "InvalidParameterValue", f"Value ({ip}) for parameter address is invalid."
         ) from None
-    if not _usable(address) or _key(ip) in txn.view.rows:
+    if not _usable(address) or public_ip_id(ip) in txn.view.rows:
         raise ApiError("InvalidAddress.NotFound", f"The address '{ip}' is not available.")
     return str(address)
 
@@ -134,10 +135,10 @@ def _asked(txn: Txn, ip: str) -> str:
 def _free(txn: Txn) -> str:
     for _ in range(_DRAWS):
         address = POOL[secrets.randbelow(POOL.num_addresses)]
-        if _usable(address) and _key(str(address)) not in txn.view.rows:
+        if _usable(address) and public_ip_id(str(address)) not in txn.view.rows:
             return str(address)
     for address in POOL:
-        if _usable(address) and _key(str(address)) not in txn.view.rows:
+        if _usable(address) and public_ip_id(str(address)) not in txn.view.rows:
             return str(address)
     raise ApiError(
         "InsufficientAddressCapacity", "There are not enough free addresses to satisfy the request."

@@ -353,6 +353,14 @@ def associations(reader: Reader, table: str) -> list[RouteTableAssociation]:
     return sorted(rows, key=lambda row: (row.created, row.id))
 
 
+def table_of(reader: Reader, subnet: Subnet) -> RouteTable:
+    """The table that routes what comes from a subnet: its own, or the VPC's main one."""
+    own = next(reader.referrers(subnet.id, RouteTableAssociation), None)
+    tables = reader.referrers(subnet.vpc, RouteTable)
+    wanted = (row for row in tables if (row.id == own.table if own else row.main is not None))
+    return next(wanted)
+
+
 def show(table: RouteTable, view: View) -> Shape:
     """The API's ``RouteTable`` structure."""
     return {

@@ -13,6 +13,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     GET    /whose    ?source&address...     who answers from addresses
     POST   /exec     {place, argv, ...}     the command line that runs a program there
     GET    /table    ?kind&place            a live table of the kernel
+    POST   /explain  {source, target, ...}  what becomes of a packet, and why
     GET    /console  ?place                 what an instance has printed
     GET    /internet                        the hosts of the internet; POST {name, ip}; DELETE ?name
     POST   /down     ?keep                  end the daemon
@@ -23,7 +24,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from json import JSONDecodeError
 from typing import Any, Protocol, cast, get_args
@@ -35,7 +36,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gureum import __version__
-from gureum.engines import EngineError, Row, TableKind
+from gureum.engines import EngineError, TableKind
 from gureum.errors import ApiError
 from gureum.kind import Shape
 from gureum.machines import MachineError
@@ -47,7 +48,7 @@ from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.region import DEFAULT_REGION
 from gureum.server import places
 from gureum.server.cloud import Cloud
-from gureum.server.console_explain import Explainer
+from gureum.server.console_explain import Explainer, question, shown, steps
 from gureum.server.console_map import cloud_map
 from gureum.server.dispatch import utc_now
 from gureum.server.identity_api import DEFAULT_ACCOUNT
@@ -104,7 +105,7 @@ class Console:
         self._cloud = cloud
         self._endpoint = endpoint
         self._started = started
-        self._explain = Explainer(cloud.registry)
+        self._explain = Explainer(cloud.registry, cloud.engine)
 
     def _scope(self, ask: Ask) -> Scope:
         account, region = ask.maybe("account"), ask.maybe("region")
@@ -201,16 +202,10 @@ class Console:
 
     def explain(self, ask: Ask) -> Shape:
         """What becomes of a packet from ``source`` to ``target``, and of the answer to it."""
-        scope, port = self._scope(ask), ask.body.get("port")
-        found = self._explain(
-            scope,
-            ask.text("source"),
-            ask.text("target"),
-            ask.text("protocol"),
-            port if isinstance(port, int) else None,
-        )
-        ways = (found["forth"], found["back"] or {"steps": []})
-        return found | {"names": _names(scope, [step for way in ways for step in way["steps"]])}
+        scope = self._scope(ask)
+        found = shown(scope, self._explain(scope, question(ask.body)))
+        ids = [{"place": step["place"], **dict(enumerate(step["by"]))} for step in steps(found)]
+        return found | {"names": _names(scope, ids)}
 
     def console(self, ask: Ask) -> Shape:
         """What an instance has printed."""
@@ -245,7 +240,7 @@ _INSIDE = ("/bin/sh", "-c", 'exec "$(command -v bash || echo /bin/sh)" -l')
 """A login shell: what runs in an instance where nothing is asked for."""
 
 
-def _names(scope: Scope, rows: list[Row]) -> dict[str, str]:
+def _names(scope: Scope, rows: Iterable[Mapping[Any, Any]]) -> dict[str, str]:
     """The names of all ids that stand in a table."""
     words = {str(value) for row in rows for value in row.values()}
     found = ((word, scope.view.rows.get(word)) for word in sorted(words))

@@ -2,28 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from gureum.compile import compile_all
+from gureum.engines import Engine
 from gureum.errors import ApiError
-from gureum.explain import Answer, Network, Packet, explain
+from gureum.explain import (
+    Answer,
+    Fix,
+    Listener,
+    Network,
+    Packet,
+    arrival,
+    explain,
+    fixes,
+    heard,
+    not_up,
+    told_anew,
+)
+from gureum.explain.codes import Code
 from gureum.explain.packet import ECHO, ICMP, TCP, UDP
 from gureum.explain.steps import Step, Trace
 from gureum.kind import Shape
 from gureum.program import InternetHost, Port
 from gureum.resources import Registry
+from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.server import places
 from gureum.server.places import Place, Scope
 
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP}
 
 
+@dataclass(frozen=True)
+class Question:
+    """A packet between two places, by the names that people use.
+
+    ``protocol`` is a name or number, ``port`` for TCP and UDP, ``icmp`` type and code; the source
+    address is the place's own unless ``spoofed`` is another.
+    """
+
+    source: str
+    target: str
+    protocol: int
+    port: int | None = None
+    icmp: tuple[int, int] | None = None
+    spoofed: str | None = None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A question answered.  ``source`` is the place and ``start`` where the packet begins (None
+    where that is not up), ``address`` where it goes, ``place`` who that is, if it was named."""
+
+    source: Place
+    start: Port | InternetHost | None
+    address: str
+    place: Place | None
+    answer: Answer
+
+
 class Explainer:
     """Keeps the network of the latest revision that was asked about."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, engine: Engine) -> None:
         self._registry = registry
+        self._engine = engine
         self._known: tuple[int, Network] | None = None
 
     def network(self, scope: Scope) -> Network:
@@ -34,52 +79,131 @@ class Explainer:
             known = self._known = (scope.view.revision, Network(program.statements))
         return known[1]
 
-    def __call__(
-        self, scope: Scope, source: str, target: str, protocol: str, port: int | None
-    ) -> Shape:
+    def __call__(self, scope: Scope, question: Question) -> Explained:
         """What becomes of a packet from one place to another, and of the answer.
 
         Raises:
-            ApiError: the codes of :mod:`gureum.server.places`; ``BadRequest``.
+            ApiError: the codes of :mod:`gureum.server.places`.
         """
-        if protocol not in PROTOCOLS or (port is None) != (protocol == "icmp"):
-            raise ApiError("BadRequest", "TCP and UDP need a port, ICMP takes none.")
-        start = places.in_use(places.resolve(scope, source, places.STATIONS))
-        aim = places.target(scope, start, target)
-        if not places.is_address(aim.address):
-            raise ApiError("NoAddress", f"'{target}' is no place in the cloud.", 404)
+        source = _place(scope, question.source)
+        address, aim = _aim(scope, source, question.target)
         network = self.network(scope)
-        begin, own = _begin(network, start)
-        icmp = (ECHO, 0) if protocol == "icmp" else None
-        packet = Packet(own, aim.address, PROTOCOLS[protocol], target_port=port, icmp=icmp)
-        answer = explain(network, begin, packet)
-        return {
-            "source": start.shown(),
-            "address": aim.address,
-            "place": aim.place.shown() if aim.place else None,
-            **_shown(answer),
-        }
+        start, own = _begin(scope, network, source, question.source)
+        packet = Packet(
+            question.spoofed or own,
+            address,
+            question.protocol,
+            target_port=question.port,
+            icmp=question.icmp,
+        )
+        if start is None:
+            answer = not_up(scope.view, source.id, packet)
+            if answer is None:
+                raise ApiError("NotRunning", f"The {source} is {source.state or 'not up'}.", 409)
+            return Explained(source, None, address, aim, answer)
+        answer = told_anew(scope.view, explain(network, start, packet))
+        if aim is not None and aim.kind == places.INSTANCE and aim.public is None:
+            answer = _unmapped(scope, aim, answer)
+        return Explained(source, start, address, aim, self._heard(answer))
+
+    def _heard(self, answer: Answer) -> Answer:
+        host = answer.forth.arrived
+        if arrival(answer) is None or host is None:
+            return answer
+        try:
+            rows = self._engine.tables("socket", host)
+        except LookupError:  # not there yet
+            return answer
+        return heard(
+            answer,
+            [
+                Listener(str(row["protocol"]), str(row["address"]), int(row["port"]))
+                for row in rows
+                if row["state"] == "listening"
+            ],
+        )
 
 
-def _begin(network: Network, place: Place) -> tuple[Port | InternetHost, str]:
+def _place(scope: Scope, text: str) -> Place:
+    """The place that a name or the id of a network interface means."""
+    eni = scope.view.find(NetworkInterface, text)
+    if eni is not None and eni.attachment and eni.attachment.instance:
+        text = eni.attachment.instance
+    return places.resolve(scope, text, places.STATIONS)
+
+
+def _aim(scope: Scope, source: Place, text: str) -> tuple[str, Place | None]:
+    """Where to send.  Somebody without a public address is meant by the private one: that this
+    does not work from outside is what the explanation says."""
+    eni = scope.view.find(NetworkInterface, text)
+    if eni is not None:
+        return eni.ip, None
+    try:
+        found = places.target(scope, source, text)
+    except ApiError as error:
+        if error.code != "NoAddress":
+            raise
+        place = places.resolve(scope, text, places.STATIONS)
+        if place.private is None:
+            raise
+        return place.private, place
+    if not places.is_address(found.address):
+        raise ApiError("NoAddress", f"'{text}' is no place in the cloud.", 404)
+    return found.address, found.place
+
+
+def _begin(
+    scope: Scope, network: Network, place: Place, text: str
+) -> tuple[Port | InternetHost | None, str]:
     if place.kind == places.INTERNET_HOST:
         host = network.named(place.host)
-        if host is not None:
-            return host, host.ip
-    port = network.primary(place.host)
-    if port is None or place.private is None:
-        raise ApiError("NotRunning", f"The {place} has no network interface.", 409)
-    return port, place.private
+        return host, host.ip if host else ""
+    eni = scope.view.find(NetworkInterface, text)
+    if eni is not None:
+        return network.ports.get(eni.id), eni.ip
+    return network.primary(place.host), place.private or ""
 
 
-def _shown(answer: Answer) -> dict[str, Any]:
+def _unmapped(scope: Scope, aim: Place, answer: Answer) -> Answer:
+    """Say of whom a private address is that the internet does not know."""
+    eni = next(iter(interfaces_of(scope.view, aim.id)), None)
+    for index, step in enumerate(answer.forth.steps):
+        if step.code is Code.IGW_EXPECTS_PUBLIC_ADDRESS and eni is not None:
+            said = f"{step.said}; {aim} has no public address"
+            code = Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS
+            answer.forth.steps[index] = Step(
+                step.kind, step.place, False, said, step.packet, step.after, (eni.id,), code=code
+            )
+    return answer
+
+
+# --- words --------------------------------------------------------------------------------------
+def shown(scope: Scope, found: Explained) -> Shape:
+    """An explanation as JSON."""
+    answer = found.answer
     return {
+        "source": found.source.shown(),
+        "address": found.address,
+        "place": found.place.shown() if found.place else None,
         "works": answer.works,
         "reach": answer.reach,
+        "listening": answer.heard,
         "client_ports": [list(each) for each in answer.ports],
         "forth": _trace(answer.forth),
         "back": _trace(answer.back) if answer.back else None,
+        "others": [_trace(each) for each in answer.others or () if each],
+        "fixes": [_fix(each) for each in fixes(scope.view, answer)],
     }
+
+
+def steps(found: Shape) -> Iterator[Shape]:
+    """All steps of an explanation as JSON."""
+    for trace in (found["forth"], found["back"], *found["others"]):
+        yield from trace["steps"] if trace else ()
+
+
+def _fix(fix: Fix) -> Shape:
+    return {"said": fix.said, "commands": list(fix.commands)}
 
 
 def _trace(trace: Trace) -> dict[str, Any]:
@@ -99,7 +223,40 @@ def _step(step: Step) -> dict[str, Any]:
         "said": step.said,
         "code": step.code.value if step.code else None,
         "by": list(step.by),
-        "considered": list(step.considered),
+        "direction": step.direction,
+        "tried": [asdict(each) for each in step.tried],
         "packet": asdict(step.packet),
         "after": asdict(step.after),
     }
+
+
+# --- questions ----------------------------------------------------------------------------------
+def question(body: Mapping[str, Any]) -> Question:
+    """The question in a request's body.
+
+    Raises:
+        ApiError: ``BadRequest``.
+    """
+    source, target = body.get("source"), body.get("target")
+    port, protocol, icmp = body.get("port"), body.get("protocol"), body.get("icmp")
+    number = PROTOCOLS.get(protocol, protocol) if isinstance(protocol, str) else protocol
+    if not isinstance(source, str) or not isinstance(target, str):
+        raise ApiError("BadRequest", "A question needs a source and a target.")
+    if not isinstance(number, int) or not 0 <= number <= 255:
+        raise ApiError("BadRequest", "The protocol must be tcp, udp, icmp or a number to 255.")
+    if (number in (TCP, UDP)) != isinstance(port, int):
+        raise ApiError("BadRequest", "TCP and UDP need a port, other protocols take none.")
+    spoofed = body.get("source_ip")
+    if spoofed is not None and not (isinstance(spoofed, str) and places.is_address(spoofed)):
+        raise ApiError("BadRequest", "source_ip must be an IPv4 address.")
+    kind = _icmp(icmp) if number == ICMP else None
+    return Question(source, target, number, port, kind, spoofed)
+
+
+def _icmp(value: Any) -> tuple[int, int]:
+    if value is None:
+        return ECHO, 0
+    whole = isinstance(value, list) and [type(each) for each in value] == [int, int]
+    if not whole or not all(0 <= each <= 255 for each in value):
+        raise ApiError("BadRequest", "icmp must be a type and a code, each to 255.")
+    return value[0], value[1]

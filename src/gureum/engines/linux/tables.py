@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from gureum.engines import Row, TableKind
-from gureum.engines.linux import conntrack, links, listing
+from gureum.engines.linux import conntrack, links, listing, sockets
 from gureum.engines.linux.items import Element
 from gureum.engines.linux.names import (
     MAIN,
@@ -81,6 +81,7 @@ class Tables:
             "route": self._route,
             "conntrack": self._conntrack,
             "nat": self._nat,
+            "socket": self._socket,
         }
         return list(readers[kind](self._place(place_id)))
 
@@ -276,6 +277,20 @@ class Tables:
                     "expires": flow.expires,
                     "interface": owners.get(flow.original.source, ""),
                 }
+
+    # --- socket ---------------------------------------------------------------------------------
+    def _socket(self, place: _Place) -> Iterator[Row]:
+        with self._spaces.inside(place.ns):
+            found = list(sockets.sockets())
+        for each in found:
+            yield {
+                "protocol": each.protocol,
+                "address": each.address,
+                "port": each.port,
+                "peer": each.peer,
+                "peer_port": each.peer_port,
+                "state": each.state,
+            }
 
 
 def _target(kind: str, to: str) -> str:

@@ -1,0 +1,94 @@
+"""Shows an explanation to people: one line a step, forth and back, the verdict, the fixes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gureum.cli.output import clean, console, grid, show
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_REACH = {
+    "all": "works",
+    "some": "works from some client ports only: {ports}",
+    "none": "does not work",
+}
+LOSERS, HEADERS = 1, 2
+"""How often ``-v`` must be given for what else was looked at, and for the packet's headers."""
+
+
+def show_answer(found: dict[str, Any], verbose: int) -> None:
+    """Print a whole explanation."""
+    for title, trace in (("forth", found["forth"]), ("back", found["back"])):
+        if trace is not None:
+            _show_trace(title, trace, found["names"], verbose)
+    _show_verdict(found)
+    if found["others"]:
+        click.echo("\nfrom the other client ports:")
+        for title, trace in zip(("forth", "back"), found["others"], strict=False):
+            blocked = [step for step in trace["steps"] if not step["passed"]]
+            if blocked:
+                _show_trace(title, {"steps": blocked}, found["names"], verbose)
+    for fix in found["fixes"]:
+        click.echo(f"\nto mend it: {clean(fix['said'])}")
+        for command in fix["commands"]:
+            click.echo(f"  {clean(command)}")
+
+
+def _show_trace(title: str, trace: dict[str, Any], names: dict[str, str], verbose: int) -> None:
+    headers = ("packet",) if verbose >= HEADERS else ()
+    table = grid(title, "layer", "where", "what", "said", *headers)
+    for step in trace["steps"]:
+        place = step["place"]
+        where = f"{place} ({names[place]})" if place in names else place
+        packet = [clean(header(step["after"]))] if headers else []
+        said = clean(_said(step, verbose))
+        table.add_row(_mark(step), str(step["layer"]), clean(where), step["kind"], said, *packet)
+        for lost in step["tried"] if verbose >= LOSERS else ():
+            code = f" [{lost['code']}]" if lost["code"] else ""
+            table.add_row("", "", "", "", clean(f"  not {_tried(lost)}{code}"))
+    show(table)
+
+
+def _tried(lost: dict[str, Any]) -> str:
+    return lost["said"] if lost["by"].startswith("rtb-") else f"{lost['by']}: {lost['said']}"
+
+
+def _said(step: dict[str, Any], verbose: int) -> str:
+    """What is said; AWS's code with a block, and with what passes where more is asked for."""
+    told = step["code"] and (not step["passed"] or verbose >= LOSERS)
+    return f"{step['said']} [{step['code']}]" if told else str(step["said"])
+
+
+def _mark(step: dict[str, Any]) -> Text:
+    from rich.text import Text  # slow to import, and not needed for --json
+
+    return Text("pass", "green") if step["passed"] else Text("BLOCK", "red")
+
+
+def _show_verdict(found: dict[str, Any]) -> None:
+    if found["reach"] == "all" and found["listening"] is False:
+        verdict = "the network lets it through, but nobody listens"
+    else:
+        ports = ", ".join(f"{low}-{high}" for low, high in found["client_ports"])
+        verdict = _REACH[found["reach"]].format(ports=ports)
+    console().print(verdict, markup=False)
+
+
+def header(packet: dict[str, Any]) -> str:
+    """A packet's header in words."""
+    return " ".join(_header(packet))
+
+
+def _header(packet: dict[str, Any]) -> Iterator[str]:
+    for end in ("source", "target"):
+        port = packet[f"{end}_port"]
+        yield packet[end] if port is None else f"{packet[end]}:{port}"
+        if end == "source":
+            yield ">"
+    if packet["icmp"]:
+        yield f"type {packet['icmp'][0]}"

@@ -1,0 +1,145 @@
+"""What the resources know about a block beyond the network that they make.
+
+A network has what is up.  Why something is not in it (an instance is stopped, an address is mapped
+to nothing, a gateway is attached nowhere) is in the rows, so a block is told anew from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from gureum.explain.codes import Code
+from gureum.explain.network import contains
+from gureum.explain.packet import Packet
+from gureum.explain.steps import Step, Trace
+from gureum.explain.verdict import Answer
+from gureum.model import View
+from gureum.resources.elastic_ip import ElasticIp
+from gureum.resources.instance import Instance
+from gureum.resources.internet_gateway import InternetGateway
+from gureum.resources.nat_gateway import NatGateway
+from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.public_ip import Association, PublicIp, public_ip_id
+from gureum.resources.subnet import Lease, Subnet, lease_id
+from gureum.resources.vpc import Vpc
+
+
+def told_anew(view: View, answer: Answer) -> Answer:
+    """The answer, its blocks told as far as the rows know more."""
+    back = replace(answer.back, steps=_steps(view, answer.back)) if answer.back else None
+    return replace(answer, forth=replace(answer.forth, steps=_steps(view, answer.forth)), back=back)
+
+
+def not_up(view: View, instance: str, packet: Packet) -> Answer | None:
+    """The answer where an instance cannot send because it is not running, else None."""
+    row = view.find(Instance, instance)
+    if row is None or row.state == "running":
+        return None
+    step = Step(
+        "send", row.id, False, _state(row), packet, packet, by=(row.id,), code=Code.BAD_STATE
+    )
+    return Answer(Trace([step], None, packet), None, "none", ())
+
+
+def _steps(view: View, trace: Trace) -> list[Step]:
+    return [step if step.passed else _better(view, step) for step in trace.steps]
+
+
+def _better(view: View, step: Step) -> Step:
+    tell = _CAUSES.get(step.code) if step.code else None
+    return (tell(view, step) if tell else None) or step
+
+
+def _state(row: Instance) -> str:
+    return f"{row.id} is {row.state}"
+
+
+# --- nobody has the address ---------------------------------------------------------------------
+def _nobody(view: View, step: Step) -> Step | None:
+    """A private address in a VPC that nobody who is up has."""
+    target = step.packet.target
+    vpc = step.place if view.find(Vpc, step.place) else None
+    if vpc is None:
+        subnet = view.find(Subnet, step.place)
+        vpc = subnet.vpc if subnet else None
+    eni = interface_at(view, vpc, target) if vpc else None
+    return _interface(view, step, eni) if eni else None
+
+
+def interface_at(view: View, vpc: str, ip: str) -> NetworkInterface | None:
+    """The interface with a private address in a VPC, up or not."""
+    for subnet in view.referrers(vpc, Subnet):
+        if contains(subnet.cidr, ip):
+            lease = view.find(Lease, lease_id(subnet.id, ip))
+            return view.find(NetworkInterface, lease.holder) if lease else None
+    return None
+
+
+def _interface(view: View, step: Step, eni: NetworkInterface) -> Step | None:
+    """Why an interface is not up."""
+    instance = eni.attachment.instance if eni.attachment else None
+    row = view.find(Instance, instance)
+    if row is not None and row.state != "running":
+        said = f"{step.packet.target} belongs to {_state(row)}"
+        return replace(step, said=said, code=Code.BAD_STATE, by=(row.id, eni.id))
+    if eni.attachment is None:
+        said = f"{step.packet.target} belongs to {eni.id}, which is attached to no instance"
+        return replace(step, said=said, by=(eni.id,))
+    return None
+
+
+def _public(view: View, step: Step) -> Step | None:
+    """A public address that leads nowhere now."""
+    taken = view.find(PublicIp, public_ip_id(step.packet.target))
+    if taken is None:
+        return replace(step, said=f"nobody has the public address {step.packet.target}")
+    found = next(_mapped(view, taken), None)
+    if found is None:
+        said = f"{taken.ip} is allocated ({taken.holder}) but associated with nothing"
+        return replace(step, said=said, by=(taken.holder,))
+    eni = view.find(NetworkInterface, found.interface)
+    if eni is None:
+        return None
+    if next(view.referrers(eni.vpc, InternetGateway), None) is None:
+        said = f"{taken.ip} is {eni.id}'s, but no internet gateway is attached to {eni.vpc}"
+        return replace(step, said=said, by=(eni.id, eni.vpc), code=Code.BAD_STATE_ATTACHMENT)
+    return _interface(view, step, eni)
+
+
+def _mapped(view: View, taken: PublicIp) -> Iterator[Association]:
+    holder = view.find(ElasticIp, taken.holder)
+    rows = view.referrers(taken.holder, Association)
+    return (row for row in rows if row.ip == taken.ip or holder is not None)
+
+
+# --- no way -------------------------------------------------------------------------------------
+def _no_route(view: View, step: Step) -> Step | None:
+    """An address of another VPC to which no way leads."""
+    vpc = view.find(Vpc, step.place)
+    if vpc is None:
+        return None
+    target = step.packet.target
+    for other in view.all(Vpc):
+        same_owner = (other.account, other.region) == (vpc.account, vpc.region)
+        if same_owner and other.id != vpc.id and interface_at(view, other.id, target):
+            said = f"{target} is in {other.id}, and nothing connects {vpc.id} with it"
+            return replace(step, said=said, code=Code.DISCONNECTED_VPCS, by=(*step.by, other.id))
+    return None
+
+
+def _blackhole(view: View, step: Step) -> Step | None:
+    """A route whose target is not there: a NAT gateway that does not work is in a bad state."""
+    row = view.find(NatGateway, step.by[-1])
+    if row is None or row.state not in ("pending", "failed"):
+        return None
+    said = f"{step.said}: the NAT gateway is {row.state}"
+    return replace(step, said=said, code=Code.BAD_STATE)
+
+
+_CAUSES: dict[Code, Callable[[View, Step], Step | None]] = {
+    Code.NO_POSSIBLE_DESTINATION: _nobody,
+    Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS: _public,
+    Code.NO_ROUTE_TO_DESTINATION: _no_route,
+    Code.BAD_STATE_ROUTE: _blackhole,
+}
