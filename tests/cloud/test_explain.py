@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ import pytest
 
 from tests.cloud.site import Guest, Site
 from tests.daemon import Daemon
-from tests.kernel.packets import listening, ping, tcp
+from tests.kernel.packets import listening, make, ping, tcp
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(180)]
 
@@ -172,3 +173,32 @@ def test_nobody_listens(daemon: Daemon, site: Site, places: list[Place]) -> None
         found = daemon.gureum("explain", "me", "first", "8081")
         assert (found.returncode, found.stdout.splitlines()[-1]) == (0, "works")
         assert tcp(daemon.netns("host-me"), first.addresses[1], 8081) == "open"
+
+
+@pytest.mark.usefixtures("served")
+def test_the_time_to_live_is_as_predicted(daemon: Daemon, places: list[Place]) -> None:
+    """Every router on the way takes one: counted by the receiver of a real segment."""
+    by_name = {place.name: place for place in places}
+    for source, target, address in (
+        ("me", "first", 1),
+        ("first", "second", 0),
+        ("silent", "mirror", 0),
+        ("first", "second", 1),
+    ):
+        ip = by_name[target].addresses[address]
+        with daemon.console() as console:
+            found = _predicted(console, source, ip, 80)
+        last = found["forth"]["devices"][-1]
+        assert (last["kind"], last["stopped"]) == ("host", None)
+        assert _ttl(by_name[source].ns, by_name[target].ns, ip) == last["arriving"]["ttl"]
+
+
+def _ttl(source: Path, target: Path, ip: str) -> int:
+    """The time to live of the first segment that arrives at port 80 in another namespace."""
+    with make(target, socket.SOCK_RAW, socket.IPPROTO_TCP) as waits:
+        assert tcp(source, ip, 80) == "open"
+        while True:
+            packet = waits.recv(64)
+            port = int.from_bytes(packet[22:24])
+            if port == 80:
+                return packet[8]

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gureum.cli.client import Daemon
+from gureum.cli.explain_osi import show_devices
 from gureum.cli.explain_show import show_answer
 from gureum.cli.failure import FAILED
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
@@ -53,6 +54,7 @@ class Service(click.ParamType[dict[str, Any]]):
 @click.option("--udp", is_flag=True, help="A datagram rather than a TCP connection.")
 @click.option("--source-ip", metavar="IP", help="Send from this address, though it be forged.")
 @click.option("-v", "--verbose", count=True, help="What else was looked at; twice: the headers.")
+@click.option("--osi", is_flag=True, help="Show the devices and what each layer sees.")
 @json_option
 @where_options
 @pass_base
@@ -64,6 +66,7 @@ def explain(
     udp: bool,
     source_ip: str | None,
     verbose: int,
+    osi: bool,
     as_json: bool,
     region: str | None,
     account: str | None,
@@ -90,6 +93,8 @@ def explain(
     found = daemon.post("/explain", body)
     if as_json:
         print_json(found)
+    elif osi:
+        show_devices(found)
     else:
         show_answer(found, verbose)
     if not found["works"]:

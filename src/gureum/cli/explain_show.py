@@ -23,10 +23,9 @@ LOSERS, HEADERS = 1, 2
 
 def show_answer(found: dict[str, Any], verbose: int) -> None:
     """Print a whole explanation."""
-    for title, trace in (("forth", found["forth"]), ("back", found["back"])):
-        if trace is not None:
-            _show_trace(title, trace, found["names"], verbose)
-    _show_verdict(found)
+    for title, trace in ways(found):
+        _show_trace(title, trace, found["names"], verbose)
+    show_verdict(found)
     if found["others"]:
         click.echo("\nfrom the other client ports:")
         for title, trace in zip(("forth", "back"), found["others"], strict=False):
@@ -37,6 +36,14 @@ def show_answer(found: dict[str, Any], verbose: int) -> None:
         click.echo(f"\nto mend it: {clean(fix['said'])}")
         for command in fix["commands"]:
             click.echo(f"  {clean(command)}")
+
+
+def ways(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The ways worth showing: an answer that nobody asked for is, if it would be blocked."""
+    yield "forth", found["forth"]
+    back = found["back"]
+    if back and (found["reach"] != "none" or not back["passed"]):
+        yield "back", back
 
 
 def _show_trace(title: str, trace: dict[str, Any], names: dict[str, str], verbose: int) -> None:
@@ -70,7 +77,8 @@ def _mark(step: dict[str, Any]) -> Text:
     return Text("pass", "green") if step["passed"] else Text("BLOCK", "red")
 
 
-def _show_verdict(found: dict[str, Any]) -> None:
+def show_verdict(found: dict[str, Any]) -> None:
+    """Print whether the exchange works."""
     if found["reach"] == "all" and found["listening"] is False:
         verdict = "the network lets it through, but nobody listens"
     else:

@@ -45,6 +45,7 @@ class Network:
 
     def __init__(self, statements: Iterable[Statement]) -> None:
         self.segments: dict[str, list[Segment]] = defaultdict(list)
+        self._routers: dict[str, str] = {}
         self.ranges: dict[str, list[str]] = defaultdict(list)
         self.tables: dict[str, Table] = {}
         self.routes: dict[str, list[Route]] = defaultdict(list)
@@ -68,6 +69,7 @@ class Network:
         match it:
             case Segment():
                 self.segments[it.router].append(it)
+                self._routers[it.id] = it.router
             case Range():
                 self.ranges[it.router].append(it.cidr)
             case SegmentTable():
@@ -100,6 +102,10 @@ class Network:
                 self.internet[it.ip] = it
             case _:
                 pass
+
+    def router_of(self, place: str) -> str:
+        """The router that is meant by its own id or by that of one of its segments."""
+        return self._routers.get(place, place)
 
     def segment_at(self, router: str, ip: str) -> Segment | None:
         """The router's segment that an address belongs to."""

@@ -51,7 +51,8 @@ class Step:
     ``place`` is the id of where it is taken, ``said`` a sentence, ``by`` the ids that decided (a
     rule, a route table), ``tried`` what else was looked at and lost.  ``code`` is AWS's explanation
     of a block, or of something to know where the packet passes.  ``direction`` is that of a
-    filter.  ``packet`` is the header before, ``after`` that behind the step.
+    filter.  ``packet`` is the header before, ``after`` that behind the step, and ``frame`` the
+    link-layer addresses, source and destination, with which it goes on.
     """
 
     kind: Kind
@@ -64,6 +65,7 @@ class Step:
     tried: tuple[Tried, ...] = ()
     code: Code | None = None
     direction: Direction | None = None
+    frame: tuple[str, str] | None = None
 
     @property
     def layer(self) -> int:

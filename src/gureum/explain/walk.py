@@ -90,7 +90,7 @@ class Walk:
             self._within(port, guard, segment)
         else:
             gateway = f"the router {segment.gateway} is at {segment.mac}"
-            self._tell("arp", port.id, f"next hop: {gateway}")
+            self._tell("arp", port.id, f"next hop: {gateway}", frame=(port.mac, segment.mac))
             self._group(port, guard, "out")
             self._routed(segment)
 
@@ -129,7 +129,8 @@ class Walk:
             said = f"{self.packet.target} belongs to {said}"
             self._end("switch", segment.id, said, Code.NO_POSSIBLE_DESTINATION)
             return
-        self._tell("switch", segment.id, f"within the subnet, to {target.id} at {target.mac}")
+        said = f"within the subnet, to {target.id} at {target.mac}"
+        self._tell("switch", segment.id, said, frame=(port.mac, target.mac))
         self._group(port, guard, "out")
         self._to_port(target, from_segment=segment, routed=False)
 
@@ -197,7 +198,8 @@ class Walk:
         if from_segment is None or from_segment.id != port.segment.id:
             self._acl(port.segment, "in")
         if routed:
-            self._tell("arp", port.segment.id, self._neighbour(port))
+            frame = (port.segment.mac, port.mac)
+            self._tell("arp", port.segment.id, self._neighbour(port), frame=frame)
         guard = self.network.guards.get(port.id)
         self._group(port, guard, "in")
         if guard is None or self.packet.target in guard.addresses:

@@ -205,7 +205,9 @@ class Console:
         scope = self._scope(ask)
         found = shown(scope, self._explain(scope, question(ask.body)))
         ids = [{"place": step["place"], **dict(enumerate(step["by"]))} for step in steps(found)]
-        return found | {"names": _names(scope, ids)}
+        ways = (found["forth"], found["back"] or {"devices": []})
+        devices = [{"id": each["id"]} for way in ways for each in way["devices"]]
+        return found | {"names": _names(scope, [*ids, *devices])}
 
     def console(self, ask: Ask) -> Shape:
         """What an instance has printed."""

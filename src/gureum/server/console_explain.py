@@ -23,6 +23,7 @@ from gureum.explain import (
     told_anew,
 )
 from gureum.explain.codes import Code
+from gureum.explain.osi import HIGHEST, devices
 from gureum.explain.packet import ECHO, ICMP, TCP, UDP
 from gureum.explain.steps import Step, Trace
 from gureum.kind import Shape
@@ -54,8 +55,10 @@ class Question:
 @dataclass(frozen=True)
 class Explained:
     """A question answered.  ``source`` is the place and ``start`` where the packet begins (None
-    where that is not up), ``address`` where it goes, ``place`` who that is, if it was named."""
+    where that is not up), ``address`` where it goes, ``place`` who that is, if it was named;
+    ``network`` is what it was answered from."""
 
+    network: Network
     source: Place
     start: Port | InternetHost | None
     address: str
@@ -100,11 +103,11 @@ class Explainer:
             answer = not_up(scope.view, source.id, packet)
             if answer is None:
                 raise ApiError("NotRunning", f"The {source} is {source.state or 'not up'}.", 409)
-            return Explained(source, None, address, aim, answer)
+            return Explained(network, source, None, address, aim, answer)
         answer = told_anew(scope.view, explain(network, start, packet))
         if aim is not None and aim.kind == places.INSTANCE and aim.public is None:
             answer = _unmapped(scope, aim, answer)
-        return Explained(source, start, address, aim, self._heard(answer))
+        return Explained(network, source, start, address, aim, self._heard(answer))
 
     def _heard(self, answer: Answer) -> Answer:
         host = answer.forth.arrived
@@ -189,8 +192,10 @@ def shown(scope: Scope, found: Explained) -> Shape:
         "reach": answer.reach,
         "listening": answer.heard,
         "client_ports": [list(each) for each in answer.ports],
-        "forth": _trace(answer.forth),
-        "back": _trace(answer.back) if answer.back else None,
+        "forth": _trace(answer.forth) | {"devices": _devices(found, answer.forth)},
+        "back": _trace(answer.back) | {"devices": _devices(found, answer.back)}
+        if answer.back
+        else None,
         "others": [_trace(each) for each in answer.others or () if each],
         "fixes": [_fix(each) for each in fixes(scope.view, answer)],
     }
@@ -214,6 +219,17 @@ def _trace(trace: Trace) -> dict[str, Any]:
     }
 
 
+def _devices(found: Explained, trace: Trace) -> list[dict[str, Any]]:
+    """The way as the OSI model sees it."""
+    forth = trace is found.answer.forth
+    start = found.start.host if isinstance(found.start, Port) else found.source.host
+    begin = start if forth else found.answer.forth.arrived
+    if not trace.steps or begin is None:
+        return []
+    way = devices(found.network, begin, trace.steps[0].packet, trace)
+    return [asdict(each) | {"layer": HIGHEST[each.kind]} for each in way]
+
+
 def _step(step: Step) -> dict[str, Any]:
     return {
         "kind": step.kind,
@@ -227,6 +243,7 @@ def _step(step: Step) -> dict[str, Any]:
         "tried": [asdict(each) for each in step.tried],
         "packet": asdict(step.packet),
         "after": asdict(step.after),
+        "frame": list(step.frame) if step.frame else None,
     }
 
 
