@@ -10,6 +10,10 @@ ECHO, ECHO_REPLY = 8, 0
 ephemeral = range(32768, 61000)
 """Ports from which a Linux client calls (ip(7), ip_local_port_range)."""
 
+_QUERIES = {ECHO: ECHO_REPLY, 13: 14, 15: 16, 17: 18}
+_ANSWERS = _QUERIES | {answer: query for query, answer in _QUERIES.items()}
+"""ICMP's types of queries and answers, both ways (RFC 792, RFC 950)."""
+
 _NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp"}
 
 
@@ -32,7 +36,7 @@ class Packet:
 
     def reply(self) -> Packet:
         """The header of the answer."""
-        icmp = (ECHO_REPLY, 0) if self.icmp == (ECHO, 0) else self.icmp
+        icmp = self.icmp and (_ANSWERS.get(self.icmp[0], self.icmp[0]), self.icmp[1])
         return replace(
             self,
             source=self.target,
@@ -43,9 +47,18 @@ class Packet:
         )
 
     @property
+    def begins(self) -> bool:
+        """Whether an ICMP message may be the first of a flow: an answer may not."""
+        return self.icmp is None or self.icmp[0] not in _QUERIES.values()
+
+    @property
     def flow(self) -> tuple[object, ...]:
-        """What connection tracking knows a flow by, seen from its first packet."""
-        return (self.protocol, self.source, self.source_port, self.target, self.target_port)
+        """What connection tracking knows a flow by, seen from its first packet: for ICMP its type
+        and that of the answer stand in for ports (Linux, nf_conntrack_proto_icmp.c)."""
+        ends = self._ports()
+        if self.icmp:
+            ends = self.icmp[0], _ANSWERS.get(self.icmp[0], self.icmp[0])
+        return (self.protocol, self.source, ends[0], self.target, ends[1])
 
     def __str__(self) -> str:
         name = protocol_name(self.protocol)

@@ -83,18 +83,31 @@ def _blocks(forth: Trace, back: Trace | None) -> list[Step]:
 def _both(
     network: Network, start: Port | InternetHost, packet: Packet, flows: Flows
 ) -> tuple[Trace, Trace | None]:
-    forth = _walked(network, start, packet, flows)
+    forth = _walked(network, start, packet, flows, answers=False)
     if forth.arrived is None or forth.packet is None:
         return forth, None
     end: Port | InternetHost | None = network.named(forth.arrived)
     end = end or network.port_with(forth.arrived, forth.packet.target)
     if end is None:
         return forth, None  # a host that passes packets on
-    return forth, _walked(network, end, forth.packet.reply(), flows)
+    back = _walked(network, end, forth.packet.reply(), flows, answers=True)
+    return forth, _recognised(back, packet.reply())
 
 
-def _walked(network: Network, start: Port | InternetHost, packet: Packet, flows: Flows) -> Trace:
-    walk = Walk(network, packet, flows)
+def _recognised(back: Trace, expected: Packet) -> Trace:
+    """The way back, with a last step where the answer does not look like one to who asked."""
+    got = back.packet
+    if back.arrived is None or got is None or got == expected:
+        return back
+    said = f"no answer to {back.arrived}, which waits for {expected}, not for {got}"
+    step = Step("listen", back.arrived, False, said, got, got)
+    return replace(back, steps=[*back.steps, step])
+
+
+def _walked(
+    network: Network, start: Port | InternetHost, packet: Packet, flows: Flows, *, answers: bool
+) -> Trace:
+    walk = Walk(network, packet, flows, answers=answers)
     if isinstance(start, InternetHost):
         walk.from_internet()
     else:

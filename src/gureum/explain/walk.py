@@ -48,10 +48,14 @@ class Flows:
 
 
 class Walk:
-    """One packet on its way; :attr:`trace` is the result."""
+    """One packet on its way; :attr:`trace` is the result.  ``answers`` says that it is the answer
+    to a packet that went before."""
 
-    def __init__(self, network: Network, packet: Packet, flows: Flows) -> None:
+    def __init__(
+        self, network: Network, packet: Packet, flows: Flows, *, answers: bool = False
+    ) -> None:
         self.network = network
+        self.answers = answers
         self.packet = packet
         self.flows = flows
         self.trace = Trace()
@@ -83,6 +87,9 @@ class Walk:
         if self._hops > MAX_HOPS:
             self._end("route", port.segment.router, "the packet goes round in circles", None)
             return
+        if self.network.port_with(port.host, self.packet.target) and not self._forwarded(port):
+            self._arrive(port.host, port.id, f"{self.packet.target} is its own address: no link")
+            return
         guard = self.network.guards.get(port.id)
         self._check_source(port, guard)
         segment = port.segment
@@ -111,6 +118,10 @@ class Walk:
             said = f"the public address {target} belongs to nobody that is up"
             code = Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS
             self._end("internet", "internet", said, code)
+
+    def _forwarded(self, port: Port) -> bool:
+        """Whether the host passes the packet on for somebody else, as NAT gateways do."""
+        return port.host in self.network.translators
 
     # --- in a subnet ---------------------------------------------------------------------------
     def _check_source(self, port: Port, guard: Guard | None) -> None:
@@ -294,6 +305,10 @@ class Walk:
         if self.packet.protocol not in (ICMP, TCP, UDP):
             said = f"{port.host} translates TCP, UDP and ICMP only"
             self._tell("translate", port.host, said, code=Code.PROTOCOL_RESTRICTION)
+        elif not self.packet.begins or (self.answers and self.packet.protocol == TCP):
+            # The answer to a connection that did not come this way belongs to no flow.
+            said = f"{port.host} does not know the flow that this packet answers"
+            self._tell("translate", port.host, said, code=Code.NO_POSSIBLE_DESTINATION)
         translator = self.network.translators[port.host]
         before, after = self.packet, replace(self.packet, source=translator.ip)
         self.flows.translated[port.host, after.flow] = before

@@ -1,0 +1,1 @@
+"""Predictions against real packets: random clouds and questions; what disagrees is made small."""

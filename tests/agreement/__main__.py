@@ -1,0 +1,38 @@
+"""``python -m tests.agreement PACKETS [SEED]``: a soak; disagreements are shrunk and stored."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.agreement.compare import compare
+from tests.agreement.draw import Draw
+from tests.agreement.replay import Replay
+from tests.agreement.shrink import stored
+from tests.kernel.lab import Lab
+
+PER_CLOUD = 60
+
+
+def main(packets: int, seed: int) -> int:
+    """Send that many packets; how many disagreed."""
+    lab = Lab("auto")
+    sent = answered = wrong = 0
+    try:
+        while sent < packets:
+            draw = Draw(seed)
+            found = compare(lab, Replay(draw.calls), draw.questions(PER_CLOUD))
+            sent, answered = sent + found.sent, answered + found.answered
+            for each in found.wrong:
+                print(f"seed {seed}: {each}", flush=True)
+            if found.wrong:
+                print(f"stored {stored(lab, draw.calls, found.wrong[0])}", flush=True)
+            wrong += len(found.wrong)
+            seed += 1
+    finally:
+        lab.close()
+    print(f"{sent} packets, {answered} answered, {wrong} disagreements; next seed {seed}")
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main(int(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else 1) else 0)

@@ -1,0 +1,105 @@
+"""Asks the same of the prediction and of the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from gureum.explain import Answer, Network, Packet, explain
+from gureum.explain.packet import ECHO, ICMP, TCP, UDP
+from gureum.program import InternetHost, Port
+from tests.agreement.answerers import CLIENT_PATIENCE, Answerers, ask
+from tests.agreement.draw import PORTS
+from tests.agreement.replay import HOSTS, Replay
+from tests.kernel import packets
+from tests.kernel.lab import Lab
+
+_PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP}
+_ASKERS = 24
+
+Question = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A question, what was predicted and what came of the real packet."""
+
+    question: Question
+    predicted: str
+    seen: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How many packets were sent, how many of them were answered, and what disagrees."""
+
+    sent: int
+    answered: int
+    wrong: tuple[Disagreement, ...]
+
+
+def compare(lab: Lab, replay: Replay, questions: Iterable[Question]) -> Compared:
+    """Build the cloud in the kernel, ask everything there and of the prediction."""
+    lab.build(replay.statements())
+    network = Network(replay.statements())
+    asked = [each for each in questions if _known(replay, each)]
+    predicted = [_predicted(network, replay, each) for each in asked]
+    hosts = [*HOSTS, *(host for host, row in network.hosts.items() if row.kind == "instance")]
+    with Answerers([lab.ns(host) for host in hosts], PORTS), ThreadPoolExecutor(_ASKERS) as pool:
+        seen = list(pool.map(partial(_seen, lab, replay), asked, predicted))
+    pairs = zip(asked, predicted, seen, strict=True)
+    wrong = tuple(Disagreement(*each) for each in pairs if each[1] != each[2])
+    return Compared(len(asked), sum(each != "nothing" for each in seen), wrong)
+
+
+def _known(replay: Replay, question: Question) -> bool:
+    """Whether the ends of a question are there: calls may have been left out."""
+    source, target = question["source"], question["target"]
+    return source in replay.known and (not target.startswith("$") or target[1:] in replay.known)
+
+
+def _predicted(network: Network, replay: Replay, question: Question) -> str:
+    """From whom the packet comes, as its receiver sees it, if its sender gets an answer."""
+    answer = answered(network, replay, question)
+    if not answer.works:
+        return "nothing"
+    packet = answer.forth.packet
+    assert packet is not None
+    return "reply" if packet.icmp else f"{packet.source} {packet.source_port}"
+
+
+def answered(network: Network, replay: Replay, question: Question) -> Answer:
+    """The explanation of a question."""
+    start: Port | InternetHost | None = HOSTS.get(question["source"])
+    if start is None:
+        start = network.primary(replay.known[question["source"]])
+    assert start is not None
+    target = replay.meant(question["target"])
+    owned = (start.ip,) if isinstance(start, InternetHost) else network.guards[start.id].addresses
+    own = target if target in owned else owned[0]  # as Linux chooses it (ip(7))
+    protocol = question["protocol"]
+    packet = Packet(
+        own,
+        target,
+        _PROTOCOLS[protocol],
+        question["source_port"],
+        question["port"],
+        (ECHO, 0) if protocol == "icmp" else None,
+    )
+    return explain(network, start, packet)
+
+
+def _seen(lab: Lab, replay: Replay, question: Question, predicted: str) -> str:
+    """What is predicted decides how long an answer may take."""
+    host = question["source"]
+    ns = lab.ns(host if host in HOSTS else replay.known[host])
+    ip = replay.meant(question["target"])
+    patience = packets.SHORT if predicted == "nothing" else CLIENT_PATIENCE
+    if question["protocol"] == "icmp":
+        return "reply" if packets.ping(ns, ip, patience=patience) == "reply" else "nothing"
+    ports = question["port"], question["source_port"]
+    seen = ask(ns, question["protocol"], ip, *ports, patience)
+    return "nothing" if seen is None else f"{seen[0]} {seen[1]}"

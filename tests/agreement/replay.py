@@ -1,0 +1,65 @@
+"""A cloud as a list of API calls that is data: it can be drawn, stored, shortened and made again.
+
+A call is ``{"do": action, "with": parameters, "as": {name: path}}``: the value at ``path`` of the
+answer (JMESPath, in which known names in braces stand for their values) is known as ``$name`` in
+the calls and questions after it.  A call that names what is not there, or that is refused, is left
+out, so that any part of a list is a list too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import jmespath
+
+from gureum.errors import ApiError
+from gureum.program import InternetHost, Statement
+from tests.conftest import Cloud
+
+ApiCall: TypeAlias = dict[str, Any]
+
+HOSTS = {
+    "mirror": InternetHost("mirror", "198.19.0.20"),
+    "stranger": InternetHost("stranger", "198.19.0.30"),
+}
+
+
+class Replay:
+    """A cloud made from calls; ``known`` are the names with their values here, ``refused`` the
+    calls that were left out."""
+
+    def __init__(self, calls: list[ApiCall]) -> None:
+        self.cloud = Cloud()
+        self.known: dict[str, str] = {host.name: host.ip for host in HOSTS.values()}
+        self.refused: list[tuple[ApiCall, str]] = []
+        for call in calls:
+            self._do(call)
+
+    def _do(self, call: ApiCall) -> None:
+        try:
+            answer = self.cloud.call(call["do"], **self.meant(call["with"]))
+            found = {
+                name: jmespath.search(path.format(**self.known), answer)
+                for name, path in call["as"].items()
+            }
+            self.known |= {name: value for name, value in found.items() if value}
+        except (KeyError, ApiError) as error:
+            self.refused.append((call, str(error)))
+
+    def meant(self, value: Any) -> Any:
+        """A value with the names in it replaced.
+
+        Raises:
+            KeyError: a name that is not known.
+        """
+        if isinstance(value, dict):
+            return {key: self.meant(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.meant(each) for each in value]
+        if isinstance(value, str) and value.startswith("$"):
+            return self.known[value[1:]]
+        return value
+
+    def statements(self) -> set[Statement]:
+        """The network that the calls make, with hosts on the internet."""
+        return {*self.cloud.program().statements, *HOSTS.values()}
