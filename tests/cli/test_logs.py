@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 from gureum.cli.logs import OneLine
 
@@ -42,3 +45,39 @@ def test_json_has_the_same_facts() -> None:
         "request": REQUEST,
         "message": "failed",
     }
+
+
+WRITER = """
+import logging, sys
+from gureum.cli import logs
+logs.LOG_SIZE = 4096
+logs.log_to_stderr(level="info", as_json=False)
+for number in range(200):
+    logging.getLogger("gureum.test").info("event %d", number)
+print("and what is printed")
+"""
+
+
+def test_the_log_of_a_daemon_begins_anew_when_it_is_large(tmp_path: Path) -> None:
+    log = tmp_path / "daemon.log"
+    _write(log)
+    assert {path.name for path in tmp_path.iterdir()} == {"daemon.log", "daemon.log.1"}
+    older, newer = (log.with_name(name).read_text() for name in ("daemon.log.1", "daemon.log"))
+    assert 4096 < len(older) < 4300
+    assert len(newer) < 4300
+    assert newer.splitlines()[-1] == "and what is printed"
+    lines = (older + newer).splitlines()[:-1]
+    numbers = [int(line.rsplit(maxsplit=1)[1]) for line in lines]
+    assert numbers == list(range(numbers[0], 200)), "no event is lost on the way"
+
+
+def test_a_file_of_somebody_s_own_is_left_alone(tmp_path: Path) -> None:
+    log = tmp_path / "mine.log"
+    _write(log)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.log"]
+    assert len(log.read_text().splitlines()) == 201
+
+
+def _write(log: Path) -> None:
+    with log.open("ab") as file:
+        subprocess.run([sys.executable, "-c", WRITER], stdout=file, stderr=file, check=True)

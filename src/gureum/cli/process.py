@@ -17,13 +17,15 @@ from gureum.server.settings import lock_path
 
 T = TypeVar("T")
 
+LOG_NAME = "daemon.log"
+
 _STEP = 0.05
 """Seconds between two looks at something that is about to happen."""
 
 
 def log_path(state: Path) -> Path:
     """The log of a daemon in the background."""
-    return state / "daemon.log"
+    return state / LOG_NAME
 
 
 def launch(state: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:

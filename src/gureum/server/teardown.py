@@ -25,6 +25,7 @@ _FORGOTTEN = (
     "daemon.json",
     "daemon.error",
     "daemon.log",
+    "daemon.log.1",
     "gureum.sock",
     "tag",
 )
