@@ -19,6 +19,8 @@ def test_a_block_is_told_with_place_rule_and_code(shop: Served) -> None:
     (line,) = (line for line in result.output.splitlines() if line.startswith("BLOCK"))
     assert "(web)" in line
     assert line.endswith("[ENI_SG_RULES_MISMATCH]")
+    (behind,) = (line for line in result.output.splitlines() if line.startswith("(pass)"))
+    assert "deliver" in behind
     mended = result.output.partition("does not work\n\n")[2].splitlines()
     assert mended[0] == "to mend it: let tcp 23 in from 198.19.0.10"
     assert mended[1].startswith("  aws ec2 authorize-security-group-ingress --group-id sg-")
@@ -71,6 +73,14 @@ def test_an_interface_is_a_place(shop: Served) -> None:
     found = json.loads(shop.cli("explain", eni, other, "22", "--json").output)
     assert found["source"]["name"] == "web"
     assert found["address"] == shop.shown("db")["PrivateIpAddress"]
+
+
+def test_the_internet_is_a_place(shop: Served) -> None:
+    for name in ("internet", "gate"):
+        found = json.loads(shop.cli("explain", name, "web", "8080", "--json").output)
+        assert (found["reach"], found["source"]["name"]) == ("all", "mirror")
+    found = json.loads(shop.cli("explain", "web", "internet", "80", "--json").output)
+    assert (found["reach"], found["forth"]["arrived"]) == ("all", "mirror")
 
 
 def test_a_forged_source_is_told(shop: Served) -> None:

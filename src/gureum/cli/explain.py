@@ -76,8 +76,8 @@ def explain(
     nothing.
 
     FROM and TO are names, ids or addresses of instances, network interfaces or hosts of the
-    internet.  SERVICE is a TCP port such as 443, udp/53, icmp (a ping, as by default),
-    icmp/TYPE/CODE or proto/NUMBER.
+    internet, or "internet" for anybody there.  SERVICE is a TCP port such as 443, udp/53, icmp (a
+    ping, as by default), icmp/TYPE/CODE or proto/NUMBER.
 
     Ends with 0 if the exchange works, 1 if not, 2 if it works from some client ports only.
 

@@ -49,12 +49,15 @@ def ways(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _show_trace(title: str, trace: dict[str, Any], names: dict[str, str], verbose: int) -> None:
     headers = ("packet",) if verbose >= HEADERS else ()
     table = grid(title, "layer", "where", "what", "said", *headers)
+    blocked = False
     for step in trace["steps"]:
         place = step["place"]
         where = f"{place} ({names[place]})" if place in names else place
         packet = [clean(header(step["after"]))] if headers else []
         said = clean(_said(step, verbose))
-        table.add_row(_mark(step), str(step["layer"]), clean(where), step["kind"], said, *packet)
+        mark = _mark(step, blocked=blocked)
+        blocked = blocked or not step["passed"]
+        table.add_row(mark, str(step["layer"]), clean(where), step["kind"], said, *packet)
         for lost in step["tried"] if verbose >= LOSERS else ():
             code = f" [{lost['code']}]" if lost["code"] else ""
             table.add_row("", "", "", "", clean(f"  not {_tried(lost)}{code}"))
@@ -71,10 +74,13 @@ def _said(step: dict[str, Any], verbose: int) -> str:
     return f"{step['said']} [{step['code']}]" if told else str(step["said"])
 
 
-def _mark(step: dict[str, Any]) -> Text:
+def _mark(step: dict[str, Any], *, blocked: bool) -> Text:
+    """``(pass)`` is what would be, if nothing before had stopped the packet."""
     from rich.text import Text  # slow to import, and not needed for --json
 
-    return Text("pass", "green") if step["passed"] else Text("BLOCK", "red")
+    if not step["passed"]:
+        return Text("BLOCK", "red")
+    return Text("(pass)", "dim") if blocked else Text("pass", "green")
 
 
 def show_verdict(found: dict[str, Any]) -> None:

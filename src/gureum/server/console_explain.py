@@ -27,11 +27,16 @@ from gureum.explain.osi import HIGHEST, devices
 from gureum.explain.packet import ECHO, ICMP, TCP, UDP
 from gureum.explain.steps import Step, Trace
 from gureum.kind import Shape
-from gureum.program import InternetHost, Port
+from gureum.program import InternetHost as Outside
+from gureum.program import Port
 from gureum.resources import Registry
+from gureum.resources.internet_host import ME, InternetHost
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.server import places
 from gureum.server.places import Place, Scope
+
+INTERNET = "internet"
+"""Anybody on the internet."""
 
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP}
 
@@ -60,7 +65,7 @@ class Explained:
 
     network: Network
     source: Place
-    start: Port | InternetHost | None
+    start: Port | Outside | None
     address: str
     place: Place | None
     answer: Answer
@@ -128,11 +133,24 @@ class Explainer:
 
 
 def _place(scope: Scope, text: str) -> Place:
-    """The place that a name or the id of a network interface means."""
+    """The place that a name or the id of a network interface means.
+
+    ``internet``, and an internet gateway, stand for a host of the internet that is nobody special.
+    """
     eni = scope.view.find(NetworkInterface, text)
     if eni is not None and eni.attachment and eni.attachment.instance:
         text = eni.attachment.instance
-    return places.resolve(scope, text, places.STATIONS)
+    if text == INTERNET:
+        return _somebody(scope)
+    place = places.resolve(scope, text, (*places.STATIONS, places.INTERNET_GATEWAY))
+    return _somebody(scope) if place.kind == places.INTERNET_GATEWAY else place
+
+
+def _somebody(scope: Scope) -> Place:
+    """The first host of the internet that is not the user's own."""
+    hosts = (row.name for row in scope.view.all(InternetHost) if row.name != ME)
+    name = min(hosts, default=ME)
+    return places.resolve(scope, name, (places.INTERNET_HOST,))
 
 
 def _aim(scope: Scope, source: Place, text: str) -> tuple[str, Place | None]:
@@ -141,6 +159,9 @@ def _aim(scope: Scope, source: Place, text: str) -> tuple[str, Place | None]:
     eni = scope.view.find(NetworkInterface, text)
     if eni is not None:
         return eni.ip, None
+    if text == INTERNET:
+        somebody = _somebody(scope)
+        return somebody.public or "", somebody
     try:
         found = places.target(scope, source, text)
     except ApiError as error:
@@ -157,7 +178,7 @@ def _aim(scope: Scope, source: Place, text: str) -> tuple[str, Place | None]:
 
 def _begin(
     scope: Scope, network: Network, place: Place, text: str
-) -> tuple[Port | InternetHost | None, str]:
+) -> tuple[Port | Outside | None, str]:
     if place.kind == places.INTERNET_HOST:
         host = network.named(place.host)
         return host, host.ip if host else ""
