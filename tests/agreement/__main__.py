@@ -20,12 +20,13 @@ def main(packets: int, seed: int) -> int:
     try:
         while sent < packets:
             draw = Draw(seed)
-            found = compare(lab, Replay(draw.calls), draw.questions(PER_CLOUD))
+            questions = list(draw.questions(PER_CLOUD))
+            found = compare(lab, Replay(draw.calls), questions)
             sent, answered = sent + found.sent, answered + found.answered
             for each in found.wrong:
                 print(f"seed {seed}: {each}", flush=True)
             if found.wrong:
-                print(f"stored {stored(lab, draw.calls, found.wrong[0])}", flush=True)
+                print(f"stored {stored(lab, draw.calls, questions, found.wrong[0])}", flush=True)
             wrong += len(found.wrong)
             seed += 1
     finally:

@@ -73,8 +73,10 @@ class Answerers:
             with asker:
                 asker.sendall(f"{ip} {port}".encode())
             return
-        _, ancillary, _, (ip, port) = waits.recvmsg(64, 256)
-        waits.sendmsg([f"{ip} {port}".encode()], ancillary, 0, (ip, port))
+        _, [(level, kind, info)], _, (ip, port) = waits.recvmsg(64, 256)
+        # Of struct in_pktinfo only the address: the way out is for the routes to choose.
+        source = bytes(4) + info[4:8] + bytes(4)
+        waits.sendmsg([f"{ip} {port}".encode()], [(level, kind, source)], 0, (ip, port))
 
 
 def ask(

@@ -73,13 +73,7 @@ def _predicted(network: Network, replay: Replay, question: Question) -> str:
 
 def answered(network: Network, replay: Replay, question: Question) -> Answer:
     """The explanation of a question."""
-    start: Port | InternetHost | None = HOSTS.get(question["source"])
-    if start is None:
-        start = network.primary(replay.known[question["source"]])
-    assert start is not None
-    target = replay.meant(question["target"])
-    owned = (start.ip,) if isinstance(start, InternetHost) else network.guards[start.id].addresses
-    own = target if target in owned else owned[0]  # as Linux chooses it (ip(7))
+    start, own, target = _start(network, replay, question)
     protocol = question["protocol"]
     packet = Packet(
         own,
@@ -90,6 +84,22 @@ def answered(network: Network, replay: Replay, question: Question) -> Answer:
         (ECHO, 0) if protocol == "icmp" else None,
     )
     return explain(network, start, packet)
+
+
+def _start(
+    network: Network, replay: Replay, question: Question
+) -> tuple[Port | InternetHost, str, str]:
+    """Where a packet begins, its source as Linux chooses it (ip(7)), and its target."""
+    target: str = replay.meant(question["target"])
+    outside = HOSTS.get(question["source"])
+    if outside is not None:
+        return outside, outside.ip, target
+    host = replay.known[question["source"]]
+    start = network.egress(host, target)
+    assert start is not None
+    own = target if network.port_with(host, target) else network.own_address(start)
+    assert own is not None
+    return start, own, target
 
 
 def _seen(lab: Lab, replay: Replay, question: Question, predicted: str) -> str:

@@ -147,6 +147,8 @@ class Draw:
                 station["AssociatePublicIpAddress"] = public
             self._instance(name, station, ips, public=public)
             found.append(name)
+            if self._likely(0.25):
+                self._second_interface(name, self.dice.choice(list(subnets)), groups)
         return found
 
     def _instance(
@@ -179,6 +181,15 @@ class Draw:
                 NetworkInterfaceId=f"${name}e",
                 SourceDestCheck=off,
             )
+
+    def _second_interface(self, host: str, subnet: str, groups: list[str]) -> None:
+        kept = {f"{host}f": "NetworkInterface.NetworkInterfaceId"}
+        kept[f"{host}fi"] = "NetworkInterface.PrivateIpAddress"
+        group = f"${self.dice.choice(groups)}"
+        self._call("CreateNetworkInterface", kept, SubnetId=f"${subnet}", Groups=[group])
+        where = {"NetworkInterfaceId": f"${host}f", "InstanceId": f"${host}"}
+        self._call("AttachNetworkInterface", DeviceIndex=1, **where)
+        self.addresses.append(f"${host}fi")
 
     def _elastic_ip(self, name: str, ip: str) -> None:
         kept = {f"{name}x": "AllocationId", f"{name}p": "PublicIp"}

@@ -32,14 +32,24 @@ def shrunk(calls: list[ApiCall], fails: Callable[[list[ApiCall]], bool]) -> list
         size //= 2
 
 
-def stored(lab: Lab, calls: list[ApiCall], found: Disagreement) -> Path:
-    """Shrink a disagreement and store it under ``regressions/``; the file."""
-    question: Question = found.question
-    less = shrunk(calls, lambda part: bool(compare(lab, Replay(part), [question]).wrong))
-    (now,) = compare(lab, Replay(less), [question]).wrong
+def stored(lab: Lab, calls: list[ApiCall], questions: list[Question], found: Disagreement) -> Path:
+    """Shrink a disagreement and store it under ``regressions/``; the file.
+
+    Other questions that it needs stay: one packet may be in the way of another.
+    """
+
+    def fails(calls: list[ApiCall], questions: list[Question]) -> bool:
+        wrong = compare(lab, Replay(calls), questions).wrong
+        return any(each.question == found.question for each in wrong)
+
+    if fails(calls, [found.question]):
+        questions = [found.question]
+    else:
+        questions = shrunk(questions, lambda part: fails(calls, part))
+    calls = shrunk(calls, lambda part: fails(part, questions))
     REGRESSIONS.mkdir(exist_ok=True)
     number = 1 + max((int(path.stem) for path in REGRESSIONS.glob("[0-9]*.json")), default=0)
     path = REGRESSIONS / f"{number:03}.json"
-    told = {"predicted": now.predicted, "seen": now.seen}
-    path.write_text(json.dumps({"question": question, **told, "calls": less}, indent=1) + "\n")
+    told = {"predicted": found.predicted, "seen": found.seen, "questions": questions}
+    path.write_text(json.dumps(told | {"calls": calls}, indent=1) + "\n")
     return path

@@ -125,7 +125,19 @@ class Network:
         """The port that carries a host's default route."""
         return next((port for port in self.ports_of[host] if port.index == 0), None)
 
+    def egress(self, host: str, target: str) -> Port | None:
+        """The port out of which a host sends to an address: one in whose subnet that is, else the
+        one with the default route.  Source: ip-route(8); the lowest index wins as it came first."""
+        ports = sorted(self.ports_of[host], key=lambda port: port.index)
+        near = (port for port in ports if contains(port.segment.cidr, target))
+        return next(near, ports[0] if ports else None)
+
+    def own_address(self, port: Port) -> str | None:
+        """The primary address of a port."""
+        guard = self.guards.get(port.id)
+        return guard.addresses[0] if guard else None
+
     def port_with(self, host: str, ip: str) -> Port | None:
         """The host's port that has an address."""
-        mine = (port for port in self.ports_of[host])
+        mine = self.ports_of[host]
         return next((p for p in mine if self.stations.get((p.segment.id, ip)) == p), None)

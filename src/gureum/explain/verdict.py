@@ -87,7 +87,8 @@ def _both(
     if forth.arrived is None or forth.packet is None:
         return forth, None
     end: Port | InternetHost | None = network.named(forth.arrived)
-    end = end or network.port_with(forth.arrived, forth.packet.target)
+    if end is None and network.port_with(forth.arrived, forth.packet.target):
+        end = network.egress(forth.arrived, forth.packet.source)
     if end is None:
         return forth, None  # a host that passes packets on
     back = _walked(network, end, forth.packet.reply(), flows, answers=True)

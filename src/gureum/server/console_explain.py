@@ -96,7 +96,7 @@ class Explainer:
         source = _place(scope, question.source)
         address, aim = _aim(scope, source, question.target)
         network = self.network(scope)
-        start, own = _begin(scope, network, source, question.source)
+        start, own = _begin(scope, network, source, question.source, address)
         packet = Packet(
             question.spoofed or own,
             address,
@@ -177,7 +177,7 @@ def _aim(scope: Scope, source: Place, text: str) -> tuple[str, Place | None]:
 
 
 def _begin(
-    scope: Scope, network: Network, place: Place, text: str
+    scope: Scope, network: Network, place: Place, text: str, target: str
 ) -> tuple[Port | Outside | None, str]:
     if place.kind == places.INTERNET_HOST:
         host = network.named(place.host)
@@ -185,7 +185,11 @@ def _begin(
     eni = scope.view.find(NetworkInterface, text)
     if eni is not None:
         return network.ports.get(eni.id), eni.ip
-    return network.primary(place.host), place.private or ""
+    port = network.egress(place.host, target)
+    own = network.own_address(port) if port else None
+    if network.port_with(place.host, target):
+        own = target  # to itself, from the same address (ip(7))
+    return port, own or place.private or ""
 
 
 def _unmapped(scope: Scope, aim: Place, answer: Answer) -> Answer:

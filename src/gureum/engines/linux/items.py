@@ -108,12 +108,14 @@ class PortFlags:
 
 @dataclass(frozen=True, slots=True)
 class IpAddress:
-    """An IPv4 address of a link, with its prefix length."""
+    """An IPv4 address of a link, with its prefix length.  ``metric`` is that of the route to the
+    prefix: of two links in one subnet the lower one sends."""
 
     ns: str
     link: str
     ip: str
     length: int
+    metric: int = 0
     RANK: ClassVar[int] = 7
 
     @property

@@ -59,7 +59,7 @@ BRIDGE_SNOOPING = 23
 PORT_LEARNING, PORT_FLOOD, PORT_PROXY_ARP, PORT_FLUSH = 8, 9, 10, 24
 PORT_MULTICAST, PORT_BROADCAST, PORT_ISOLATED = 27, 30, 33
 IFF_UP = 1
-IFA_ADDRESS, IFA_LOCAL = 1, 2
+IFA_ADDRESS, IFA_LOCAL, IFA_RT_PRIORITY = 1, 2, 9
 # linux/neighbour.h
 NDA_DST, NDA_LLADDR = 1, 2
 NUD_NOARP, NUD_PERMANENT, NTF_MASTER = 0x40, 0x80, 0x04
@@ -228,7 +228,8 @@ def _goes_with_its_link(_netlink: Netlink, _item: Settings | PortFlags) -> None:
 # --- addresses, neighbours ----------------------------------------------------------------------
 def _address(item: IpAddress) -> bytes:
     head = ADDRESS.pack(_family(item.ip), item.length, 0, 0, _index(item.link))
-    return head + attr(IFA_LOCAL, _ip(item.ip)) + attr(IFA_ADDRESS, _ip(item.ip))
+    body = head + attr(IFA_LOCAL, _ip(item.ip)) + attr(IFA_ADDRESS, _ip(item.ip))
+    return body + attr(IFA_RT_PRIORITY, struct.pack("=I", item.metric)) if item.metric else body
 
 
 def _put_address(netlink: Netlink, item: IpAddress) -> None:

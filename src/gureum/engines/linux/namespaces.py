@@ -84,8 +84,9 @@ class Namespaces:
 
     def create(self, ns: str, apart: bool = False) -> None:
         """Make a namespace: loopback up, no forwarding, no source filter, whatever the machine's
-        own settings are.  With ``apart`` it belongs to a user namespace of its own.  One that is
-        there already, and belongs to the right one, stays as it is."""
+        own settings are; an interface speaks ARP for its own addresses only.  With ``apart`` it
+        belongs to a user namespace of its own.  One that is there already, and belongs to the right
+        one, stays as it is."""
         path = self.path(ns)
         if path.exists():
             if self.is_there(ns, apart):
@@ -244,6 +245,10 @@ def _be_neutral() -> None:
         ("ipv4/ip_forward", "0"),
         ("ipv4/conf/all/rp_filter", "0"),
         ("ipv4/conf/default/rp_filter", "0"),
+        # A question in the name of another interface's address would be dropped as forged, and
+        # everybody who waits for the same neighbour with it.
+        ("ipv4/conf/all/arp_announce", "2"),
+        ("ipv4/conf/all/arp_ignore", "1"),
     ):
         (_SYSCTLS / name).write_text(value)
     netlink = Netlink()

@@ -165,7 +165,8 @@ class Observer:
             at = parse(message.body[links.ADDRESS.size :])
             ip = _ip(at.get(links.IFA_LOCAL) or at.get(links.IFA_ADDRESS))
             if index in by_index and not ipaddress.ip_address(ip).is_loopback:
-                yield IpAddress(ns, by_index[index], ip, length)
+                metric = number(at.get(links.IFA_RT_PRIORITY))
+                yield IpAddress(ns, by_index[index], ip, length, metric)
 
     def _neighbours(self, ns: str, by_index: dict[int, str]) -> Iterator[Item]:
         for family in (socket.AF_INET, socket.AF_BRIDGE):
