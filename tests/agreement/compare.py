@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from gureum.explain import Answer, Network, Packet, explain
@@ -44,7 +45,9 @@ class Compared:
 def compare(lab: Lab, replay: Replay, questions: Iterable[Question]) -> Compared:
     """Build the cloud in the kernel, ask everything there and of the prediction."""
     lab.build(replay.statements())
-    network = Network(replay.statements())
+    for host in replay.forwarders:
+        _forward(lab, replay.known.get(host))
+    network = Network(replay.statements(), lab.engine.forwards)
     asked = [each for each in questions if _known(replay, each)]
     predicted = [_predicted(network, replay, each) for each in asked]
     hosts = [*HOSTS, *(host for host, row in network.hosts.items() if row.kind == "instance")]
@@ -53,6 +56,13 @@ def compare(lab: Lab, replay: Replay, questions: Iterable[Question]) -> Compared
     pairs = zip(asked, predicted, seen, strict=True)
     wrong = tuple(Disagreement(*each) for each in pairs if each[1] != each[2])
     return Compared(len(asked), sum(each != "nothing" for each in seen), wrong)
+
+
+def _forward(lab: Lab, host: str | None) -> None:
+    """Let a host pass packets on, as somebody who is root there does."""
+    if host is not None:
+        with packets.inside(lab.ns(host)):
+            Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
 
 def _known(replay: Replay, question: Question) -> bool:

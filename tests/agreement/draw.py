@@ -174,13 +174,15 @@ class Draw:
             self.addresses.append(f"${name}p")
         elif self._likely(0.5):
             self._elastic_ip(name, ips[-1])
-        if self._likely(0.15):
+        if self._likely(0.25):
             off = {"Value": False}
             self._call(
                 "ModifyNetworkInterfaceAttribute",
                 NetworkInterfaceId=f"${name}e",
                 SourceDestCheck=off,
             )
+            if self._likely(0.8):
+                self.calls.append({"forward": name})
 
     def _second_interface(self, host: str, subnet: str, groups: list[str]) -> None:
         kept = {f"{host}f": "NetworkInterface.NetworkInterfaceId"}
@@ -216,7 +218,7 @@ class Draw:
         targets = [
             *([{"GatewayId": f"${vpc}g"}] * 3),
             *([{"NatGatewayId": f"${vpc}n"}] * 2),
-            {"NetworkInterfaceId": f"${self.dice.choice(hosts)}e"},
+            *({"NetworkInterfaceId": f"${self.dice.choice(hosts)}e"} for _ in range(3)),
         ]
         for subnet in subnets:
             if self._likely(0.2):
@@ -225,7 +227,8 @@ class Draw:
             self._call("CreateRouteTable", {name: "RouteTable.RouteTableId"}, VpcId=f"${vpc}")
             self._call("AssociateRouteTable", RouteTableId=f"${name}", SubnetId=f"${subnet}")
             ways = [ANY] if self._likely(0.85) else []
-            ways += [cidr for cidr in (*_OUTSIDE, *subnets.values()) if self._likely(0.12)]
+            ways += [cidr for cidr in _OUTSIDE if self._likely(0.12)]
+            ways += [cidr for cidr in subnets.values() if self._likely(0.25)]
             for cidr in ways:
                 route = {"RouteTableId": f"${name}", "DestinationCidrBlock": cidr}
                 self._call("CreateRoute", **route, **self.dice.choice(targets))

@@ -3,7 +3,8 @@
 A call is ``{"do": action, "with": parameters, "as": {name: path}}``: the value at ``path`` of the
 answer (JMESPath, in which known names in braces stand for their values) is known as ``$name`` in
 the calls and questions after it.  A call that names what is not there, or that is refused, is left
-out, so that any part of a list is a list too.
+out, so that any part of a list is a list too.  ``{"forward": name}`` is no call: it lets that
+instance pass packets on.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ class Replay:
         self.cloud = Cloud()
         self.known: dict[str, str] = {host.name: host.ip for host in HOSTS.values()}
         self.refused: list[tuple[ApiCall, str]] = []
+        self.forwarders = [call["forward"] for call in calls if "forward" in call]
         for call in calls:
+            if "forward" in call:
+                continue
             self._do(call)
 
     def _do(self, call: ApiCall) -> None:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from gureum.explain import Network
 from tests.agreement.__main__ import PER_CLOUD
-from tests.agreement.compare import compare
+from tests.agreement.compare import answered, compare
 from tests.agreement.draw import Draw
 from tests.agreement.replay import ApiCall, Replay
 from tests.agreement.shrink import REGRESSIONS, shrunk
+from tests.conftest import Cloud
 from tests.kernel.lab import Lab
+from tests.resources.test_instance import image
 
 PACKETS = 2000
 FIRST_SEED = 1
@@ -75,3 +78,77 @@ def test_few_calls_of_a_drawn_cloud_are_refused() -> None:
     drawn = [Draw(seed).calls for seed in range(1, 9)]
     refused = sum(len(Replay(calls).refused) for calls in drawn)
     assert refused < sum(map(len, drawn)) / 8
+
+
+def _appliance(*, both_ways: bool) -> list[ApiCall]:
+    """A client and a server whose subnets reach each other through an instance in a third one."""
+
+    def call(do: str, kept: dict[str, str] | None = None, /, **params: object) -> ApiCall:
+        return {"do": do, "with": params, "as": kept or {}}
+
+    image_id = image(Cloud())
+    every = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}]
+    calls = [
+        call("CreateVpc", {"v": "Vpc.VpcId"}, CidrBlock="10.0.0.0/16"),
+        call("CreateSecurityGroup", {"g": "GroupId"}, GroupName="g", Description="g", VpcId="$v"),
+        call("AuthorizeSecurityGroupIngress", GroupId="$g", IpPermissions=every),
+    ]
+    for number, name in enumerate(("client", "server", "middle"), 1):
+        cidr, ip = f"10.0.{number}.0/24", f"10.0.{number}.10"
+        station = {
+            "DeviceIndex": 0,
+            "SubnetId": f"${name}s",
+            "Groups": ["$g"],
+            "PrivateIpAddress": ip,
+        }
+        kept = {
+            name: "Instances[0].InstanceId",
+            f"{name}e": "Instances[0].NetworkInterfaces[0].NetworkInterfaceId",
+        }
+        calls += [
+            call("CreateSubnet", {f"{name}s": "Subnet.SubnetId"}, VpcId="$v", CidrBlock=cidr),
+            call(
+                "RunInstances",
+                kept,
+                ImageId=image_id,
+                InstanceType="t3.micro",
+                MinCount=1,
+                MaxCount=1,
+                NetworkInterfaces=[station],
+            ),
+        ]
+    off = {"Value": False}
+    calls += [
+        call("ModifyNetworkInterfaceAttribute", NetworkInterfaceId="$middlee", SourceDestCheck=off),
+        {"forward": "middle"},
+    ]
+    for name, other in (("client", 2), ("server", 1))[: 2 if both_ways else 1]:
+        route = {"DestinationCidrBlock": f"10.0.{other}.0/24", "NetworkInterfaceId": "$middlee"}
+        calls += [
+            call("CreateRouteTable", {f"{name}t": "RouteTable.RouteTableId"}, VpcId="$v"),
+            call("AssociateRouteTable", RouteTableId=f"${name}t", SubnetId=f"${name}s"),
+            call("CreateRoute", RouteTableId=f"${name}t", **route),
+        ]
+    return calls
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("both_ways", [True, False])
+def test_an_appliance_passes_packets_on(lab: Lab, both_ways: bool) -> None:
+    replay = Replay(_appliance(both_ways=both_ways))
+    assert replay.refused == []
+    ends = (("client", "10.0.2.10"), ("server", "10.0.1.10"))
+    questions = [
+        {"source": source, "target": target, "protocol": protocol, "port": port, "source_port": at}
+        for source, target in ends
+        for protocol, port, at in (("tcp", 80, 40001), ("udp", 53, 40002), ("icmp", None, None))
+    ]
+    found = compare(lab, replay, questions)
+    assert (found.answered, found.wrong) == (6, ())
+    network = Network(replay.statements(), lab.engine.forwards)
+    kinds = [
+        [step.kind for trace in (answer.forth, answer.back) if trace for step in trace.steps]
+        for answer in (answered(network, replay, question) for question in questions)
+    ]
+    passes = [each.count("forward") for each in kinds]
+    assert passes == [2 if both_ways else 1] * 6

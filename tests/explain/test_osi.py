@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from gureum.explain import Network, Packet, explain
 from gureum.explain.osi import Device, devices
+from gureum.explain.packet import TCP
 from gureum.explain.verdict import Answer
 from gureum.program import InternetHost
 from tests.explain.test_walk import ANY, ME, MIRROR, Shop, shop
@@ -105,3 +107,24 @@ def test_a_gateway_turns_a_packet_round(shop: Shop) -> None:
     assert gateway.leaving is not None
     assert gateway.leaving.packet.source == shop.public_ip(shop.web)
     assert gateway.leaving.packet.target == shop.ip(other)
+
+
+def test_an_appliance_is_a_router_among_hosts(shop: Shop) -> None:
+    off = {"Value": False}
+    shop.cloud.call("ModifyInstanceAttribute", InstanceId=shop.web, SourceDestCheck=off)
+    shop.route(shop.routed(shop.private), "198.19.0.0/24", InstanceId=shop.web)
+    network = Network([*shop.cloud.program().statements, ME, MIRROR], lambda host: True)
+    start = network.primary(shop.db)
+    assert start is not None
+    packet = Packet(shop.ip(shop.db), MIRROR.ip, TCP, target_port=80)
+    trace = explain(network, start, packet).forth
+    assert "forward" in [step.kind for step in trace.steps]
+    found = devices(network, shop.db, packet, trace)
+    assert [each.kind for each in found][:6] == [
+        *("host", "switch", "router", "switch", "appliance", "switch"),
+    ]
+    assert found[4].arriving is not None
+    assert found[4].leaving is not None
+    assert (found[4].arriving.ttl, found[4].leaving.ttl) == (63, 62)
+    unasked = explain(shop.network(), start, packet).forth
+    assert unasked.arrived == shop.web, "nobody knows whether it passes packets on"

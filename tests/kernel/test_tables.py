@@ -127,3 +127,11 @@ def test_sockets(cloud: Lab) -> None:
     waits = _only(rows, state="listening", port=8080)
     assert (waits["protocol"], waits["peer_port"]) == ("tcp", 0)
     assert cloud.engine.tables("socket", "i-db") == []
+
+
+def test_whether_a_host_passes_packets_on(cloud: Lab) -> None:
+    assert not cloud.engine.forwards("i-web")
+    packets.sh(cloud.ns("i-web"), "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    assert cloud.engine.forwards("i-web")
+    with pytest.raises(LookupError):
+        cloud.engine.forwards("i-nobody")

@@ -50,6 +50,13 @@ class Engine(Protocol):
     def netns(self, host: str) -> Path:
         """The namespace file of an instance, a NAT gateway or a named internet host."""
 
+    def forwards(self, host: str) -> bool:
+        """Whether a host passes IPv4 packets on (ip_forward, ip-sysctl of the kernel's manual).
+
+        Raises:
+            LookupError: there is no such host.
+        """
+
     def tables(self, kind: TableKind, place_id: str) -> list[Row]:
         """A live table of a place, in the cloud's own names: neighbours (``arp``), stations known
         to bridges (``mac``), routes by route table, tracked flows, translations, sockets.

@@ -35,6 +35,10 @@ class FakeEngine:
         """A path that does not exist, one per host."""
         return Path("/run/netns") / f"fake-{host}"
 
+    def forwards(self, host: str) -> bool:
+        """Nothing flows here, so nobody passes anything on."""
+        return False
+
     def tables(self, kind: TableKind, place_id: str) -> list[Row]:
         """Nothing flows here, so every table is empty."""
         return []

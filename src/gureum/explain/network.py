@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
@@ -41,9 +41,15 @@ def length(cidr: str) -> int:
 
 class Network:
     """Look-ups over one program.  Each costs the same however large the network is, except that a
-    router's segments and a table's routes are gone through."""
+    router's segments and a table's routes are gone through.
 
-    def __init__(self, statements: Iterable[Statement]) -> None:
+    ``forwarders`` are the instances that pass packets on (ip_forward), of those that may:
+    a program does not say that.
+    """
+
+    def __init__(
+        self, statements: Iterable[Statement], forwards: Callable[[str], bool] | None = None
+    ) -> None:
         self.segments: dict[str, list[Segment]] = defaultdict(list)
         self._routers: dict[str, str] = {}
         self.ranges: dict[str, list[str]] = defaultdict(list)
@@ -64,6 +70,13 @@ class Network:
         self.internet: dict[str, InternetHost] = {}
         for statement in statements:
             self._add(statement)
+        self.look_at_forwarders(forwards or (lambda host: False))
+
+    def look_at_forwarders(self, forwards: Callable[[str], bool]) -> None:
+        """Ask anew which instances pass packets on."""
+        may = {guard.port.host for guard in self.guards.values() if guard.forwarding}
+        may -= self.translators.keys()
+        self.forwarders = frozenset(host for host in may if forwards(host))
 
     def _add(self, it: Statement) -> None:  # noqa: C901 - one line a type
         match it:

@@ -15,13 +15,17 @@ from gureum.explain.network import Network
 from gureum.explain.packet import Packet
 from gureum.explain.steps import Step, Trace
 
-DeviceKind = Literal["host", "switch", "router", "internet gateway", "NAT gateway", "internet"]
+DeviceKind = Literal[
+    "host", "switch", "router", "appliance", "internet gateway", "NAT gateway", "internet"
+]
+"""An appliance is a host that passes packets on."""
 
 TTL = 64
 """The time to live with which Linux begins (ip(7), ip_default_ttl)."""
 
 HIGHEST: dict[DeviceKind, int] = {
-    "host": 7, "switch": 2, "router": 3, "internet gateway": 4, "NAT gateway": 4, "internet": 3,
+    "host": 7, "switch": 2, "router": 3, "appliance": 3, "internet gateway": 4, "NAT gateway": 4,
+    "internet": 3,
 }  # fmt: skip
 """The highest layer that a device looks at.  Translators look at ports: they are layer 4."""
 
@@ -79,6 +83,8 @@ class _Way:
             self._translator(step)
         elif step.kind == "internet":
             self._internet()
+        elif step.kind == "forward":
+            self._enter(self._network.ports[step.place].host, "appliance")
         elif step.kind == "deliver":
             self._deliver(step.place)
         if not step.passed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from gureum.explain.codes import Code
 from gureum.explain.filters import deciding, described, is_group, matches_service, tried
@@ -37,12 +37,20 @@ MAX_HOPS = 32
 """Hops after which a packet counts as lost in a loop; a real one has a TTL of 64."""
 
 
+Role = Literal["owner", "transit"]
+Admission: TypeAlias = tuple[str, tuple[object, ...], Direction, Role]
+"""That a flow was let out of (or into) an interface in a router: of the interface that has the
+address, or of one that passes packets on for others."""
+
+_OTHER: dict[Direction, Direction] = {"in": "out", "out": "in"}
+
+
 @dataclass
 class Flows:
     """What stateful boxes remember of a flow between its first packet and the answer, and which
     stateless filters were asked on the way."""
 
-    tracked: set[tuple[str, tuple[object, ...]]] = field(default_factory=set)
+    tracked: set[Admission] = field(default_factory=set)
     translated: dict[tuple[str, tuple[object, ...]], Packet] = field(default_factory=dict)
     stateless: set[Filter] = field(default_factory=set)
 
@@ -220,8 +228,10 @@ class Walk:
             self._end("dest-check", port.id, said, Code.ENI_SOURCE_DEST_CHECK_RESTRICTION)
         elif port.host in self.network.translators:
             self._translate(port)
+        elif port.host in self.network.forwarders:
+            self._forward(port)
         else:
-            self._arrive(port.host, port.id, f"{port.host} gets it to pass on as it likes")
+            self._arrive(port.host, port.id, f"{port.host} gets it, and does not pass it on")
 
     def _neighbour(self, port: Port) -> str:
         """How the router finds the port: by ARP for the target, or for the hop of a route."""
@@ -237,14 +247,17 @@ class Walk:
         if key is None:
             return
         router = port.segment.router
-        flow = (router, self.packet.flow)
-        if (router, self.packet.reply().flow) in self.flows.tracked:
+        own = self.packet.target if direction == "in" else self.packet.source
+        role: Role = "owner" if own in guard.addresses else "transit"
+        before: Admission = (router, self.packet.reply().flow, _OTHER[direction], role)
+        if before in self.flows.tracked:
             said = "an answer to a flow that was let through"
             self._tell("group", port.id, said, direction=direction)
             return
-        self.flows.tracked.add(flow)
         filter_ = self.network.filters[router, key]
         rule = deciding(self.network, filter_, self.packet)
+        if rule is None or not rule.untracked:  # what is blocked counts as let through: walk on
+            self.flows.tracked.add((router, self.packet.flow, direction, role))
         way = "in" if direction == "in" else "out"
         if rule is not None:
             said = f"let {way} by {rule.why}: {described(rule, filter_)}"
@@ -299,6 +312,14 @@ class Walk:
         said = f"an answer: target becomes {known.source}"
         self._tell("translate", port.host, said, after=known.reply())
         self.from_port(port)
+
+    def _forward(self, port: Port) -> None:
+        """An instance passes the packet on, out of the interface that its routes say."""
+        out = self.network.egress(port.host, self.packet.target)
+        said = f"{port.host} passes it on, out of {out.id if out else 'nothing'}"
+        self._tell("forward", port.id, said)
+        if out is not None:
+            self.from_port(out)
 
     def _translate(self, port: Port) -> None:
         """A NAT gateway hides the sender behind its own address."""

@@ -85,7 +85,14 @@ class Explainer:
         if known is None or known[0] != scope.view.revision:
             program = compile_all(self._registry, scope.view)
             known = self._known = (scope.view.revision, Network(program.statements))
+        known[1].look_at_forwarders(self._forwards)
         return known[1]
+
+    def _forwards(self, host: str) -> bool:
+        try:
+            return self._engine.forwards(host)
+        except LookupError:  # not there yet
+            return False
 
     def __call__(self, scope: Scope, question: Question) -> Explained:
         """What becomes of a packet from one place to another, and of the answer.

@@ -86,6 +86,10 @@ class LinuxEngine:
         named = host in self._internet_hosts
         return self._namespaces.path(internet_host_namespace(host) if named else host)
 
+    def forwards(self, host: str) -> bool:
+        """See :meth:`gureum.engines.Engine.forwards`."""
+        return self._on_thread(lambda: self._namespaces.forwards(host))
+
     def tables(self, kind: TableKind, place_id: str) -> list[Row]:
         """See :meth:`gureum.engines.Engine.tables`."""
         return self._on_thread(

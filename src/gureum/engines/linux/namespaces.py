@@ -151,6 +151,17 @@ class Namespaces:
         finally:
             _call("setns", self._home, _CLONE_NEWNET)
 
+    def forwards(self, ns: str) -> bool:
+        """Whether a namespace passes IPv4 packets on.
+
+        Raises:
+            LookupError: there is no such namespace.
+        """
+        if not self.path(ns).exists():
+            raise LookupError(f"there is no namespace {ns!r}")
+        with self.inside(ns):
+            return (_SYSCTLS / "ipv4/ip_forward").read_text().strip() == "1"
+
     def fd(self, ns: str) -> int:
         """A file descriptor of a namespace, for as long as no other namespace is used."""
         return self._home if ns == MACHINE else self._open(ns).fd
