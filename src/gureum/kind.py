@@ -35,6 +35,32 @@ Shape = dict[str, Any]
 """A structure in the names of botocore's output shape, for the wire to encode."""
 
 
+class Analyse(Protocol):
+    """Finds out about a network what needs a walk through it, given by the server."""
+
+    def __call__(
+        self,
+        view: View,
+        path: Resource,
+        filter_in: Sequence[str],
+        filter_out: Sequence[str],
+    ) -> Shape:
+        """What an analysis of a Network Insights path finds in a revision, in the names of the
+        API's ``NetworkInsightsAnalysis``.  The filters are ARNs of components that a way must
+        have, or must not have."""
+
+
+def no_analysis(
+    view: View, path: Resource, filter_in: Sequence[str], filter_out: Sequence[str]
+) -> Shape:
+    """Where no server is behind the actions, nothing is found out.
+
+    Raises:
+        ApiError: ``UnsupportedOperation``.
+    """
+    raise ApiError("UnsupportedOperation", "Nothing analyses networks here.")
+
+
 @dataclass
 class Call:
     """One API call being carried out: who asks what, when, and the transaction it works in.
@@ -49,6 +75,7 @@ class Call:
     companions: Mapping[str, Sequence[Companion]] = field(default_factory=dict)
     probe: Callable[[str, str], bytes] = field(default=lambda what, key: b"")
     """Live facts that no row holds, given by the server: ``probe("console", instance id)``."""
+    analyse: Analyse = no_analysis
     _taggable: set[str] = field(default_factory=set, init=False, repr=False)
     _beside: bool = field(default=False, init=False, repr=False)
 

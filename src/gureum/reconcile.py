@@ -177,10 +177,10 @@ class Reconciler:
         added, removed = self._compiler.update(self._view, merged)
         touched = self._want(added, removed)
         in_force = self._apply(added, removed)
-        for key, (_, new) in merged.rows.items():
-            if isinstance(new, Instance):
+        for key, (old, new) in merged.rows.items():
+            if isinstance(old, Instance) or isinstance(new, Instance):
                 touched.add(key)
-            elif new is None:
+            if new is None:
                 self.health.machines.pop(key, None)
         for key in touched:
             self._tasks.wake(key)

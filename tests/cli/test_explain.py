@@ -83,6 +83,15 @@ def test_the_internet_is_a_place(shop: Served) -> None:
     assert (found["reach"], found["forth"]["arrived"]) == ("all", "mirror")
 
 
+def test_json_as_aws_has_it(shop: Served) -> None:
+    result = shop.cli("explain", "internet", "web", "8081", "--aws-json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["NetworkPathFound"]) == (1, False)
+    (block,) = found["Explanations"]
+    assert block["ExplanationCode"] == "ENI_SG_RULES_MISMATCH"
+    assert [each["Id"] for each in block["SecurityGroups"]] == [shop.ids["www"]]
+
+
 def test_a_forged_source_is_told(shop: Served) -> None:
     result = shop.cli("explain", "web", "db", "22", "--source-ip", "192.168.55.9", "-vv")
     assert "ENI_ADDRESS_RESTRICTION" in result.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from html.parser import HTMLParser
 from typing import Any
@@ -59,6 +60,8 @@ def documented(action: str) -> list[str]:
         return []
     reader = _Names()
     reader.feed(shape.documentation)
+    if not reader.names:  # a list without marks
+        reader.names = re.findall(r"<li> <p>([a-z][a-z.-]*) - ", shape.documentation)
     return [
         "tag:Owner" if name.startswith("tag") and name[3:4] in ("", ":") else name
         for name in reader.names

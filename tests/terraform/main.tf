@@ -214,6 +214,26 @@ resource "aws_instance" "db" {
   tags = { Name = "db" }
 }
 
+# The same question as the test's own packet, asked of the analyser.
+resource "aws_ec2_network_insights_path" "web" {
+  source           = aws_internet_gateway.main.id
+  destination      = aws_instance.web.id
+  protocol         = "tcp"
+  destination_port = 80
+  tags             = { Name = "web" }
+}
+
+resource "aws_ec2_network_insights_analysis" "web" {
+  network_insights_path_id = aws_ec2_network_insights_path.web.id
+  depends_on = [
+    aws_eip.web, aws_route_table_association.public, aws_security_group.web,
+  ]
+}
+
+output "path_found" {
+  value = aws_ec2_network_insights_analysis.web.path_found
+}
+
 output "web" {
   value = aws_eip.web.public_ip
 }

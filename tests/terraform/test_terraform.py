@@ -88,6 +88,7 @@ def test_apply_shows_no_drift_carries_packets_and_destroys(
     plan = terraform("plan", "-detailed-exitcode", "-input=false")
     assert plan.returncode == 0, plan.stdout[-4000:]
     made = terraform.outputs()
+    assert made["path_found"] is True
     me = daemon.netns("host-me")
     assert eventually(lambda: tcp(me, made["web"], 80) == "open", 10)
     assert "hello" in run(me, "curl", "-s", f"http://{made['web']}/").stdout

@@ -15,10 +15,12 @@ from gureum.cli.exec import exec_
 from gureum.cli.explain import explain
 from gureum.cli.images import images
 from gureum.cli.internet import internet
+from gureum.cli.lab import lab
 from gureum.cli.map import map_
 from gureum.cli.options import Base
 from gureum.cli.ping import ping
 from gureum.cli.port import port
+from gureum.cli.reach import reach
 from gureum.cli.serve import serve
 from gureum.cli.ssh import ssh
 from gureum.cli.status import status
@@ -39,6 +41,8 @@ COMMANDS = (
     trace,
     port,
     explain,
+    reach,
+    lab,
     table,
     console,
     internet,

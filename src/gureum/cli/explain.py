@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gureum.cli.client import Daemon
+from gureum.cli.explain_live import CONTRADICTED, refuse_beside, show_live
 from gureum.cli.explain_osi import show_devices
 from gureum.cli.explain_show import show_answer
 from gureum.cli.failure import FAILED
@@ -55,6 +56,8 @@ class Service(click.ParamType[dict[str, Any]]):
 @click.option("--source-ip", metavar="IP", help="Send from this address, though it be forged.")
 @click.option("-v", "--verbose", count=True, help="What else was looked at; twice: the headers.")
 @click.option("--osi", is_flag=True, help="Show the devices and what each layer sees.")
+@click.option("--live", is_flag=True, help="Send the packet too, and show what was seen of it.")
+@click.option("--aws-json", is_flag=True, help="Print JSON as AWS's Reachability Analyzer does.")
 @json_option
 @where_options
 @pass_base
@@ -67,19 +70,22 @@ def explain(
     source_ip: str | None,
     verbose: int,
     osi: bool,
+    live: bool,
+    aws_json: bool,
     as_json: bool,
     region: str | None,
     account: str | None,
 ) -> None:
     """Explain what becomes of a packet from FROM to TO, and of the answer: which rule, route and
     translation decides at each step, everything that blocks it, and what would mend that.  Sends
-    nothing.
+    nothing, unless --live asks for the proof.
 
     FROM and TO are names, ids or addresses of instances, network interfaces or hosts of the
     internet, or "internet" for anybody there.  SERVICE is a TCP port such as 443, udp/53, icmp (a
     ping, as by default), icmp/TYPE/CODE or proto/NUMBER.
 
-    Ends with 0 if the exchange works, 1 if not, 2 if it works from some client ports only.
+    Ends with 0 if the exchange works, 1 if not, 2 if it works from some client ports only, 3 if
+    the real packet contradicts the prediction.
 
     \b
     gureum explain web db 3306
@@ -88,16 +94,30 @@ def explain(
         if service["protocol"] != "tcp":
             raise click.UsageError("--udp needs a port.")
         service = service | {"protocol": "udp"}
+    refuse_beside(live, osi, aws_json)
     daemon = Daemon(base.state, Where(account, region))
     body = {"source": source, "target": target, "source_ip": source_ip, **service}
-    found = daemon.post("/explain", body)
+    if aws_json:
+        _print_aws(daemon.post("/explain", body | {"aws": True}))
+        return
+    found = daemon.post("/explain/live" if live else "/explain", body)
     if as_json:
         print_json(found)
+    elif live:
+        show_live(found)
     elif osi:
         show_devices(found)
     else:
         show_answer(found, verbose)
+    if live and found["evidence"]["verdict"] == "contradicted":
+        raise click.exceptions.Exit(CONTRADICTED)
     if not found["works"]:
         raise click.exceptions.Exit(FAILED)
     if found["reach"] == "some":
         raise click.exceptions.Exit(PARTLY)
+
+
+def _print_aws(found: dict[str, Any]) -> None:
+    print_json(found)
+    if not found["NetworkPathFound"]:
+        raise click.exceptions.Exit(FAILED)

@@ -112,14 +112,14 @@ class Walk:
     def from_internet(self) -> None:
         """The packet is on the internet."""
         target = self.packet.target
-        if any(contains(cidr, target) for cidr in (*RFC1918, RFC6598)):
+        if host := self.network.internet.get(target):
+            self._arrive(host.name, host.name, f"{host.name} has {target}")
+        elif any(contains(cidr, target) for cidr in (*RFC1918, RFC6598)):
             said = f"{target} is a private address: the internet has no way to it"
             self._end("internet", "internet", said, Code.IGW_EXPECTS_PUBLIC_ADDRESS)
         elif not contains(PUBLIC, target):
             said = f"{target} is an address that this internet does not have"
             self._end("internet", "internet", said, Code.NO_POSSIBLE_DESTINATION)
-        elif host := self.network.internet.get(target):
-            self._arrive(host.name, host.name, f"{host.name} has {target}")
         elif target in self.network.public:
             self._into_gateway()
         else:
@@ -255,6 +255,8 @@ class Walk:
             self._tell("group", port.id, said, direction=direction)
             return
         filter_ = self.network.filters[router, key]
+        if self.answers:  # judged by its own header, and so by the client's port
+            self.flows.stateless.add(filter_)
         rule = deciding(self.network, filter_, self.packet)
         if rule is None or not rule.untracked:  # what is blocked counts as let through: walk on
             self.flows.tracked.add((router, self.packet.flow, direction, role))

@@ -12,6 +12,7 @@ from gureum.resources import (
     key_pair,
     nat_gateway,
     network_acl,
+    network_insights,
     network_interface_api,
     public_ip,
     region_api,
@@ -50,6 +51,8 @@ REGISTRY = Registry(
         instance_api.KIND,
         attachment_api.KIND,
         internet_host.KIND,
+        network_insights.KIND,
+        network_insights.ANALYSIS,
         tags.KIND,
         region_api.KIND,
     )

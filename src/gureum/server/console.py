@@ -14,7 +14,10 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     POST   /exec     {place, argv, ...}     the command line that runs a program there
     GET    /table    ?kind&place            a live table of the kernel
     POST   /explain  {source, target, ...}  what becomes of a packet, and why
+    POST   /explain/live                    the same, with what became of the real packet
+    POST   /reach    {source, target, ...}  who reaches whom
     GET    /console  ?place                 what an instance has printed
+    GET    /labs                            the labs; POST /labs/... (see ``console_labs.py``)
     GET    /internet                        the hosts of the internet; POST {name, ip}; DELETE ?name
     POST   /down     ?keep                  end the daemon
 """
@@ -48,10 +51,14 @@ from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.region import DEFAULT_REGION
 from gureum.server import places
 from gureum.server.cloud import Cloud
-from gureum.server.console_explain import Explainer, question, shown, steps
+from gureum.server.console_explain import Explainer, as_aws, question, shown, steps
+from gureum.server.console_labs import ConsoleLabs
+from gureum.server.console_live import Live
 from gureum.server.console_map import cloud_map
+from gureum.server.console_reach import Reaches
 from gureum.server.dispatch import utc_now
 from gureum.server.identity_api import DEFAULT_ACCOUNT
+from gureum.server.labs import Labs
 from gureum.server.places import Scope
 
 log = logging.getLogger(__name__)
@@ -106,6 +113,9 @@ class Console:
         self._endpoint = endpoint
         self._started = started
         self._explain = Explainer(cloud.registry, cloud.engine)
+        self._reaches = Reaches(cloud.registry)
+        self._live = Live(self._explain, cloud.tag)
+        self.labs = ConsoleLabs(Labs(cloud, self._explain))
 
     def _scope(self, ask: Ask) -> Scope:
         account, region = ask.maybe("account"), ask.maybe("region")
@@ -203,11 +213,19 @@ class Console:
     def explain(self, ask: Ask) -> Shape:
         """What becomes of a packet from ``source`` to ``target``, and of the answer to it."""
         scope = self._scope(ask)
-        found = shown(scope, self._explain(scope, question(ask.body)))
-        ids = [{"place": step["place"], **dict(enumerate(step["by"]))} for step in steps(found)]
-        ways = (found["forth"], found["back"] or {"devices": []})
-        devices = [{"id": each["id"]} for way in ways for each in way["devices"]]
-        return found | {"names": _names(scope, [*ids, *devices])}
+        explained = self._explain(scope, question(ask.body))
+        if ask.flag("aws"):
+            return as_aws(scope, explained)
+        return _named(scope, shown(scope, explained))
+
+    def live(self, ask: Ask) -> Shape:
+        """An explanation and, as ``evidence``, what became of the real packet."""
+        scope = self._scope(ask)
+        return _named(scope, self._live(scope, question(ask.body)))
+
+    def reach(self, ask: Ask) -> Shape:
+        """Who reaches whom."""
+        return self._reaches(self._scope(ask), ask.body)
 
     def console(self, ask: Ask) -> Shape:
         """What an instance has printed."""
@@ -240,6 +258,14 @@ class Console:
 
 _INSIDE = ("/bin/sh", "-c", 'exec "$(command -v bash || echo /bin/sh)" -l')
 """A login shell: what runs in an instance where nothing is asked for."""
+
+
+def _named(scope: Scope, found: Shape) -> Shape:
+    """An explanation with the names of all ids in it."""
+    ids = [{"place": step["place"], **dict(enumerate(step["by"]))} for step in steps(found)]
+    ways = (found["forth"], found["back"] or {"devices": []})
+    devices = [{"id": each["id"]} for way in ways for each in way["devices"]]
+    return found | {"names": _names(scope, [*ids, *devices])}
 
 
 def _names(scope: Scope, rows: Iterable[Mapping[Any, Any]]) -> dict[str, str]:
@@ -318,10 +344,17 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/exec", answers.exec),
         ("GET", "/table", answers.table),
         ("POST", "/explain", answers.explain),
+        ("POST", "/explain/live", answers.live),
+        ("POST", "/reach", answers.reach),
         ("GET", "/console", answers.console),
         ("GET", "/internet", answers.internet),
         ("POST", "/internet", answers.internet_add),
         ("DELETE", "/internet", answers.internet_remove),
+        ("GET", "/labs", answers.labs.all),
+        ("POST", "/labs/start", answers.labs.start),
+        ("POST", "/labs/check", answers.labs.check),
+        ("POST", "/labs/solve", answers.labs.solve),
+        ("POST", "/labs/stop", answers.labs.stop),
     ]
     found = [Route(path, _endpoint(handler), methods=[method]) for method, path, handler in routes]
     return Starlette(routes=[*found, Route("/down", down, methods=["POST"])])

@@ -22,6 +22,7 @@ from gureum.explain import (
     not_up,
     told_anew,
 )
+from gureum.explain.aws import Projection
 from gureum.explain.codes import Code
 from gureum.explain.osi import HIGHEST, devices
 from gureum.explain.packet import ECHO, ICMP, TCP, UDP
@@ -233,6 +234,12 @@ def shown(scope: Scope, found: Explained) -> Shape:
     }
 
 
+def as_aws(scope: Scope, found: Explained) -> Shape:
+    """An explanation as AWS's Reachability Analyzer would give it (``NetworkInsightsAnalysis``)."""
+    start = found.start if isinstance(found.start, Port) else None
+    return Projection(scope.view, found.network).analysis(found.answer, start)
+
+
 def steps(found: Shape) -> Iterator[Shape]:
     """All steps of an explanation as JSON."""
     for trace in (found["forth"], found["back"], *found["others"]):
@@ -287,19 +294,29 @@ def question(body: Mapping[str, Any]) -> Question:
         ApiError: ``BadRequest``.
     """
     source, target = body.get("source"), body.get("target")
-    port, protocol, icmp = body.get("port"), body.get("protocol"), body.get("icmp")
-    number = PROTOCOLS.get(protocol, protocol) if isinstance(protocol, str) else protocol
     if not isinstance(source, str) or not isinstance(target, str):
         raise ApiError("BadRequest", "A question needs a source and a target.")
+    spoofed = body.get("source_ip")
+    if spoofed is not None and not (isinstance(spoofed, str) and places.is_address(spoofed)):
+        raise ApiError("BadRequest", "source_ip must be an IPv4 address.")
+    return Question(source, target, *header(body), spoofed)
+
+
+def header(body: Mapping[str, Any]) -> tuple[int, int | None, tuple[int, int] | None]:
+    """The protocol, port, and ICMP type and code in a request's body.
+
+    Raises:
+        ApiError: ``BadRequest``.
+    """
+    protocol, port = body.get("protocol"), body.get("port")
+    number = PROTOCOLS.get(protocol, protocol) if isinstance(protocol, str) else protocol
     if not isinstance(number, int) or not 0 <= number <= 255:
         raise ApiError("BadRequest", "The protocol must be tcp, udp, icmp or a number to 255.")
     if (number in (TCP, UDP)) != isinstance(port, int):
         raise ApiError("BadRequest", "TCP and UDP need a port, other protocols take none.")
-    spoofed = body.get("source_ip")
-    if spoofed is not None and not (isinstance(spoofed, str) and places.is_address(spoofed)):
-        raise ApiError("BadRequest", "source_ip must be an IPv4 address.")
-    kind = _icmp(icmp) if number == ICMP else None
-    return Question(source, target, number, port, kind, spoofed)
+    if port is not None and not 0 <= port <= 65535:
+        raise ApiError("BadRequest", "Ports go to 65535.")
+    return number, port, _icmp(body.get("icmp")) if number == ICMP else None
 
 
 def _icmp(value: Any) -> tuple[int, int]:

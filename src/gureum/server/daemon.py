@@ -38,6 +38,7 @@ from gureum.server.app import Api, application
 from gureum.server.cloud import Cloud
 from gureum.server.console import console
 from gureum.server.dispatch import Dispatcher, utc_now
+from gureum.server.insights import Insights
 from gureum.server.quiet import QuietServer
 from gureum.server.settings import (
     RunningError,
@@ -156,7 +157,12 @@ def open_cloud(settings: Settings) -> Cloud:
         machines=machines,
         images=images,
         reconciler=Reconciler(store, REGISTRY, engine, machines, utc_now),
-        dispatch=Dispatcher(store, REGISTRY, probe=lambda what, key: machines.console(key)),
+        dispatch=Dispatcher(
+            store,
+            REGISTRY,
+            probe=lambda what, key: machines.console(key),
+            analyse=Insights(REGISTRY, engine.forwards),
+        ),
     )
 
 

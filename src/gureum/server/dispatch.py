@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from gureum.errors import ApiError
-from gureum.kind import Call, Kind, Listable, Listing, Shape
+from gureum.kind import Analyse, Call, Kind, Listable, Listing, Shape, no_analysis
 from gureum.model import Resource, Txn
 from gureum.model.timestamps import timestamp
 from gureum.model.txn import not_found
@@ -48,6 +48,7 @@ class Dispatcher:
     registry: Registry
     clock: Callable[[], str] = utc_now
     probe: Probe = field(default=lambda what, key: b"")
+    analyse: Analyse = no_analysis
 
     def __call__(self, request: Request, account: str, region: str) -> Shape:
         """The answer to a request, in the names of its output shape.
@@ -76,6 +77,7 @@ class Dispatcher:
             self.clock(),
             self.registry.companions,
             self.probe,
+            self.analyse,
         )
 
     def _furnish(self, account: str, region: str) -> None:

@@ -32,6 +32,7 @@ from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.observe import Observer
 from gureum.engines.linux.rulesets import BridgeFilter
 from gureum.engines.linux.tables import Tables
+from gureum.engines.linux.tracing import remove_leftovers
 from gureum.program import InternetHost, Statement
 
 _log = logging.getLogger(__name__)
@@ -132,6 +133,7 @@ class LinuxEngine:
 
     def _sync(self, wanted: Collection[Statement]) -> None:
         self._hold(wanted, set(self._book.statements()) - set(wanted))
+        remove_leftovers(self._namespaces)
         self._actual = Observer(self._namespaces, self._book).observe()
         self._unsettled = set()
         self._settle(self._actual.keys() | self._book.wanted_keys())

@@ -1,0 +1,98 @@
+"""The headers of a packet as it is on a link: IPv4 with TCP, UDP or ICMP (RFC 791, 9293, 768, 792).
+
+What comes here was written by hosts that nobody vouches for: whatever is too short or odd is None.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from gureum.explain.packet import ICMP, TCP, UDP, Packet
+
+ETHERNET = 14
+"""Bytes of an Ethernet header; tags are no part of it here."""
+SYN, RST, ACK = 0x02, 0x04, 0x10
+
+_IPV4 = 0x0800
+_ECHOES = (0, 8)
+_ERRORS = (3, 11, 12)
+"""ICMP messages that quote the packet which caused them (RFC 792)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A parsed packet.  ``ident`` is an echo's identifier, ``flags`` are TCP's; ``quoted`` is the
+    packet that an ICMP error is about."""
+
+    packet: Packet
+    ttl: int
+    flags: int = 0
+    ident: int | None = None
+    quoted: Header | None = None
+
+
+def link_addresses(frame: bytes) -> tuple[str, str]:
+    """Source and destination of an Ethernet frame."""
+    return frame[6:12].hex(":"), frame[0:6].hex(":")
+
+
+def in_frame(frame: bytes) -> Header | None:
+    """The IPv4 packet in an Ethernet frame."""
+    kind = int.from_bytes(frame[12:ETHERNET], "big")
+    return ipv4(frame[ETHERNET:]) if kind == _IPV4 else None
+
+
+def ipv4(data: bytes, *, quoted: bool = False) -> Header | None:
+    """A packet from its IPv4 header on; the first fragment of one, at most."""
+    if len(data) < 20 or data[0] >> 4 != 4 or int.from_bytes(data[6:8], "big") & 0x1FFF:
+        return None
+    size = (data[0] & 15) * 4
+    source, target = socket.inet_ntoa(data[12:16]), socket.inet_ntoa(data[16:20])
+    return _transport(source, target, data[9], data[8], data[size:], quoted=quoted)
+
+
+def _transport(
+    source: str, target: str, protocol: int, ttl: int, data: bytes, *, quoted: bool
+) -> Header | None:
+    if len(data) < 8:
+        return None
+    if protocol in (TCP, UDP):
+        ports = int.from_bytes(data[0:2], "big"), int.from_bytes(data[2:4], "big")
+        flags = data[13] if protocol == TCP and len(data) > 13 else 0
+        return Header(Packet(source, target, protocol, *ports), ttl, flags)
+    if protocol != ICMP:
+        return None
+    packet = Packet(source, target, ICMP, icmp=(data[0], data[1]))
+    if data[0] in _ERRORS and not quoted:
+        return Header(packet, ttl, quoted=ipv4(data[8:], quoted=True))
+    ident = int.from_bytes(data[4:6], "big") if data[0] in _ECHOES else None
+    return Header(packet, ttl, ident=ident)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The headers of one exchange, as they may be anywhere on its way: those of the first packet
+    and those of the answer.  ``ident`` is the identifier of an echo.
+
+    Of TCP only the opening is meant: a SYN, and a SYN+ACK or a reset in answer.
+    """
+
+    forth: frozenset[Packet]
+    back: frozenset[Packet]
+    ident: int | None = None
+
+    def __contains__(self, header: Header) -> bool:
+        if header.ident != self.ident:
+            return False
+        if header.packet.protocol != TCP:
+            return header.packet in self.forth or header.packet in self.back
+        begins = header.flags & (SYN | ACK) == SYN
+        answers = header.flags & (SYN | RST) != 0
+        return (header.packet in self.forth and begins) or (header.packet in self.back and answers)
+
+    def refused(self, header: Header) -> Packet | None:
+        """The packet, of those sent, that an ICMP error is about."""
+        about = header.quoted
+        known = about is not None and about.ident == self.ident and about.packet in self.forth
+        return about.packet if about is not None and known else None

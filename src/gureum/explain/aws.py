@@ -1,0 +1,285 @@
+"""An answer in the shapes of AWS's Reachability Analyzer.
+
+Source: Reachability Analyzer guide; EC2 API Reference, ``PathComponent`` and ``Explanation``.  The
+components of a way are those of the documented examples, in their order: ``igw, acl, sg, eni, i``
+into an instance and the reverse out of one.  Frames, which AWS does not show, are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gureum.explain.codes import Code
+from gureum.explain.network import Network
+from gureum.explain.packet import TCP, UDP, Packet, protocol_name
+from gureum.explain.steps import Step, Trace
+from gureum.explain.verdict import Answer
+from gureum.model import View
+from gureum.program import Port
+from gureum.resources.network_acl import Entry, NetworkAcl
+from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.route_table import RouteTable
+from gureum.resources.route_table import show as show_table
+from gureum.resources.security_group import SecurityGroupRule
+from gureum.resources.subnet import Subnet, arn
+
+Shape = dict[str, Any]
+
+_ROUTE = ("GatewayId", "NatGatewayId", "NetworkInterfaceId", "InstanceId", "Origin", "State")
+"""Members of the API's ``Route`` that a route of an analysis has too."""
+
+
+class Projection:
+    """Turns the steps of an answer into components and explanations."""
+
+    def __init__(self, view: View, network: Network) -> None:
+        self._view = view
+        self._network = network
+
+    def analysis(self, answer: Answer, start: Port | None) -> Shape:
+        """The members of ``NetworkInsightsAnalysis`` that tell what was found; ``start`` is the
+        port that sends, None where that is on the internet."""
+        if answer.works:
+            back = answer.back or Trace()
+            end = self._port_of(answer.forth)
+            return {
+                "NetworkPathFound": True,
+                "ForwardPathComponents": self.components(answer.forth, start),
+                "ReturnPathComponents": self.components(back, end),
+            }
+        found = [self.explanation(step, egress=step in answer.forth.steps) for step in
+                 answer.failing() if step.code]  # fmt: skip
+        return {"NetworkPathFound": False, "Explanations": found}
+
+    def _port_of(self, trace: Trace) -> Port | None:
+        last = trace.steps[-1] if trace.steps else None
+        return self._network.ports.get(last.place) if last else None
+
+    # --- components -----------------------------------------------------------------------------
+    def components(self, trace: Trace, start: Port | None) -> list[Shape]:
+        """The components on a way, numbered from 1."""
+        found: list[Shape] = []
+        if start is not None:
+            found += [{"Component": self._named(start.host)}, self._interface(start.id)]
+            found[0]["OutboundHeader"] = header(trace.steps[0].packet) if trace.steps else {}
+        for step in trace.steps:
+            found += self._of(step)
+        return [{"SequenceNumber": number, **each} for number, each in enumerate(found, 1)]
+
+    def _of(self, step: Step) -> Iterator[Shape]:
+        tell: Callable[[Step], Iterator[Shape]] | None = {
+            "group": self._group,
+            "acl": self._acl,
+            "route": self._route,
+            "translate": self._translate,
+            "forward": self._passing,
+            "deliver": self._arrival,
+        }.get(step.kind)
+        if tell is not None:
+            yield from tell(step)
+
+    def _group(self, step: Step) -> Iterator[Shape]:
+        rule = self._view.find(SecurityGroupRule, step.by[0]) if step.by else None
+        eni = self._view.find(NetworkInterface, step.place)
+        group = rule.group if rule else eni.groups[0] if eni else step.place
+        shape: Shape = {"Component": self._named(group)}
+        if rule is not None:
+            shape["SecurityGroupRule"] = group_rule(rule)
+        yield shape
+
+    def _acl(self, step: Step) -> Iterator[Shape]:
+        key, entry = self._entry(step)
+        yield {"Component": self._named(key), **({"AclRule": acl_rule(entry)} if entry else {})}
+
+    def _route(self, step: Step) -> Iterator[Shape]:
+        table = self._view.find(RouteTable, step.by[0]) if step.by else None
+        if table is not None:
+            route = {"RouteTableRoute": self._taken(step, table)}
+            yield {"Component": self._named(table.id), **route, "Vpc": self._named(table.vpc)}
+
+    def _translate(self, step: Step) -> Iterator[Shape]:
+        yield {
+            "Component": self._named(step.place),
+            "InboundHeader": header(step.packet),
+            "OutboundHeader": header(step.after),
+        }
+
+    def _passing(self, step: Step) -> Iterator[Shape]:
+        yield self._interface(step.place)
+        yield {"Component": self._named(self._network.ports[step.place].host)}
+
+    def _arrival(self, step: Step) -> Iterator[Shape]:
+        port = self._network.ports.get(step.place)
+        if port is not None:
+            yield self._interface(port.id)
+            yield {"Component": self._named(port.host), "InboundHeader": header(step.packet)}
+
+    def _interface(self, key: str) -> Shape:
+        eni = self._view.find(NetworkInterface, key)
+        if eni is None:
+            return {"Component": self._named(key)}
+        port = self._network.ports.get(key)
+        return {
+            "Component": self._named(key),
+            **({"AttachedTo": self._named(port.host)} if port else {}),
+            "Subnet": self._named(eni.subnet),
+            "Vpc": self._named(eni.vpc),
+        }
+
+    # --- explanations ---------------------------------------------------------------------------
+    def explanation(self, step: Step, *, egress: bool) -> Shape:
+        """Why a step stops the packet."""
+        inward = step.direction == "in" if step.direction else not egress
+        shape: Shape = {
+            "ExplanationCode": str(step.code),
+            "Direction": "ingress" if inward else "egress",
+            "Component": self._named(step.place),
+        }
+        tell = {
+            "group": self._why_group,
+            "acl": self._why_acl,
+            "route": self._why_route,
+            "gateway": self._why_gateway,
+            "translate": self._why_gateway,
+        }.get(step.kind)
+        return shape | (tell(step) if tell else self._why(step))
+
+    def _why_group(self, step: Step) -> Shape:
+        eni = self._view.find(NetworkInterface, step.place)
+        if eni is None:
+            return {}
+        shape: Shape = {
+            "NetworkInterface": self._named(eni.id),
+            "SecurityGroups": [self._named(group) for group in eni.groups],
+            "Subnet": self._named(eni.subnet),
+            "Vpc": self._named(eni.vpc),
+        }
+        fields = {each.field for each in step.tried}
+        if len(fields) == 1 and (field := fields.pop()):
+            shape["PacketField"] = field
+        return shape | _service(step.packet)
+
+    def _why_acl(self, step: Step) -> Shape:
+        key, entry = self._entry(step)
+        subnet = self._view.find(Subnet, step.place)
+        return {
+            "Component": self._named(key),
+            "Acl": self._named(key),
+            **({"AclRule": acl_rule(entry)} if entry else {}),
+            "Subnet": self._named(step.place),
+            **({"Vpc": self._named(subnet.vpc)} if subnet else {}),
+        }
+
+    def _why_route(self, step: Step) -> Shape:
+        table = self._view.find(RouteTable, step.by[0]) if step.by else None
+        if table is None:
+            return {"Vpc": self._named(step.place), "Address": step.packet.target}
+        shape: Shape = {
+            "Component": self._named(table.id),
+            "RouteTable": self._named(table.id),
+            "Vpc": self._named(table.vpc),
+            "Cidrs": [f"{step.packet.target}/32"],
+        }
+        route = self._taken(step, table)
+        return shape | ({"RouteTableRoute": route} if route else {})
+
+    def _why_gateway(self, step: Step) -> Shape:
+        kind = "NatGateway" if step.place.startswith("nat-") else "InternetGateway"
+        return {kind: self._named(step.place), "Address": step.packet.target}
+
+    def _why(self, step: Step) -> Shape:
+        """A component that is not what it should be, by the first id that is said to decide."""
+        shape: Shape = {"Address": step.packet.target}
+        row = self._view.rows.get(step.by[0]) if step.by else None
+        if row is not None:
+            shape["Component"] = self._named(row.id)
+            shape["ComponentAccount"] = row.account
+        if step.code is Code.BAD_STATE and row is not None:
+            shape["State"] = str(getattr(row, "state", ""))
+        return shape
+
+    # --- parts ----------------------------------------------------------------------------------
+    def _named(self, key: str) -> Shape:
+        row = self._view.rows.get(key)
+        shape: Shape = {"Id": key}
+        if row is not None:
+            shape["Arn"] = arn(row)
+            if name := row.tag("Name"):
+                shape["Name"] = name
+        return shape
+
+    def _entry(self, step: Step) -> tuple[str, Entry | None]:
+        key, _, number = step.by[0].partition("/")
+        row = self._view.find(NetworkAcl, key)
+        egress = step.direction == "out"
+        fits = (each for each in row.entries if each.egress == egress) if row else ()
+        return key, next((each for each in fits if str(each.number) == number), None)
+
+    def _taken(self, step: Step, table: RouteTable) -> Shape:
+        """The route that a step takes, as ``AnalysisRouteTableRoute``."""
+        cidr = step.said.partition(" -> ")[0]
+        for route in show_table(table, self._view)["Routes"]:
+            if route["DestinationCidrBlock"] == cidr:
+                kept = {name: route[name] for name in _ROUTE if name in route}
+                return {"DestinationCidr": cidr, **kept}
+        return {}
+
+
+def header(packet: Packet) -> Shape:
+    """A header as sets of one member each."""
+    shape: Shape = {
+        "Protocol": str(packet.protocol),
+        "SourceAddresses": [f"{packet.source}/32"],
+        "DestinationAddresses": [f"{packet.target}/32"],
+    }
+    for member, port in (
+        ("SourcePortRanges", packet.source_port),
+        ("DestinationPortRanges", packet.target_port),
+    ):
+        if port is not None:
+            shape[member] = [{"From": port, "To": port}]
+    return shape
+
+
+def group_rule(rule: SecurityGroupRule) -> Shape:
+    """A rule as ``AnalysisSecurityGroupRule``."""
+    item = rule.permission
+    name = "all" if item.protocol is None else protocol_name(item.protocol)
+    shape: Shape = {"Direction": "egress" if rule.egress else "ingress", "Protocol": name}
+    if item.cidr:
+        shape["Cidr"] = item.cidr
+    if item.group:
+        shape["SecurityGroupId"] = item.group
+    if item.protocol in (TCP, UDP) and item.first is not None and item.last is not None:
+        shape["PortRange"] = {"From": item.first, "To": item.last}
+    return shape
+
+
+def acl_rule(entry: Entry) -> Shape:
+    """An entry as ``AnalysisAclRule``."""
+    name = "all" if entry.protocol is None else protocol_name(entry.protocol)
+    shape: Shape = {
+        "Egress": entry.egress,
+        "Protocol": name,
+        "RuleAction": "allow" if entry.allow else "deny",
+        "RuleNumber": entry.number,
+    }
+    if entry.cidr:
+        shape["Cidr"] = entry.cidr
+    if entry.ports:
+        shape["PortRange"] = {"From": entry.ports[0], "To": entry.ports[1]}
+    return shape
+
+
+def _service(packet: Packet) -> Shape:
+    shape: Shape = {"Protocols": [protocol_name(packet.protocol)]}
+    if packet.target_port is not None:
+        shape["Port"] = packet.target_port
+    return shape
+
+
+def ids(analysis: Shape) -> set[str]:
+    """The ids of all components on a way, forth and back."""
+    ways = ("ForwardPathComponents", "ReturnPathComponents")
+    return {each["Component"]["Id"] for way in ways for each in analysis.get(way, ())}

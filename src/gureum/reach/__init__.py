@@ -1,0 +1,15 @@
+"""Knows the reachability of all pairs and all headers, both directions, at once."""
+
+from gureum.reach.changes import Change, difference
+from gureum.reach.reach import Reach
+from gureum.reach.verdicts import Span, Verdict
+from gureum.reach.way import Node
+
+__all__ = [
+    "Change",
+    "Node",
+    "Reach",
+    "Span",
+    "Verdict",
+    "difference",
+]

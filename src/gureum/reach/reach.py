@@ -1,0 +1,190 @@
+"""Reachability of all pairs and all headers, kept up to date."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from gureum.explain.walk import PUBLIC
+from gureum.program import (
+    Address,
+    Guard,
+    Member,
+    Port,
+    Route,
+    Segment,
+    Statement,
+    Translator,
+)
+from gureum.reach.columns import Columns
+from gureum.reach.line import Detail, point
+from gureum.reach.prefixes import dotted, number, prefix
+from gureum.reach.state import State, Station
+from gureum.reach.sweep import Sweep
+from gureum.reach.verdicts import Span, Verdict, spans, verdict, why
+from gureum.reach.way import Node, Way, way
+
+
+class Reach:
+    """What a program's packets and the answers to them can get through.
+
+    Nothing is walked per packet: a pair has one way, a way is the filters on it, and a filter is
+    ranges of headers.  Pairs are ordered: ``source`` begins.  A target is called by its primary
+    private address within its router and by its public address from elsewhere, unless an
+    ``address`` is given.  A header is a protocol number with a target port (TCP, UDP) or a type and
+    code (ICMP); ``ValueError`` is raised for one that does not exist.
+    """
+
+    def __init__(self, statements: Iterable[Statement] = ()) -> None:
+        self.state = State()
+        self._columns: dict[str, Columns] = {}
+        self.update(added=statements)
+
+    def update(self, added: Iterable[Statement] = (), removed: Iterable[Statement] = ()) -> None:
+        """Follow a change of the program: the two sides of :func:`gureum.program.diff`.
+
+        A rule, a member, a route or an ACL costs its own entries; a port costs its router's.
+        """
+        added, removed = tuple(added), tuple(removed)
+        self.state.change(removed, added)
+        for statement in (*removed, *added):
+            self._forget(statement)
+
+    def snapshot(self) -> Reach:
+        """The state as it is now, which later updates leave alone."""
+        made = Reach()
+        made.state = self.state.copy()
+        return made
+
+    # --- nodes ---------------------------------------------------------------------------------
+    def node(self, port: str) -> Node:
+        """The node of an interface.  Raises ``KeyError`` where it is not up."""
+        return Node("port", port, dotted(self.state.primary[port]))
+
+    def outside(self, ip: str | None = None) -> Node:
+        """An internet address as a node: by default one that nobody in the program has and whose
+        place in the public range is as good as any other's."""
+        if ip is None:
+            return Node("internet", "internet", dotted(self._anybody()))
+        return Node("internet", self.state.internet.get(number(ip), "internet"), ip)
+
+    def nodes(self) -> Iterator[Node]:
+        """Every interface of an instance that is up, every internet host, and the rest of the
+        internet.  NAT gateways call nobody and answer nobody, and so are none."""
+        for router in self._routers():
+            yield from self.columns(router).nodes
+        yield from self._internet()
+
+    # --- pairs ---------------------------------------------------------------------------------
+    def between(self, source: Node, target: Node, address: str | None = None) -> Way | None:
+        """The way from a node to another and back, filters aside; None if there is none."""
+        state = self.state
+        start, end = self._station(source), self._station(target)
+        called = number(address) if address is not None else self._called(start, end, target)
+        if called is None:
+            return None
+        ends = ((source, start), (target, end))
+        outside = [number(node.ip) for node, station in ends if station is None]
+        found = way(state, number(source.ip), start, called, outside)
+        return found if found and found.end == (end.host if end else "") else None
+
+    def point(
+        self, source: Node, target: Node, protocol: int, detail: Detail = None,
+        *, address: str | None = None,
+    ) -> Verdict:  # fmt: skip
+        """Whether an exchange works, and from which client ports."""
+        found = self.between(source, target, address)
+        return verdict(found, point(protocol, detail), self.state.members)
+
+    def spans(self, source: Node, target: Node, *, address: str | None = None) -> tuple[Span, ...]:
+        """Every header that works, as maximal ranges."""
+        return spans(self.between(source, target, address), self.state.members)
+
+    def why(
+        self, source: Node, target: Node, protocol: int, detail: Detail = None,
+        *, address: str | None = None,
+    ) -> tuple[str, ...]:  # fmt: skip
+        """The ids of the rules that admit an exchange, on the way there and on the way back, each
+        once; empty where it does not work."""
+        found = self.between(source, target, address)
+        return why(found, point(protocol, detail), self.state.members)
+
+    # --- sets ----------------------------------------------------------------------------------
+    def sources(self, target: Node, protocol: int, detail: Detail = None) -> list[Node]:
+        """Who reaches a node with a header, from some client port at least."""
+        return self._sweep(point(protocol, detail)).sources(
+            target, self._routers(), list(self._internet())
+        )
+
+    def targets(self, source: Node, protocol: int, detail: Detail = None) -> list[Node]:
+        """Whom a node reaches with a header, from some client port at least.  An internet node's
+        are interfaces: what is between two internet nodes is not the program's."""
+        return self._sweep(point(protocol, detail)).targets(source, list(self._internet()))
+
+    def _sweep(self, where: int) -> Sweep:
+        members = self.state.members
+
+        def judge(source: Node, target: Node) -> bool:
+            return verdict(self.between(source, target), where, members).works
+
+        return Sweep(self.state, self.columns, where, judge)
+
+    def columns(self, router: str) -> Columns:
+        """The ports of a router as bits."""
+        self._arrange()
+        return self._columns[router]
+
+    # --- inside --------------------------------------------------------------------------------
+    def _station(self, node: Node) -> Station | None:
+        return self.state.ports[node.id] if node.kind == "port" else None
+
+    def _called(self, start: Station | None, end: Station | None, target: Node) -> int | None:
+        ip = number(target.ip)
+        if end is None or (start is not None and start.place.router == end.place.router):
+            return ip
+        return self.state.public_of(end.place.router, ip)
+
+    def _anybody(self) -> int:
+        mask, base = prefix(PUBLIC)
+        last = base | ~mask & 0xFFFFFFFE
+        taken = (self.state.internet, self.state.public)
+        return next(ip for ip in range(last, base, -1) if not any(ip in it for it in taken))
+
+    def _internet(self) -> Iterator[Node]:
+        for ip, name in self.state.internet.items():
+            yield Node("internet", name, dotted(ip))
+        yield self.outside()
+
+    def _routers(self) -> list[str]:
+        self._arrange()
+        return sorted(self._columns)
+
+    def _arrange(self) -> None:
+        """Arrange anew the ports of the routers that have changed."""
+        wanted = self.state.segments.keys() - self._columns.keys()
+        if not wanted:
+            return
+        ports: dict[str, list[Station]] = defaultdict(list)
+        for key, station in self.state.ports.items():
+            up = key in self.state.primary and station.host not in self.state.translators
+            if up and station.place.router in wanted:
+                ports[station.place.router].append(station)
+        for router in wanted:
+            self._columns[router] = Columns(self.state, router, ports[router])
+
+    def _forget(self, it: Statement) -> None:
+        match it:
+            case Member():
+                if it.router in self._columns:
+                    self._columns[it.router].forget_group(it.group)
+            case Route():
+                if it.table.router in self._columns:
+                    self._columns[it.table.router].forget_table(it.table.id)
+            case Segment():
+                self._columns.pop(it.router, None)
+            case Port():
+                self._columns.pop(it.segment.router, None)
+            case Address() | Guard() | Translator():
+                self._columns.pop(it.port.segment.router, None)
+            case _:
+                pass

@@ -1,0 +1,115 @@
+"""Filters as sets of headers: what a security group or a network ACL lets pass for one peer.
+
+Nothing is multiplied out: a filter is its rules in order, a rule knows the points of the header
+line that it is about (:mod:`gureum.reach.line`) and whom it is about.  So a set of groups that only
+one interface has costs what its rules cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+from gureum.program import Filter, Rule
+from gureum.reach.line import Ranges, intersection, of_rule, union, without
+from gureum.reach.prefixes import prefix
+
+Members: TypeAlias = Mapping[tuple[str, str], Set[int]]
+"""The addresses of each router's groups."""
+
+
+class Line(NamedTuple):
+    """A rule: ``group`` is the group whose members are meant, None where it is a prefix."""
+
+    why: str
+    allow: bool
+    ranges: Ranges
+    group: str | None
+    mask: int
+    base: int
+
+
+@lru_cache(maxsize=1 << 16)
+def line_of(rule: Rule) -> Line:
+    """A rule as points; equal rules share one."""
+    ranges = of_rule(rule)
+    if "/" not in rule.peer:
+        return Line(rule.why, rule.allow, ranges, rule.peer, 0, 0)
+    return Line(rule.why, rule.allow, ranges, None, *prefix(rule.peer))
+
+
+class Screen:
+    """A filter: ``stateful`` lets answers pass and takes the rules in any order."""
+
+    __slots__ = ("default", "lines", "router", "stateful")
+
+    def __init__(self, filter_: Filter) -> None:
+        self.router = filter_.router
+        self.stateful = filter_.stateful
+        self.default = filter_.default
+        self.lines = tuple(line_of(rule) for rule in filter_.rules)
+
+    def about(self, peer: int, members: Members) -> Iterator[Line]:
+        """The lines that are about a peer."""
+        for each in self.lines:
+            if each.group is None:
+                if peer & each.mask == each.base:
+                    yield each
+            elif peer in members.get((self.router, each.group), ()):
+                yield each
+
+    def admits(self, where: int, peer: int, members: Members) -> bool:
+        """Whether the header of a point passes, from or to a peer."""
+        # The same as passing() says, without a generator: this is what a point query spends on.
+        router = self.router
+        for _, allow, ranges, group, mask, base in self.lines:
+            for first, last in ranges:
+                if first <= where <= last:
+                    break
+            else:
+                continue
+            if group is None:
+                if peer & mask == base:
+                    return allow
+            elif peer in members.get((router, group), ()):
+                return allow
+        return False
+
+    def admitting(self, within: Ranges, peer: int, members: Members) -> Iterator[Line]:
+        """The rules that admit any header of a set: of an ACL the first for each header."""
+        for each in self.about(peer, members):
+            if each.allow and intersection(within, each.ranges):
+                yield each
+            if not self.stateful:
+                within = without(within, each.ranges)
+
+    def passing(self, within: Ranges, peer: int, members: Members) -> Ranges:
+        """Which headers of a set pass, from or to a peer."""
+        if self.stateful:
+            lines = self.about(peer, members)
+            return intersection(within, union(item for line in lines for item in line.ranges))
+        found: list[tuple[int, int]] = []
+        for each in self.about(peer, members):
+            if each.allow:
+                found += intersection(within, each.ranges)
+            within = without(within, each.ranges)
+            if not within:
+                break
+        return union(found)
+
+    def cuts(self) -> set[int]:
+        """The points at which what the filter lets pass may change."""
+        return {
+            cut for each in self.lines for first, last in each.ranges for cut in (first, last + 1)
+        }
+
+
+def atoms(within: Ranges, screens: Iterable[Screen]) -> list[int]:
+    """A point of each part of a set that no rule of the filters tells apart."""
+    cuts = sorted(set().union(*(screen.cuts() for screen in screens)))
+    return [
+        start
+        for first, last in within
+        for start in (first, *(cut for cut in cuts if first < cut <= last))
+    ]

@@ -1,0 +1,235 @@
+"""The way of one pair's packets and of the answers, and the filters on it.
+
+Where a packet goes depends on its addresses only, so the way is found once for all headers: it is
+what the filters on it let pass.  The forwarding decisions are those of the data plane
+(docs/dataplane.md), in the order in which a packet meets them.
+
+What an untracked rule admits is taken for tracked.  AWS leaves flows untracked only where the same
+groups let every answer pass, so it is the same to a client (EC2 User Guide, "Security group
+connection tracking").  An instance that receives for others is where a way ends: whether it passes
+packets on is in its kernel, not in the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias
+
+from gureum.explain.walk import MAX_HOPS, PUBLIC, RFC1918, RFC6598
+from gureum.program import Local, ViaPort, ViaUplink
+from gureum.reach.line import ALIKE, PAIRED, WHOLE, Ranges
+from gureum.reach.prefixes import prefix
+from gureum.reach.screens import Screen
+from gureum.reach.state import Place, State, Station
+
+_PRIVATE = tuple(prefix(cidr) for cidr in (*RFC1918, RFC6598))
+_PUBLIC = prefix(PUBLIC)
+
+
+class Node(NamedTuple):
+    """An end of a pair.
+
+    A ``port`` is an instance's interface: ``id`` is the interface's (``eni-…``), ``ip`` its
+    primary private address.  An ``internet`` node is an address outside: ``id`` is the internet
+    host's name, or ``internet`` for one that no host of the program has.
+    """
+
+    kind: Literal["port", "internet"]
+    id: str
+    ip: str
+
+
+class Check(NamedTuple):
+    """A filter on the way, the peer that it sees, and the headers that it is asked about.
+
+    These are all, except where an interface calls itself by its public address: connection
+    tracking takes the packet that comes back for an answer if answers look the same.
+    """
+
+    screen: Screen
+    peer: int
+    scope: Ranges = WHOLE
+
+
+@dataclass(slots=True)
+class Way:
+    """A way that packets take and answers come back on, filters aside.
+
+    ``forth`` are the filters that see the packet, ``back`` those that see the answer.  A
+    ``translated`` way leads through a NAT gateway, which carries TCP, UDP and ICMP, but no answer
+    without its query.  ``end`` is the host that answers, empty for the internet.
+    """
+
+    forth: list[Check]
+    back: list[Check]
+    translated: bool
+    end: str
+
+
+_Admission: TypeAlias = tuple[str, int, int, bool, bool]
+"""A router, source and target, whether it was let in or out, and whether of the port that has the
+address or of one that passes packets on for others (docs/dataplane.md, the bits of the mark)."""
+
+
+@dataclass(slots=True)
+class _Flow:
+    """What the boxes on the way remember of the packet when the answer comes."""
+
+    tracked: dict[_Admission, Ranges] = field(default_factory=dict)
+    translated: dict[tuple[str, int, int], int] = field(default_factory=dict)
+
+
+def way(
+    state: State, source: int, start: Station | None, target: int, outside: Collection[int]
+) -> Way | None:
+    """The way from a port (None: from the internet) to an address and back; None if there is none.
+
+    ``outside`` are internet addresses that somebody has although no host of the program does.  The
+    answer must come to the sender, from the address that was called: a client takes no other for
+    an answer (RFC 9293, 3.10.7; a connected UDP socket, udp(7)).
+    """
+    flow = _Flow()
+    forth = _Leg(state, flow, source, target, outside)
+    there = forth.run(start)
+    if there is None:
+        return None
+    if there and (there, forth.target) not in state.at_host:
+        return None  # a middlebox, or a host that only passes packets on
+    end = state.egress(there, forth.source) if there else None
+    back = _Leg(state, flow, forth.target, forth.source, outside, answer=True)
+    home = back.run(end)
+    origin = start.host if start else ""
+    if home != origin or back.source != target or back.target != source:
+        return None
+    return Way(forth.checks, back.checks, bool(flow.translated), there)
+
+
+class _Leg:
+    """One direction.  It ends at a host's id, at ``""`` for the internet, or nowhere (None)."""
+
+    __slots__ = ("_answer", "_flow", "_hops", "_outside", "_state", "checks", "source", "target")
+
+    def __init__(
+        self, state: State, flow: _Flow, source: int, target: int,
+        outside: Collection[int], *, answer: bool = False,
+    ) -> None:  # fmt: skip
+        self.source, self.target = source, target
+        self.checks: list[Check] = []
+        self._state, self._flow, self._outside, self._answer = state, flow, outside, answer
+        self._hops = 0
+
+    def run(self, start: Station | None) -> str | None:
+        """Go, from a port or from the internet."""
+        return self._from_port(start) if start else self._on_internet()
+
+    # --- from a port ---------------------------------------------------------------------------
+    def _from_port(self, port: Station) -> str | None:
+        state, place = self._state, port.place
+        self._hops += 1
+        if self._hops > MAX_HOPS:
+            return None
+        own = (port.host, self.target) in state.at_host
+        if own and port.host not in state.translators:
+            return port.host
+        limits = state.limits.get(port.id)
+        if limits and not limits.forwarding and self.source not in limits.addresses:
+            return None
+        if self.target & place.mask == place.base:
+            other = state.stations.get((place.id, self.target))
+            if other is None:
+                return None
+            self._group(port, inward=False)
+            return self._to_port(other)
+        self._group(port, inward=False)
+        return self._routed(place)
+
+    def _routed(self, place: Place) -> str | None:
+        self._acl(place, 1, self.target)
+        match self._state.route(place, self.target):
+            case Local():
+                return self._connected(place.router)
+            case ViaPort(port=key):
+                port = self._state.ports.get(key)
+                return self._into(port, place) if port else None
+            case ViaUplink(gateway=gateway):
+                return self._out_of(gateway)
+        return None
+
+    def _connected(self, router: str) -> str | None:
+        port = self._state.station_at(router, self.target)
+        return self._into(port, None) if port else None
+
+    def _into(self, port: Station, begun: Place | None) -> str | None:
+        """Out of the router into a port's segment."""
+        if begun is None or begun.id != port.place.id:
+            self._acl(port.place, 0, self.source)
+        return self._to_port(port)
+
+    def _to_port(self, port: Station) -> str | None:
+        limits = self._state.limits.get(port.id)
+        self._group(port, inward=True)
+        if limits is None or self.target in limits.addresses:
+            return self._deliver(port)
+        if not limits.forwarding:
+            return None
+        translator = self._state.translators.get(port.host)
+        if translator is None:
+            return port.host
+        self._flow.translated[port.host, translator, self.target] = self.source
+        self.source = translator
+        return self._from_port(port)
+
+    def _deliver(self, port: Station) -> str | None:
+        if port.host not in self._state.translators:
+            return port.host
+        # A NAT gateway takes answers only.
+        before = self._flow.translated.get((port.host, self.target, self.source))
+        if before is None or not self._answer:
+            return None
+        self.target = before
+        return self._from_port(port)
+
+    # --- filters -------------------------------------------------------------------------------
+    def _group(self, port: Station, *, inward: bool) -> None:
+        limits, router = self._state.limits.get(port.id), port.place.router
+        key = (limits.filter_in if inward else limits.filter_out) if limits else None
+        if limits is None or key is None:
+            return
+        own, peer = (self.target, self.source) if inward else (self.source, self.target)
+        owner = own in limits.addresses
+        known = self._flow.tracked.get((router, self.target, self.source, not inward, owner))
+        scope = WHOLE
+        if not self._answer:
+            scope = PAIRED if known else WHOLE
+            self._flow.tracked[router, self.source, self.target, inward, owner] = scope
+        elif known is WHOLE:
+            return
+        elif known:
+            scope = ALIKE
+        self.checks.append(Check(self._state.screens[router, key], peer, scope))
+
+    def _acl(self, place: Place, direction: int, peer: int) -> None:
+        pair = self._state.acls.get(place.id)
+        if pair is not None:
+            self.checks.append(Check(self._state.screens[place.router, pair[direction]], peer))
+
+    # --- gateways ------------------------------------------------------------------------------
+    def _out_of(self, gateway: str) -> str | None:
+        public = self._state.private.get((gateway, self.source))
+        if public is None or any(self.target & mask == base for mask, base in _PRIVATE):
+            return None
+        self.source = public
+        return self._on_internet()
+
+    def _on_internet(self) -> str | None:
+        target = self.target
+        if target & _PUBLIC[0] != _PUBLIC[1]:
+            return None
+        if target in self._state.internet or target in self._outside:
+            return ""
+        behind = self._state.public.get(target)
+        if behind is None:
+            return None
+        self.target = behind.private
+        return self._connected(behind.router)

@@ -1,0 +1,163 @@
+"""Proves an explanation: sends the real packet, follows it through the kernel and lays what was
+seen over the prediction."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from typing import Any
+
+from gureum.engines import EngineError
+from gureum.engines.linux.namespaces import Namespaces
+from gureum.engines.linux.tracing import Probe, Wanted, follow, stations
+from gureum.errors import ApiError
+from gureum.explain import Answer, Packet, explain, told_anew
+from gureum.explain.overlay import Laid, Overlay, Sighting, headers, on_the_way, overlay
+from gureum.explain.packet import UDP
+from gureum.explain.steps import Trace
+from gureum.kind import Shape
+from gureum.program import InternetHost, Port
+from gureum.server.console_explain import Explained, Explainer, Question, shown
+from gureum.server.places import Scope
+
+PATIENCE, SHORT = 3.0, 0.8
+"""Seconds to wait for a packet that should come, and for one that should not; it takes some 100 µs
+on an idle machine."""
+TURN = 10.0
+"""Seconds that a question waits for another to be over."""
+
+
+class Live:
+    """Answers one question at a time: all use the same tracing table.  ``tag`` is the cloud's."""
+
+    def __init__(self, explainer: Explainer, tag: str) -> None:
+        self._explain = explainer
+        self._tag = tag
+        self._turn = threading.Lock()
+
+    def __call__(self, scope: Scope, question: Question) -> Shape:
+        """The explanation, and as ``evidence`` what became of the real packet.
+
+        Raises:
+            ApiError: the codes of an explanation; ``BadRequest`` for a packet that is not sent,
+                ``NotRunning`` where the sender is not up, ``Busy``.
+            EngineError: it could not be followed.
+        """
+        if question.spoofed is not None:
+            raise ApiError("BadRequest", "A packet with a forged source is predicted, not sent.")
+        found = self._explain(scope, question)
+        if found.start is None:
+            raise ApiError("NotRunning", f"The {found.source} sends nothing: it is not up.", 409)
+        if not self._turn.acquire(timeout=TURN):
+            raise ApiError("Busy", "Another packet is being followed: try again.", 409)
+        try:
+            # entering a namespace concerns one thread, and this one is used for nothing else
+            with ThreadPoolExecutor(1, thread_name_prefix="live") as own:
+                exact, laid = own.submit(self._proved, scope, found, found.start).result()
+        finally:
+            self._turn.release()
+        return shown(scope, exact) | {"evidence": _evidence(exact.answer, laid)}
+
+    def _proved(
+        self, scope: Scope, found: Explained, start: Port | InternetHost
+    ) -> tuple[Explained, Overlay]:
+        host = start.host if isinstance(start, Port) else start.name
+        spaces = Namespaces(self._tag)
+        try:
+            (sender,) = stations(found.network, [host])
+            predicted = found.answer.forth.steps[0].packet
+            probe = _probe(spaces, sender.ns, predicted, found.answer.ports)
+            try:
+                exact = _exact(scope, found, start, probe.packet)
+                return exact, self._followed(spaces, host, exact, probe)
+            finally:
+                probe.close()
+        finally:
+            spaces.close()
+
+    def _followed(self, spaces: Namespaces, host: str, exact: Explained, probe: Probe) -> Overlay:
+        network, answer = exact.network, exact.answer
+        aim = exact.place.host if exact.place else None
+        places = on_the_way(network, host, answer)
+        if aim is not None and (aim in network.hosts or network.named(aim)):
+            places |= {aim}
+        wanted = Wanted(headers(answer.forth), headers(answer.back), probe.ident)
+        seen = follow(
+            spaces,
+            list(stations(network, places)),
+            probe,
+            wanted,
+            lambda each: _is_enough(each, host, probe.packet, answer),
+            PATIENCE if answer.forth.passed and (answer.back and answer.back.passed) else SHORT,
+        )
+        return overlay(network, host, aim, answer, seen)
+
+
+def _probe(spaces: Namespaces, ns: str, packet: Packet, ports: Sequence[tuple[int, int]]) -> Probe:
+    try:
+        return Probe(spaces, ns, packet, ports)
+    except ValueError as error:
+        raise ApiError("BadRequest", f"{error}.".capitalize()) from None
+    except OSError as error:
+        raise EngineError([f"send {packet}: {error}"]) from error
+
+
+def _is_enough(each: Sighting, host: str, packet: Packet, answer: Answer) -> bool:
+    """Whether the exchange is over: an answer came; nobody need answer a datagram."""
+    if each.stage != "received":
+        return False
+    if (each.place, each.packet) == (host, packet.reply()):
+        return True
+    at_end = each.place == answer.forth.arrived and each.packet == answer.forth.packet
+    return at_end and packet.protocol == UDP
+
+
+def _exact(scope: Scope, found: Explained, start: Port | InternetHost, packet: Packet) -> Explained:
+    """The prediction for the very packet that will be sent.  A prediction for any client port is
+    told of one, and filters may tell it from the one that is free."""
+    old = found.answer
+    if packet == old.forth.steps[0].packet:
+        return found
+    new = told_anew(scope.view, explain(found.network, start, packet))
+    forth = _told_alike(old.forth, new.forth)
+    return replace(found, answer=replace(old, forth=forth, back=new.back))
+
+
+def _told_alike(old: Trace, new: Trace) -> Trace:
+    """What the console knows beyond the walk, told of the exact packet: to whom an address belongs
+    that the internet does not know, and who listens."""
+    told = {(step.kind, step.place): step for step in old.steps if not step.passed}
+    steps = []
+    for step in new.steps:
+        was = told.get((step.kind, step.place))
+        known = was is not None and was.code != step.code
+        steps.append(
+            replace(step, said=was.said, code=was.code, by=was.by) if was and known else step
+        )
+    last = old.steps[-1]
+    if last.kind == "listen" and new.packet is not None:
+        steps.append(replace(last, packet=new.packet, after=new.packet))
+    return replace(new, steps=steps)
+
+
+# --- words --------------------------------------------------------------------------------------
+def _evidence(answer: Answer, laid: Overlay) -> dict[str, Any]:
+    return {
+        "verdict": laid.verdict,
+        "outcome": laid.outcome,
+        "reasons": list(laid.reasons),
+        "packet": asdict(answer.forth.steps[0].packet),
+        "forth": [_laid(each) for each in laid.forth],
+        "back": [_laid(each) for each in laid.back],
+    }
+
+
+def _laid(each: Laid) -> dict[str, Any]:
+    return {
+        "step": each.index,
+        "status": each.status,
+        "said": each.said,
+        "sightings": [asdict(sighting) for sighting in each.sightings],
+    }

@@ -1,0 +1,177 @@
+"""Who reaches whom, for the console: all pairs at once, kept from question to question."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gureum.compile import compile_all
+from gureum.errors import ApiError
+from gureum.explain.packet import protocol_name
+from gureum.kind import Shape
+from gureum.program import Statement
+from gureum.reach import Node, Reach, Span, Verdict
+from gureum.resources import Registry
+from gureum.resources.instance import Instance
+from gureum.resources.network_interface import NetworkInterface
+from gureum.server import places
+from gureum.server.console_explain import INTERNET, PROTOCOLS, header
+from gureum.server.places import Scope
+
+Header = tuple[int, int | tuple[int, int] | None]
+
+
+class Reaches:
+    """The reachability of the revision that was asked about last."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._lock = threading.Lock()
+        self._revision = -1
+        self._known: frozenset[Statement] = frozenset()
+        self._reach = Reach()
+
+    def __call__(self, scope: Scope, asked: Mapping[str, Any]) -> Shape:
+        """Who reaches whom: from a place, to a place, or both, with a header or any.
+
+        Raises:
+            ApiError: the codes of :mod:`gureum.server.places`; ``BadRequest``.
+        """
+        source, target, what = asked.get("source"), asked.get("target"), _header(asked)
+        if not source and not target:
+            raise ApiError("BadRequest", "Say from where, to where, or both.")
+        with self._lock:
+            reach = self._at(scope)
+            sources = _nodes(scope, reach, source) if source else None
+            targets = _nodes(scope, reach, target) if target else None
+            pairs = list(_pairs(scope, reach, sources, targets, what))
+            found = [_shown(scope, reach, *pair, what) for pair in pairs]
+        return {"pairs": [each for each in found if each["spans"]]}
+
+    def _at(self, scope: Scope) -> Reach:
+        """The reachability at the scope's revision: what has changed since is followed."""
+        if scope.view.revision != self._revision:
+            now = frozenset(compile_all(self._registry, scope.view).statements)
+            self._reach.update(now - self._known, self._known - now)
+            self._known, self._revision = now, scope.view.revision
+        return self._reach
+
+
+def _pairs(
+    scope: Scope,
+    reach: Reach,
+    sources: list[Node] | None,
+    targets: list[Node] | None,
+    what: Header | None,
+) -> Iterable[tuple[Node, Node]]:
+    """The pairs to look at: an end that was not asked for is anybody of the scope."""
+    if sources is not None and targets is not None:
+        return ((a, b) for a in sources for b in targets if a != b)
+    if sources is not None:
+        found = (
+            (a, b)
+            for a in sources
+            for b in (reach.targets(a, *what) if what else reach.nodes())
+            if a != b
+        )
+        return (pair for pair in found if _mine(scope, pair[1]) and "port" in _kinds(pair))
+    found = (
+        (a, b)
+        for b in targets or ()
+        for a in (reach.sources(b, *what) if what else reach.nodes())
+        if a != b
+    )
+    return (pair for pair in found if _mine(scope, pair[0]) and "port" in _kinds(pair))
+
+
+def _kinds(pair: tuple[Node, Node]) -> set[str]:
+    return {node.kind for node in pair}
+
+
+def _mine(scope: Scope, node: Node) -> bool:
+    """Whether a node is the internet's, or the account's in the region."""
+    row = scope.view.find(NetworkInterface, node.id)
+    return row is None or (row.account, row.region) == (scope.account, scope.region)
+
+
+def _nodes(scope: Scope, reach: Reach, text: str) -> list[Node]:
+    """The nodes that a name means: all interfaces of an instance.
+
+    Raises:
+        ApiError: the codes of :mod:`gureum.server.places`.
+    """
+    if text == INTERNET:
+        return [reach.outside()]
+    eni = scope.view.find(NetworkInterface, text)
+    if eni is not None:
+        return _up(reach, [eni.id])
+    place = places.resolve(scope, text, (places.INSTANCE, places.INTERNET_HOST))
+    if place.kind == places.INTERNET_HOST:
+        return [reach.outside(place.public)]
+    rows = scope.view.referrers(places.in_use(place).id, NetworkInterface)
+    return _up(reach, sorted({row.id for row in rows if row.host == place.id}))
+
+
+def _up(reach: Reach, keys: list[str]) -> list[Node]:
+    found = []
+    for key in keys:
+        try:
+            found.append(reach.node(key))
+        except KeyError:
+            raise ApiError("NotRunning", f"{key} is not up.", 409) from None
+    return found
+
+
+# --- words --------------------------------------------------------------------------------------
+def _shown(scope: Scope, reach: Reach, source: Node, target: Node, what: Header | None) -> Shape:
+    if what is None:
+        spans = [_span(each) for each in reach.spans(source, target)]
+        return {"source": _end(scope, source), "target": _end(scope, target), "spans": spans}
+    verdict = reach.point(source, target, *what)
+    spans = [_one(what, verdict) | {"by": list(reach.why(source, target, *what))}]
+    return {
+        "source": _end(scope, source),
+        "target": _end(scope, target),
+        "spans": spans if verdict.works else [],
+    }
+
+
+def _end(scope: Scope, node: Node) -> Shape:
+    row = scope.view.find(NetworkInterface, node.id)
+    holder = scope.view.find(Instance, row.attachment.instance) if row and row.attachment else None
+    name = (holder.tag("Name") or holder.id) if holder else node.id
+    return {"kind": node.kind, "id": node.id, "name": name, "ip": node.ip}
+
+
+def _span(span: Span) -> Shape:
+    name = protocol_name(span.protocol) if span.protocol is not None else "other"
+    return {
+        "protocol": name,
+        "first": span.first,
+        "last": span.last,
+        "extent": span.verdict.extent,
+        "client_ports": [list(each) for each in span.verdict.clients],
+    }
+
+
+def _one(what: Header, verdict: Verdict) -> Shape:
+    protocol, detail = what
+    at = detail[0] * 256 + detail[1] if isinstance(detail, tuple) else detail
+    at = protocol if at is None else at
+    name = protocol_name(protocol) if protocol in PROTOCOLS.values() else "other"
+    return {
+        "protocol": name,
+        "first": at,
+        "last": at,
+        "extent": verdict.extent,
+        "client_ports": [list(each) for each in verdict.clients],
+    }
+
+
+def _header(asked: Mapping[str, Any]) -> Header | None:
+    """The header that was asked about, None for any."""
+    if asked.get("protocol") is None:
+        return None
+    protocol, port, icmp = header(asked)
+    return protocol, port if icmp is None else icmp

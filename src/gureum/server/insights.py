@@ -1,0 +1,200 @@
+"""Carries out the analyses of AWS's Network Insights: from a path to a packet, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from gureum.compile import compile_all
+from gureum.explain import Answer, Network, Packet, explain, not_up, told_anew
+from gureum.explain.aws import Projection, ids
+from gureum.explain.codes import Code
+from gureum.explain.packet import TCP, UDP
+from gureum.explain.steps import Step, Trace
+from gureum.kind import Shape
+from gureum.model import Resource, View
+from gureum.program import InternetHost, Port
+from gureum.resources import Registry
+from gureum.resources.instance import Instance
+from gureum.resources.internet_gateway import InternetGateway
+from gureum.resources.network_insights import NetworkInsightsPath, PathFilter
+from gureum.resources.network_interface import NetworkInterface, interfaces_of
+from gureum.resources.public_ip import associations
+
+SOMEBODY = "198.19.255.254"
+"""An address on the internet, where a path says none."""
+
+PROTOCOLS = {"tcp": TCP, "udp": UDP}
+
+MAX_PORTS = 256
+"""Ports that are tried where a path names none: rules tell no more of them apart, usually."""
+
+
+class Insights:
+    """Answers what paths ask.  ``forwards`` tells which instances pass packets on."""
+
+    def __init__(self, registry: Registry, forwards: Callable[[str], bool]) -> None:
+        self._registry = registry
+        self._forwards = forwards
+
+    def __call__(
+        self,
+        view: View,
+        path: Resource,
+        filter_in: Sequence[str],
+        filter_out: Sequence[str],
+    ) -> Shape:
+        """See :class:`gureum.kind.Analyse`."""
+        assert isinstance(path, NetworkInsightsPath)
+        outside = InternetHost("internet", _outside(path))
+        statements = compile_all(self._registry, view).statements
+        network = Network([*statements, outside], self._may_forward)
+        missing = [key for key in (path.source, path.target) if key and key not in view.rows]
+        if missing:
+            return _unfound(Code.NO_SOURCE_OR_DESTINATION, missing[0])
+        start, answer = _answered(view, network, path, outside)
+        found = Projection(view, network).analysis(answer, start)
+        return _filtered(found, filter_in, filter_out)
+
+    def _may_forward(self, host: str) -> bool:
+        try:
+            return self._forwards(host)
+        except LookupError:  # not there yet
+            return False
+
+
+def _answered(
+    view: View, network: Network, path: NetworkInsightsPath, outside: InternetHost
+) -> tuple[Port | None, Answer]:
+    """Where the packet begins, and what becomes of it: the first port that works, or else one."""
+    source = _interface(view, path.source)
+    target = _target(view, path, source, outside)
+    own = path.source_ip or _field(path, "source_ip") or (source.ip if source else outside.ip)
+    packet = Packet(own, target, PROTOCOLS[path.protocol], _client(path))
+    if source is None:
+        answers = (explain(network, outside, each) for each in _packets(network, path, packet))
+        return None, told_anew(view, _best(answers))
+    start = network.ports.get(source.id)
+    if start is None:
+        instance = source.attachment.instance if source.attachment else None
+        first = next(_packets(network, path, packet))
+        known = not_up(view, instance, first) if instance else None
+        return None, known or _nowhere(source, first)
+    if start.host == path.source:
+        start = network.egress(start.host, target) or start
+    answers = (explain(network, start, each) for each in _packets(network, path, packet))
+    return start, told_anew(view, _best(answers))
+
+
+def _best(answers: Iterable[Answer]) -> Answer:
+    """The first answer that works; the first of all where none does."""
+    first = None
+    for answer in answers:
+        if answer.works:
+            return answer
+        first = first or answer
+    assert first is not None
+    return first
+
+
+def _nowhere(eni: NetworkInterface, packet: Packet) -> Answer:
+    """An interface that is attached to nothing sends nothing."""
+    said = f"{eni.id} is attached to no instance"
+    code = Code.UNASSOCIATED_COMPONENT
+    step = Step("send", eni.id, False, said, packet, packet, by=(eni.id,), code=code)
+    return Answer(Trace([step], None, packet), None, "none", ())
+
+
+def _unfound(code: Code, key: str) -> Shape:
+    explained = {"ExplanationCode": str(code), "MissingComponent": key}
+    return {"NetworkPathFound": False, "Explanations": [explained]}
+
+
+# --- from a path to a packet --------------------------------------------------------------------
+def _interface(view: View, key: str) -> NetworkInterface | None:
+    """The interface that an end of a path means; None for an internet gateway."""
+    if view.find(InternetGateway, key) is not None:
+        return None
+    if view.find(Instance, key) is not None:
+        return next(iter(interfaces_of(view, key)), None)
+    return view.find(NetworkInterface, key)
+
+
+def _target(
+    view: View, path: NetworkInsightsPath, source: NetworkInterface | None, outside: InternetHost
+) -> str:
+    """Where the packet goes: an address that the path gives, else that of its destination, which
+    is the public one from outside of its VPC, if it has one."""
+    given = path.target_ip or _field(path, "target_ip")
+    if given:
+        return given
+    eni = _interface(view, path.target) if path.target else None
+    if eni is None:
+        return outside.ip
+    if source is not None and source.vpc == eni.vpc:
+        return eni.ip
+    return next((row.ip for row in associations(view, eni.id)), eni.ip)
+
+
+def _outside(path: NetworkInsightsPath) -> str:
+    """The address of whoever is meant on the internet."""
+    begins = path.source.startswith(f"{InternetGateway.prefix}-")
+    given = path.source_ip or _field(path, "source_ip")
+    if not begins:
+        ends = path.target is None or path.target.startswith(f"{InternetGateway.prefix}-")
+        given = (path.target_ip or _field(path, "target_ip")) if ends else None
+    return given or SOMEBODY
+
+
+def _filters(path: NetworkInsightsPath) -> Iterator[PathFilter]:
+    """What is said of the packet where it begins, then of where it arrives."""
+    yield from (each for each in (path.at_source, path.at_target) if each is not None)
+
+
+def _field(path: NetworkInsightsPath, name: str) -> str | None:
+    return next((getattr(each, name) for each in _filters(path) if getattr(each, name)), None)
+
+
+def _client(path: NetworkInsightsPath) -> int | None:
+    found = next((each.source_ports for each in _filters(path) if each.source_ports), None)
+    return found[0] if found else None
+
+
+def _packets(network: Network, path: NetworkInsightsPath, packet: Packet) -> Iterator[Packet]:
+    """The packet with each target port that may matter: the path's, or one of each kind that
+    rules tell apart."""
+    allowed = next((each.target_ports for each in _filters(path) if each.target_ports), None)
+    if path.port is not None:
+        allowed = (path.port, path.port)
+    low, high = allowed or (1, 65535)
+    cuts = {low}
+    for filter_ in network.filters.values():
+        for rule in filter_.rules:
+            if rule.ports and rule.protocol in (None, packet.protocol):
+                cuts |= {cut for cut in (rule.ports[0], rule.ports[1] + 1) if low <= cut <= high}
+    for port in sorted(cuts)[:MAX_PORTS]:
+        yield replace(packet, target_port=port)
+
+
+# --- filters ------------------------------------------------------------------------------------
+def _filtered(found: Shape, filter_in: Sequence[str], filter_out: Sequence[str]) -> Shape:
+    """The way only if it has the components of ``filter_in`` and none of ``filter_out``."""
+    if not found["NetworkPathFound"]:
+        return found
+    on_the_way = ids(found)
+    wanted = [arn for arn in filter_in if _id(arn) not in on_the_way]
+    unwanted = [arn for arn in filter_out if _id(arn) in on_the_way]
+    if not wanted and not unwanted:
+        return found
+    kept = Code.COMPONENT_FILTER_RESTRICTION
+    removed = Code.COMPONENT_FILTER_RESTRICTION_REMOVED_COMPONENT
+    explained = [
+        {"ExplanationCode": str(code), "Component": {"Id": _id(arn), "Arn": arn}}
+        for code, arns in ((kept, wanted), (removed, unwanted))
+        for arn in arns
+    ]
+    return {"NetworkPathFound": False, "Explanations": explained}
+
+
+def _id(arn: str) -> str:
+    return arn.rpartition("/")[2]

@@ -1,0 +1,70 @@
+"""AWS's Reachability Analyzer by the AWS CLI: what it finds is what packets do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cloud.site import Site
+from tests.daemon import REGION, Daemon
+from tests.kernel.packets import LONG, SHORT, listening, tcp
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
+
+ANY = "0.0.0.0/0"
+
+
+def aws(daemon: Daemon, *words: str) -> dict[str, Any]:
+    """The answer of the AWS CLI, as JSON."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(daemon.state),
+        "AWS_ENDPOINT_URL": daemon.endpoint,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_PAGER": "",
+    }
+    argv = [str(Path(sys.executable).with_name("aws")), "ec2", *words, "--output", "json"]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def found(daemon: Daemon, *path: str) -> dict[str, Any]:
+    """A finished analysis of a new path."""
+    made = aws(daemon, "create-network-insights-path", *path)["NetworkInsightsPath"]
+    key = ("--network-insights-path-id", made["NetworkInsightsPathId"])
+    started = aws(daemon, "start-network-insights-analysis", *key)["NetworkInsightsAnalysis"]
+    assert started["Status"] == "running"
+    only = ("--network-insights-analysis-ids", started["NetworkInsightsAnalysisId"])
+    (analysis,) = aws(daemon, "describe-network-insights-analyses", *only)[
+        "NetworkInsightsAnalyses"
+    ]
+    assert analysis["Status"] == "succeeded"
+    return dict(analysis)
+
+
+def test_the_analyser_and_the_packet_agree(daemon: Daemon, site: Site) -> None:
+    web = site.launch(site.public, site.group("web", ("tcp", 80, ANY)), public=True)
+    gateways = site.ec2.describe_internet_gateways(
+        Filters=[{"Name": "attachment.vpc-id", "Values": [site.vpc]}]
+    )["InternetGateways"]
+    gateway = gateways[0]["InternetGatewayId"]
+    me, ip = daemon.netns("host-me"), web.show()["PublicIpAddress"]
+    ends = ("--source", gateway, "--destination", web.id, "--protocol", "tcp")
+    with listening(web.ns, 80), listening(web.ns, 81):
+        for port, works in ((80, True), (81, False)):
+            analysis = found(daemon, *ends, "--destination-port", str(port))
+            assert analysis["NetworkPathFound"] is works
+            seen = tcp(me, ip, port, patience=LONG if works else SHORT)
+            assert seen == ("open" if works else "timeout")
+    (block,) = analysis["Explanations"]
+    assert block["ExplanationCode"] == "ENI_SG_RULES_MISMATCH"

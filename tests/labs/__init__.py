@@ -1,0 +1,1 @@
+"""Tests of the labs: each is broken as it says, and mended by its fix."""

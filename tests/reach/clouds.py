@@ -1,0 +1,246 @@
+"""Random clouds as statements: small, and full of what goes wrong in large ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from gureum.program import (
+    Address,
+    Blackhole,
+    Filter,
+    Gateway,
+    Guard,
+    Host,
+    InternetHost,
+    Local,
+    Member,
+    Port,
+    PublicAddress,
+    Range,
+    Route,
+    Router,
+    Rule,
+    Segment,
+    SegmentFilter,
+    SegmentTable,
+    Statement,
+    Table,
+    Target,
+    Translator,
+    Uplink,
+    ViaPort,
+    ViaUplink,
+)
+from gureum.program.statements import Direction
+
+ME = InternetHost("me", "198.19.0.10")
+MIRROR = InternetHost("mirror", "198.19.0.20")
+EDGES = (0, 1, 22, 80, 443, 1023, 1024, 32767, 32768, 40000, 50000, 60998, 60999, 61000, 65535)
+ICMP_KINDS = ((-1, -1), (8, -1), (8, 0), (0, 0), (0, -1), (3, 4), (3, -1), (13, -1), (14, 0))
+ANY = "0.0.0.0/0"
+
+
+@dataclass
+class Site:
+    """One router while it is drawn."""
+
+    id: str
+    cidr: str
+    gateway: str | None
+    segments: list[Segment] = field(default_factory=list)
+    ports: list[Port] = field(default_factory=list)
+    addresses: dict[str, list[str]] = field(default_factory=dict)
+    nats: list[Port] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+
+
+class Cloud:
+    """A cloud drawn from a seed; :attr:`statements` is the result."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+        self.statements: list[Statement] = [ME, MIRROR]
+        self.sites: list[Site] = []
+        self._public = 0
+        for number in range(self._random.randint(1, 3)):
+            self._site(number)
+
+    @property
+    def ports(self) -> list[Port]:
+        """The ports that may begin: those of instances."""
+        return [port for site in self.sites for port in site.ports if port not in site.nats]
+
+    # --- places --------------------------------------------------------------------------------
+    def _site(self, number: int) -> None:
+        draw = self._random
+        octet = draw.choice((number, 0))  # overlapping networks are usual
+        gateway = f"igw-{number}" if draw.random() < 0.85 else None
+        site = Site(f"vpc-{number}", f"10.{octet}.0.0/16", gateway)
+        self.sites.append(site)
+        site.groups = [f"sg-{number}-{each}" for each in range(3)]
+        self.statements += [Router(site.id), Range(site.id, site.cidr)]
+        if gateway:
+            self.statements += [Gateway(gateway), Uplink(site.id, gateway)]
+        for each in range(draw.randint(1, 4)):
+            base = f"10.{octet}.{each}"
+            length = draw.choice((24, 28))
+            segment = Segment(f"s-{number}-{each}", site.id, f"{base}.0/{length}", f"{base}.1", "")
+            site.segments.append(segment)
+            self.statements.append(segment)
+            self._ports(site, segment, base)
+        self._members(site)
+        self._filters(site)
+        for segment in site.segments:
+            self._table(site, segment)
+            self._acl(site, segment)
+
+    def _ports(self, site: Site, segment: Segment, base: str) -> None:
+        draw = self._random
+        for each in range(draw.randint(1, 4)):
+            key = f"eni-{segment.id[2:]}-{each}"
+            hosts = [port.host for port in site.ports if port not in site.nats]
+            shared = hosts and draw.random() < 0.1
+            host = draw.choice(hosts) if shared else f"i-{key[4:]}"
+            self._port(site, segment, key, host, f"{base}.{4 + each}")
+            if draw.random() < 0.15:
+                self._address(site, site.ports[-1], f"{base}.{10 + each}", primary=False)
+        if draw.random() < 0.4:
+            key, host = f"eni-n{segment.id[2:]}", f"nat-{segment.id}"
+            port = self._port(site, segment, key, host, f"{base}.9")
+            site.nats.append(port)
+            self.statements.append(Translator(port, f"{base}.9"))
+
+    def _port(self, site: Site, segment: Segment, key: str, host: str, ip: str) -> Port:
+        port = Port(key, segment, host, sum(x.host == host for x in site.ports), "")
+        site.ports.append(port)
+        kind = "nat-gateway" if host.startswith("nat") else "instance"
+        shown = Host(host, kind, site.id, host)  # type: ignore[arg-type]
+        if shown not in self.statements:
+            self.statements.append(shown)
+        self.statements.append(port)
+        self._address(site, port, ip, primary=True)
+        return port
+
+    def _address(self, site: Site, port: Port, ip: str, *, primary: bool) -> None:
+        site.addresses.setdefault(port.id, []).append(ip)
+        self.statements.append(Address(port, ip, primary))
+        chance = 0.8 if port.host.startswith("nat") else 0.5
+        if site.gateway and self._random.random() < chance:
+            self._public += 1
+            public = f"198.18.0.{self._public}"
+            self.statements.append(PublicAddress(site.gateway, site.id, ip, public))
+
+    # --- filters -------------------------------------------------------------------------------
+    def _members(self, site: Site) -> None:
+        draw = self._random
+        for port in site.ports:
+            for ip in site.addresses[port.id]:
+                groups = draw.sample(site.groups, draw.randint(0, 2))
+                self.statements += [Member(site.id, group, ip) for group in groups]
+        stale = f"{site.cidr.rsplit('.', 2)[0]}.0.200"
+        self.statements.append(Member(site.id, draw.choice(site.groups), stale))
+
+    def _filters(self, site: Site) -> None:
+        draw = self._random
+        ways: tuple[Direction, ...] = ("in", "out")
+        keys: dict[str, list[str]] = {way: [] for way in ways}
+        for way in ways:
+            for each in range(3):
+                keys[way].append(f"f-{each}/{way}")
+                rules = [self.rule(site, stateful=True) for _ in range(draw.randint(0, 5))]
+                if draw.random() < 0.45:
+                    rules.append(Rule("sgr-all", True, None, None, None, ANY))
+                self.statements.append(
+                    Filter(keys[way][-1], site.id, way, True, tuple(rules), "sg:default")
+                )
+        for port in site.ports:
+            own = tuple(site.addresses[port.id])
+            nat = port in site.nats
+            if not nat and draw.random() < 0.05:
+                continue  # nothing guards it
+            bare = nat or draw.random() < 0.05
+            forwarding = nat or draw.random() < 0.15
+            enter = None if bare else draw.choice(keys["in"])
+            leave = None if bare else draw.choice(keys["out"])
+            self.statements.append(Guard(port, own, forwarding, enter, leave))
+
+    def _acl(self, site: Site, segment: Segment) -> None:
+        if self._random.random() < 0.15:
+            return
+        keys = {}
+        ways: tuple[Direction, ...] = ("in", "out")
+        for way in ways:
+            keys[way] = f"acl-{segment.id}/{way}"
+            self.statements.append(self.acl(site, keys[way], way))
+        self.statements.append(SegmentFilter(segment, keys["in"], keys["out"]))
+
+    def acl(self, site: Site, key: str, way: Direction) -> Filter:
+        """An ACL's rules in one direction: most let much pass, with holes."""
+        draw = self._random
+        rules = [self.rule(site, stateful=False) for _ in range(draw.choice((0, 0, 1, 3, 5)))]
+        if draw.random() < 0.8:
+            rules.append(Rule("acl/100", True, None, None, None, ANY))
+        elif draw.random() < 0.5:
+            rules.append(Rule("acl/110", True, 6, (1024, draw.choice(EDGES[8:])), None, ANY))
+        return Filter(key, site.id, way, False, tuple(rules), "acl/*")
+
+    def rule(self, site: Site, *, stateful: bool) -> Rule:
+        """A rule whose numbers lie on edges and whose peers are this cloud's."""
+        draw = self._random
+        protocol = draw.choice((None, 6, 6, 6, 17, 17, 1, 1, 47))
+        ports = None
+        if protocol in (6, 17) and draw.random() < 0.8:
+            low, high = sorted((draw.choice(EDGES), draw.choice(EDGES)))
+            ports = (low, high)
+        icmp = draw.choice(ICMP_KINDS) if protocol == 1 else None
+        allow = stateful or draw.random() < 0.6
+        peer = self._peer(site)
+        if stateful and draw.random() < 0.4:
+            peer = draw.choice(site.groups)
+        return Rule(f"r-{draw.randrange(10**6)}", allow, protocol, ports, icmp, peer)
+
+    def _peer(self, site: Site) -> str:
+        draw = self._random
+        octet = site.cidr.split(".")[1]
+        fixed = (ANY, ANY, site.cidr, "10.0.0.0/8", "198.18.0.0/15", "198.19.0.0/16",
+                 "198.18.0.0/24", f"{ME.ip}/32", "128.0.0.0/1", "::/0",
+                 f"10.{octet}.0.0/23", f"10.{octet}.1.4/31")  # fmt: skip
+        segments = [segment.cidr for segment in site.segments]
+        addresses = [f"{ip}/32" for each in site.addresses.values() for ip in each]
+        return draw.choice((*fixed, *segments, draw.choice(addresses)))
+
+    # --- routes --------------------------------------------------------------------------------
+    def _table(self, site: Site, segment: Segment) -> None:
+        draw = self._random
+        if draw.random() < 0.03:
+            return
+        table = Table(f"rtb-{segment.id}", site.id, len(self.statements))
+        self.statements += [table, SegmentTable(segment, table)]
+        for destination, target in self._routes(site).items():
+            self.statements.append(Route(table, destination, target))
+
+    def _routes(self, site: Site) -> dict[str, Target]:
+        draw = self._random
+        routes: dict[str, Target] = {}
+        if draw.random() < 0.97:
+            routes[site.cidr] = Local()
+        if draw.random() < 0.9:
+            routes[ANY] = self._away(site)
+        for _ in range(draw.choice((0, 0, 0, 1, 2))):
+            to = draw.choice((self._peer(site), "198.19.0.0/24", f"{MIRROR.ip}/32"))
+            if ":" not in to and to not in routes:
+                routes[to] = draw.choice((Local(), self._away(site), self._via(site)))
+        return routes
+
+    def _away(self, site: Site) -> Target:
+        draw = self._random
+        if draw.random() < 0.1:
+            return Blackhole("nat-gone")
+        if site.gateway and draw.random() < 0.7:
+            return ViaUplink(site.gateway)
+        return self._via(site)
+
+    def _via(self, site: Site) -> Target:
+        port = self._random.choice([*site.nats, *site.nats, *site.ports])
+        return ViaPort(port.id, port.segment, site.addresses[port.id][0], port.mac)

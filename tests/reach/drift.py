@@ -1,0 +1,143 @@
+"""Random changes of a cloud, one after the other, as programs change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import TypeVar
+
+from gureum.program import (
+    Address,
+    Filter,
+    Guard,
+    InternetHost,
+    Member,
+    Port,
+    PublicAddress,
+    Route,
+    SegmentFilter,
+    SegmentTable,
+    Statement,
+    Translator,
+)
+from tests.reach.clouds import Cloud
+
+T = TypeVar("T")
+MOVED = "198.19.0.12"
+Delta = tuple[list[Statement], list[Statement]]
+"""What is added and what is removed."""
+
+
+class Drift:
+    """A cloud that changes; :attr:`statements` is what it is now."""
+
+    def __init__(self, seed: int) -> None:
+        self._cloud = Cloud(seed)
+        self._random = Random(seed + 7)
+        self.statements = list(self._cloud.statements)
+        self._gone: list[list[Statement]] = []
+
+    def step(self) -> Delta:
+        """Change something."""
+        ways: tuple[Callable[[], Delta], ...] = (
+            self._rules, self._rules, self._member, self._route, self._table, self._acl,
+            self._public, self._guard, self._port, self._host,
+        )  # fmt: skip
+        added, removed = self._random.choice(ways)()
+        for each in removed:
+            self.statements.remove(each)
+        self.statements += added
+        return added, removed
+
+    def _some(self, kind: type[T]) -> T | None:
+        found = [each for each in self.statements if isinstance(each, kind)]
+        return self._random.choice(found) if found else None
+
+    def _rules(self) -> Delta:
+        found = self._some(Filter)
+        if found is None:
+            return [], []
+        rules = list(found.rules)
+        if rules and self._random.random() < 0.5:
+            rules.pop(self._random.randrange(len(rules)))
+        else:
+            site = next(site for site in self._cloud.sites if site.id == found.router)
+            rule = self._cloud.rule(site, stateful=found.stateful)
+            rules.insert(self._random.randint(0, len(rules)), rule)
+        return [replace(found, rules=tuple(rules))], [found]
+
+    def _member(self) -> Delta:
+        found, address = self._some(Member), self._some(Address)
+        if found is None or address is None:
+            return [], []
+        router = address.port.segment.router
+        groups = [site.groups for site in self._cloud.sites if site.id == router]
+        made = Member(router, self._random.choice(groups[0]), address.ip)
+        return [] if made in self.statements else [made], [found] if found != made else []
+
+    def _route(self) -> Delta:
+        found = self._some(Route)
+        if found is None:
+            return [], []
+        like = [each for each in self.statements if isinstance(each, Route)]
+        like = [each for each in like if each.table.router == found.table.router]
+        made = replace(found, target=self._random.choice(like).target)
+        return ([made] if self._random.random() < 0.8 else []), [found]
+
+    def _table(self) -> Delta:
+        found, other = self._some(SegmentTable), self._some(SegmentTable)
+        if found is None or other is None or found.segment.router != other.segment.router:
+            return [], []
+        return [replace(found, table=other.table)], [found]
+
+    def _acl(self) -> Delta:
+        found, other = self._some(SegmentFilter), self._some(SegmentFilter)
+        if found is None or other is None or found.segment.router != other.segment.router:
+            return [], []
+        return [replace(other, segment=found.segment)], [found]
+
+    def _public(self) -> Delta:
+        found = self._some(PublicAddress)
+        if found is None or self._random.random() < 0.5:
+            return [], [found] if found else []
+        taken = {each.private for each in self.statements if isinstance(each, PublicAddress)}
+        free = [
+            each.ip
+            for each in self.statements
+            if isinstance(each, Address)
+            and each.port.segment.router == found.router
+            and each.ip not in taken
+        ]
+        return ([replace(found, private=free[0])] if free else []), [found]
+
+    def _guard(self) -> Delta:
+        found, other = self._some(Guard), self._some(Guard)
+        if found is None or other is None:
+            return [], []
+        if found.port.segment.router != other.port.segment.router:
+            return [], []
+        made = replace(found, filter_in=other.filter_in, filter_out=other.filter_out)
+        return [made], [found]
+
+    def _port(self) -> Delta:
+        """A port goes, with what is about it, or comes back."""
+        if self._gone and self._random.random() < 0.5:
+            return self._gone.pop(), []
+        found = self._some(Port)
+        if found is None:
+            return [], []
+        about: list[Statement] = [
+            each
+            for each in self.statements
+            if each == found
+            or (isinstance(each, Address | Guard | Translator) and each.port == found)
+        ]
+        self._gone.append(about)
+        return [], about
+
+    def _host(self) -> Delta:
+        found = self._some(InternetHost)
+        if found is None or any(each == replace(found, ip=MOVED) for each in self.statements):
+            return [], []
+        return [replace(found, ip=MOVED)], [found]

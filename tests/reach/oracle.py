@@ -1,0 +1,293 @@
+"""One packet and its answer, carried box by box: the reading that the engine is compared with.
+
+Nothing is shared with the engine or the walk.  Statements are gone through, packets are concrete
+(every port a number), the boxes remember flows as connection tracking does.  It is slow and plain
+on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from ipaddress import ip_address, ip_network
+from typing import Any, TypeVar
+
+from gureum.program import (
+    Address,
+    Filter,
+    Guard,
+    InternetHost,
+    Local,
+    Member,
+    Port,
+    PublicAddress,
+    Route,
+    Segment,
+    SegmentFilter,
+    SegmentTable,
+    Statement,
+    Translator,
+    ViaPort,
+    ViaUplink,
+)
+
+T = TypeVar("T")
+TTL = 32
+ANSWERED_BY = {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17}
+"""ICMP's echo, timestamp, information and address mask requests and replies."""
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A packet.  Where a protocol has no ports they are 0; ``kind`` is ICMP's type and code."""
+
+    source: str
+    target: str
+    protocol: int
+    source_port: int = 0
+    target_port: int = 0
+    kind: tuple[int, int] | None = None
+
+    def answer(self) -> Wire:
+        kind = self.kind and (ANSWERED_BY.get(self.kind[0], self.kind[0]), self.kind[1])
+        return Wire(
+            self.target, self.source, self.protocol, self.target_port, self.source_port, kind
+        )
+
+    @property
+    def flow(self) -> tuple[Any, ...]:
+        ends: tuple[int, int] = (self.source_port, self.target_port)
+        answer = self.answer().kind
+        if self.kind and answer:
+            ends = self.kind[0], answer[0]
+        return self.protocol, self.source, ends[0], self.target, ends[1]
+
+
+@dataclass
+class Memory:
+    """What boxes remember: the flows that groups saw begin, in or out, and of whom; and what NAT
+    gateways rewrote."""
+
+    begun: set[Any] = field(default_factory=set)
+    rewritten: dict[Any, Wire] = field(default_factory=dict)
+
+
+@cache
+def within(ip: str, cidr: str) -> bool:
+    """Whether an address is in a prefix; of another family it is not."""
+    return ip_address(ip) in ip_network(cidr)
+
+
+class DroppedError(Exception):
+    """The packet goes no further."""
+
+
+class World:
+    """The statements by type."""
+
+    def __init__(self, statements: Iterable[Statement], others: Iterable[str] = ()) -> None:
+        """``others`` are addresses on the internet that somebody has."""
+        self._by_type: dict[type, list[Any]] = {}
+        for statement in statements:
+            self._by_type.setdefault(type(statement), []).append(statement)
+        self._outside = {host.ip for host in self.all(InternetHost)} | set(others)
+
+    def all(self, kind: type[T]) -> list[T]:
+        return self._by_type.get(kind, [])
+
+    def exchange(self, begin: Port | None, wire: Wire) -> str | None:
+        """Whose host answers, where the answer comes back to the sender: a host's id, ``""`` for
+        the internet.  ``begin`` is the sender's port, None on the internet."""
+        memory = Memory()
+        try:
+            host, arrived = self._carried(begin, wire, memory, first=True)
+            if host and not self._with_address(host, arrived.target):
+                return None
+            answerer = self._leaves_by(host, arrived.source) if host else None
+            home, answer = self._carried(answerer, arrived.answer(), memory, first=False)
+        except DroppedError:
+            return None
+        back_home = home == (begin.host if begin else "")
+        return host if back_home and answer == wire.answer() else None
+
+    # --- carrying ------------------------------------------------------------------------------
+    def _carried(
+        self, begin: Port | None, wire: Wire, memory: Memory, *, first: bool
+    ) -> tuple[str, Wire]:
+        """Where a packet arrives, and as what.  ``first`` is the packet, else its answer."""
+        port = begin
+        for _ in range(TTL):
+            if port is None:
+                port, wire = self._from_internet(wire)
+                if port is None:
+                    return "", wire
+                self._acl(port.segment, "in", wire)
+            else:
+                if self._with_address(port.host, wire.target) and not self._nat(port):
+                    return port.host, wire
+                sent = self._sent(port, wire, memory)
+                if isinstance(sent, Wire):
+                    port, wire = None, sent
+                    continue
+                port = sent
+            self._groups(port, "in", wire, memory)
+            host, wire = self._received(port, wire, memory, first=first)
+            if host is not None:
+                return host, wire
+        raise DroppedError("goes round in circles")
+
+    def _sent(self, port: Port, wire: Wire, memory: Memory) -> Port | Wire:
+        """Out of a port: to another port, or as what it is on the internet."""
+        guard = self._guard(port)
+        if guard and not guard.forwarding and wire.source not in guard.addresses:
+            raise DroppedError("source check")
+        self._groups(port, "out", wire, memory)
+        segment = port.segment
+        if within(wire.target, segment.cidr):
+            return self._station(segment, wire.target)
+        self._acl(segment, "out", wire)
+        target = self._route(segment, wire.target)
+        if isinstance(target, ViaUplink):
+            return self._through_gateway(target.gateway, wire)
+        if isinstance(target, Local):
+            next_port = self._in_router(segment.router, wire.target)
+        elif isinstance(target, ViaPort):
+            found = [each for each in self.all(Port) if each.id == target.port]
+            if not found:
+                raise DroppedError("the route's port is gone")
+            next_port = found[0]
+        else:
+            raise DroppedError("no route, or a black hole")
+        if next_port.segment.id != segment.id:
+            self._acl(next_port.segment, "in", wire)
+        return next_port
+
+    def _received(
+        self, port: Port, wire: Wire, memory: Memory, *, first: bool
+    ) -> tuple[str | None, Wire]:
+        """Into a port: the host where it ends, or None and the packet that goes on."""
+        guard, nat = self._guard(port), self._nat(port)
+        if guard is None or wire.target in guard.addresses:
+            if nat is None:
+                return port.host, wire
+            known = memory.rewritten.get((port.host, wire.answer().flow))
+            if first or known is None:
+                raise DroppedError("a NAT gateway lets nothing new in")
+            return None, replace(wire, target=known.source, target_port=known.source_port)
+        if not guard.forwarding:
+            raise DroppedError("destination check")
+        if nat is None:
+            return port.host, wire
+        if wire.protocol not in (1, 6, 17):
+            raise DroppedError("a NAT gateway carries TCP, UDP and ICMP")
+        if wire.kind and wire.kind[0] in (0, 14, 16, 18):
+            raise DroppedError("a NAT gateway knows no query that this answers")
+        after = replace(wire, source=nat.ip)
+        memory.rewritten[port.host, after.flow] = wire
+        return None, after
+
+    # --- looking up ----------------------------------------------------------------------------
+    def _guard(self, port: Port) -> Guard | None:
+        return next((each for each in self.all(Guard) if each.port.id == port.id), None)
+
+    def _nat(self, port: Port) -> Translator | None:
+        return next((each for each in self.all(Translator) if each.port.host == port.host), None)
+
+    def _with_address(self, host: str, ip: str) -> Port | None:
+        mine = (each for each in self.all(Address) if each.port.host == host and each.ip == ip)
+        return next((each.port for each in mine), None)
+
+    def _leaves_by(self, host: str, ip: str) -> Port | None:
+        mine = [each for each in self.all(Port) if each.host == host]
+        mine.sort(key=lambda each: (not within(ip, each.segment.cidr), each.index))
+        return mine[0] if mine else None
+
+    def _station(self, segment: Segment, ip: str) -> Port:
+        for each in self.all(Address):
+            if each.ip == ip and each.port.segment.id == segment.id:
+                return each.port
+        raise DroppedError("nobody has the address")
+
+    def _in_router(self, router: str, ip: str) -> Port:
+        for each in self.all(Segment):
+            if each.router == router and within(ip, each.cidr):
+                return self._station(each, ip)
+        raise DroppedError("no segment has the address")
+
+    def _route(self, segment: Segment, ip: str) -> object:
+        tables = [each.table for each in self.all(SegmentTable) if each.segment.id == segment.id]
+        routes = [
+            each
+            for each in self.all(Route)
+            if tables and each.table.id == tables[0].id and within(ip, each.destination)
+        ]
+        best = max(routes, key=lambda each: int(each.destination.split("/")[1]), default=None)
+        return best.target if best else None
+
+    # --- the internet --------------------------------------------------------------------------
+    def _through_gateway(self, gateway: str, wire: Wire) -> Wire:
+        private = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+        if any(within(wire.target, cidr) for cidr in private):
+            raise DroppedError("private addresses are not on the internet")
+        for each in self.all(PublicAddress):
+            if each.gateway == gateway and each.private == wire.source:
+                return replace(wire, source=each.public)
+        raise DroppedError("no public address")
+
+    def _from_internet(self, wire: Wire) -> tuple[Port | None, Wire]:
+        if not within(wire.target, "198.18.0.0/15"):
+            raise DroppedError("not an address of this internet")
+        if wire.target in self._outside:
+            return None, wire
+        for each in self.all(PublicAddress):
+            if each.public == wire.target:
+                inner = replace(wire, target=each.private)
+                return self._in_router(each.router, each.private), inner
+        raise DroppedError("nobody has the public address")
+
+    # --- filters -------------------------------------------------------------------------------
+    def _groups(self, port: Port, way: str, wire: Wire, memory: Memory) -> None:
+        guard = self._guard(port)
+        key = (guard.filter_in if way == "in" else guard.filter_out) if guard else None
+        if key is None:
+            return
+        router = port.segment.router
+        own = wire.target if way == "in" else wire.source
+        whose = "its own" if guard and own in guard.addresses else "somebody else's"
+        opposite = "out" if way == "in" else "in"
+        if (router, wire.answer().flow, opposite, whose) in memory.begun:
+            return
+        memory.begun.add((router, wire.flow, way, whose))
+        if not self._passes(router, key, wire):
+            raise DroppedError("security group")
+
+    def _acl(self, segment: Segment, way: str, wire: Wire) -> None:
+        for each in self.all(SegmentFilter):
+            if each.segment.id == segment.id:
+                key = each.filter_in if way == "in" else each.filter_out
+                if not self._passes(segment.router, key, wire):
+                    raise DroppedError("network ACL")
+
+    def _passes(self, router: str, key: str, wire: Wire) -> bool:
+        (found,) = (x for x in self.all(Filter) if x.router == router and x.id == key)
+        peer = wire.source if found.direction == "in" else wire.target
+        for rule in found.rules:
+            if rule.protocol not in (None, wire.protocol):
+                continue
+            low, high = rule.ports or (0, 65535)
+            if wire.protocol in (6, 17) and not low <= wire.target_port <= high:
+                continue
+            if rule.icmp and wire.kind and not _icmp(rule.icmp, wire.kind):
+                continue
+            if "/" not in rule.peer:
+                if Member(router, rule.peer, peer) not in self.all(Member):
+                    continue
+            elif not within(peer, rule.peer):
+                continue
+            return rule.allow
+        return False
+
+
+def _icmp(wanted: tuple[int, int], kind: tuple[int, int]) -> bool:
+    return wanted[0] < 0 or (wanted[0] == kind[0] and wanted[1] in (-1, kind[1]))

@@ -1,0 +1,125 @@
+"""What is kept up to date equals what is built anew; differences are exactly the differences."""
+
+from __future__ import annotations
+
+from random import Random
+
+from gureum.program import Local, Member, Route, Segment, ViaUplink
+from gureum.reach import Change, Node, Reach, difference
+from tests.reach.drift import Drift
+from tests.reach.small import ANY, ME, Small, tcp
+
+HEADERS: tuple[tuple[int, int | tuple[int, int] | None], ...] = (
+    (6, 80),
+    (6, 32768),
+    (17, 443),
+    (1, (8, 0)),
+    (47, None),
+)
+
+HOSTS_OF_TWO_PORTS = (1057, 1179)
+"""Seeds in which answers leave by another port, the facts of which change."""
+
+
+def pairs(*states: Reach) -> list[tuple[Node, Node]]:
+    """Every pair of nodes of any of some states but those on the internet alone."""
+    nodes = list(dict.fromkeys(node for reach in states for node in reach.nodes()))
+    return [
+        (source, target)
+        for source in nodes
+        for target in nodes
+        if not source.kind == target.kind == "internet"
+    ]
+
+
+def test_an_updated_state_equals_one_built_anew() -> None:
+    for seed in range(40):
+        drift, draw = Drift(seed), Random(seed)
+        reach = Reach(drift.statements)
+        for _ in range(12):
+            reach.update(*drift.step())
+            anew = Reach(drift.statements)
+            nodes = sorted(anew.nodes())
+            assert sorted(reach.nodes()) == nodes
+            for source, target in draw.sample(pairs(anew), min(15, len(pairs(anew)))):
+                assert reach.spans(source, target) == anew.spans(source, target), seed
+            one, header = draw.choice(nodes), draw.choice(HEADERS)
+            assert sorted(reach.sources(one, *header)) == sorted(anew.sources(one, *header))
+            assert sorted(reach.targets(one, *header)) == sorted(anew.targets(one, *header))
+
+
+def by_hand(older: Reach, newer: Reach) -> dict[tuple[Node, Node], Change]:
+    """All pairs, asked in both states."""
+    found = {}
+    there = [set(reach.nodes()) for reach in (older, newer)]
+    for source, target in pairs(older, newer):
+        before, after = (
+            reach.spans(source, target) if source in nodes and target in nodes else ()
+            for reach, nodes in zip((older, newer), there, strict=True)
+        )
+        if before != after:
+            found[source, target] = Change(source, target, before, after)
+    return found
+
+
+def test_differences_are_exactly_the_pairs_that_differ() -> None:
+    changed = 0
+    for seed in (*range(100, 130), *HOSTS_OF_TWO_PORTS):
+        drift = Drift(seed)
+        reach = Reach(drift.statements)
+        for steps in (1, 1, 1, 2, 3):
+            older = reach.snapshot()
+            for _ in range(steps):
+                reach.update(*drift.step())
+            expected = by_hand(older, reach)
+            found = list(difference(older, reach))
+            assert {(each.source, each.target): each for each in found} == expected, seed
+            assert len(found) == len(expected)
+            changed += len(expected)
+    assert changed > 300
+
+
+def test_a_snapshot_stays_as_it_was() -> None:
+    for seed in range(200, 220):
+        drift = Drift(seed)
+        reach = Reach(drift.statements)
+        old = Reach(drift.statements)
+        kept = reach.snapshot()
+        for _ in range(10):
+            reach.update(*drift.step())
+        assert by_hand(old, kept) == {}
+        assert list(difference(old, kept)) == []
+
+
+def test_a_new_member_is_let_in_by_rules_that_name_its_group() -> None:
+    small = Small()
+    small.port(small.a, "app", 4)
+    small.port(small.b, "db", 4, enter=(tcp("sgr-ref", 3306, "sg-app"),))
+    reach = small.reach()
+    app, db = reach.node("eni-app"), reach.node("eni-db")
+    assert reach.sources(db, 6, 3306) == []
+    older, joined = reach.snapshot(), Member("vpc-1", "sg-app", app.ip)
+    reach.update(added=[joined])
+    assert reach.sources(db, 6, 3306) == [app]
+    assert [(each.source, each.target) for each in difference(older, reach)] == [(app, db)]
+    reach.update(removed=[joined])
+    assert reach.sources(db, 6, 3306) == []
+
+
+def test_a_route_of_a_nat_gateway_concerns_who_hides_behind_two() -> None:
+    small = Small()
+    small.port(small.b, "app", 4)
+    outer = small.nat(small.a, "outer", 9, "198.18.0.9")
+    middle = Segment("c", "vpc-1", "10.0.3.0/24", "", "")
+    small.statements.append(middle)
+    small.route(middle, small.cidr, Local())
+    small.route(middle, ANY, outer)
+    small.route(small.b, ANY, small.nat(middle, "inner", 9, "198.18.0.8"))
+    reach = small.reach()
+    app, me = reach.node("eni-app"), reach.outside(ME.ip)
+    assert reach.spans(app, me) == ()
+    older = reach.snapshot()
+    reach.update(added=[Route(small.table(small.a), ANY, ViaUplink(small.gateway))])
+    assert {span.protocol for span in reach.spans(app, me)} == {1, 6, 17}
+    found = {(each.source, each.target) for each in difference(older, reach)}
+    assert found == {(app, me), (app, reach.outside())}
