@@ -254,6 +254,31 @@ def test_a_free_client_port_is_taken_of_those_that_work(daemon: Daemon, world: W
     assert found["evidence"]["outcome"] == "answered"
 
 
+def test_a_port_with_a_flow_is_not_taken_again(daemon: Daemon, world: World) -> None:
+    """The second packet of a flow would be judged as established, by no rule."""
+    question = ("web", "answering", "udp/53")
+    _few_answers(world, "17", 40998, 40998)
+    found = confirmed(daemon, *question, status=1)
+    assert found["evidence"]["packet"]["source_port"] == 40998
+    done = daemon.gureum("explain", "--live", *question)
+    assert (done.returncode, "have flows" in done.stderr) == (1, True)
+    _few_answers(world, "17", 40998, 41997)
+    found = confirmed(daemon, *question, status=1)
+    assert 40998 < found["evidence"]["packet"]["source_port"] <= 41997
+    _few_answers(world, "6", *FEW)
+
+
+def _few_answers(world: World, protocol: str, first: int, last: int) -> None:
+    """Change to which client ports the narrow ACL lets answers out."""
+    ec2 = world.site.ec2
+    acls = ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [world.site.vpc]}])
+    (acl,) = (each["NetworkAclId"] for each in acls["NetworkAcls"] if not each["IsDefault"])
+    ec2.replace_network_acl_entry(
+        NetworkAclId=acl, RuleNumber=100, Egress=True, RuleAction="allow", Protocol=protocol,
+        CidrBlock=ANY, PortRange={"From": first, "To": last},
+    )  # fmt: skip
+
+
 # --- what does not ------------------------------------------------------------------------------
 def test_blocked_by_a_group(daemon: Daemon, world: World) -> None:
     found = confirmed(daemon, "web", "private", "81", status=1)
@@ -364,6 +389,24 @@ def test_an_unforeseen_drop_contradicts(daemon: Daemon, world: World) -> None:
     daemon.start()
     assert ("", "seen only") in told(found, "forth")
     assert any("by-hand" in reason for reason in found["evidence"]["reasons"])
+
+
+def test_a_change_meanwhile_is_no_contradiction(daemon: Daemon, world: World) -> None:
+    router = daemon.netns(world.site.vpc)
+    words = ("tcp", "dport", "80", "drop", "comment", '"by-hand"')
+    sh(router, "nft", "insert", "rule", "inet", "gureum", "sg_in", *words)
+    with subprocess.Popen(
+        [sys.executable, "-m", "gureum", "--state", str(daemon.state), "explain", "--live",
+         "web", "private", "80"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as asking, listening(world.private.ns, 80):  # fmt: skip
+        assert eventually(lambda: armed(daemon) != [], 10)
+        world.site.ec2.create_tags(Resources=[world.site.vpc], Tags=[{"Key": "a", "Value": "b"}])
+        output, errors = asking.communicate(timeout=20)
+    daemon.kill()
+    daemon.start()
+    assert (output, asking.returncode) == ("", 1)
+    assert "changed meanwhile" in errors
 
 
 # --- what is left -------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,10 @@ from gureum.engines.linux.tracing import (
     LIMIT,
     TRACE_TABLE,
     Probe,
+    Station,
     Wanted,
     follow,
+    is_new,
     stations,
 )
 from gureum.engines.linux.tracing_frames import attach
@@ -304,6 +307,40 @@ def _heard(raw: socket.socket) -> Iterator[bytes]:
             yield raw.recv(2048)
         except TimeoutError:
             return
+
+
+def test_a_flow_that_is_there_is_known_before_and_behind_translation(one_lab: Lab) -> None:
+    one_lab.build(cloud().statements, internet())
+    router, nat = Station("vpc-1", "vpc-1", "router"), Station("nat-1", "nat-1", "box")
+
+    def is_known(place: Station, packet: Packet, ident: int | None = None) -> bool:
+        spaces = Namespaces(one_lab.tag)
+        try:
+            return not is_new(spaces, [place], [packet], ident)
+        finally:
+            spaces.close()
+
+    def pinged() -> int | None:
+        spaces = Namespaces(one_lab.tag)
+        probe = Probe(spaces, "i-web", Packet(WEB, OTHER, ICMP, icmp=(ECHO, 0)), [])
+        probe.send()
+        probe.close()
+        spaces.close()
+        return probe.ident
+
+    outside = packets.connection(one_lab.ns("i-db"), OTHER, one_lab.ns("other"), 80)
+    with ThreadPoolExecutor(1) as own, outside as (client, _, _):
+        port = client.getsockname()[1]
+        begun = Packet(DB, OTHER, TCP, port, 80)
+        mapped, other = replace(begun, source="10.0.1.5"), replace(begun, source_port=port ^ 1)
+        asked = [(router, begun), (router, mapped), (nat, begun), (nat, mapped), (router, other)]
+        known = [own.submit(is_known, *each).result() for each in asked]
+        assert known == [True, True, True, True, False]
+        ident = own.submit(pinged).result()
+        assert ident is not None
+        echo = Packet(WEB, OTHER, ICMP, icmp=(ECHO, 0))
+        known = [own.submit(is_known, router, echo, each).result() for each in (ident, ident ^ 1)]
+        assert known == [True, False]
 
 
 def test_a_probe_takes_a_free_port_of_those_it_may(one_lab: Lab) -> None:

@@ -27,6 +27,7 @@ from gureum.cli.status import status
 from gureum.cli.table import table
 from gureum.cli.trace import trace
 from gureum.cli.up import up
+from gureum.cli.verify import verify
 from gureum.server.settings import default_state
 
 COMMANDS = (
@@ -42,6 +43,7 @@ COMMANDS = (
     port,
     explain,
     reach,
+    verify,
     lab,
     table,
     console,

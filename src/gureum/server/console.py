@@ -16,6 +16,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     POST   /explain  {source, target, ...}  what becomes of a packet, and why
     POST   /explain/live                    the same, with what became of the real packet
     POST   /reach    {source, target, ...}  who reaches whom
+    POST   /verify   {text}                 what does not hold of a policy
     GET    /console  ?place                 what an instance has printed
     GET    /labs                            the labs; POST /labs/... (see ``console_labs.py``)
     GET    /internet                        the hosts of the internet; POST {name, ip}; DELETE ?name
@@ -55,6 +56,7 @@ from gureum.server.console_explain import Explainer, as_aws, question, shown, st
 from gureum.server.console_labs import ConsoleLabs
 from gureum.server.console_live import Live
 from gureum.server.console_map import cloud_map
+from gureum.server.console_policy import Policies
 from gureum.server.console_reach import Reaches
 from gureum.server.dispatch import utc_now
 from gureum.server.identity_api import DEFAULT_ACCOUNT
@@ -114,7 +116,8 @@ class Console:
         self._started = started
         self._explain = Explainer(cloud.registry, cloud.engine)
         self._reaches = Reaches(cloud.registry)
-        self._live = Live(self._explain, cloud.tag)
+        self._policies = Policies(self._reaches, self._explain)
+        self._live = Live(cloud, self._explain)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))
 
     def _scope(self, ask: Ask) -> Scope:
@@ -226,6 +229,10 @@ class Console:
     def reach(self, ask: Ask) -> Shape:
         """Who reaches whom."""
         return self._reaches(self._scope(ask), ask.body)
+
+    def verify(self, ask: Ask) -> Shape:
+        """What does not hold of a policy."""
+        return self._policies(self._scope(ask), ask.body)
 
     def console(self, ask: Ask) -> Shape:
         """What an instance has printed."""
@@ -346,6 +353,7 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/explain", answers.explain),
         ("POST", "/explain/live", answers.live),
         ("POST", "/reach", answers.reach),
+        ("POST", "/verify", answers.verify),
         ("GET", "/console", answers.console),
         ("GET", "/internet", answers.internet),
         ("POST", "/internet", answers.internet_add),

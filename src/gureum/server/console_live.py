@@ -4,14 +4,14 @@ seen over the prediction."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any
 
 from gureum.engines import EngineError
 from gureum.engines.linux.namespaces import Namespaces
-from gureum.engines.linux.tracing import Probe, Wanted, follow, stations
+from gureum.engines.linux.tracing import Probe, Station, Wanted, follow, is_new, stations
 from gureum.errors import ApiError
 from gureum.explain import Answer, Packet, explain, told_anew
 from gureum.explain.overlay import Laid, Overlay, Sighting, headers, on_the_way, overlay
@@ -19,22 +19,27 @@ from gureum.explain.packet import UDP
 from gureum.explain.steps import Trace
 from gureum.kind import Shape
 from gureum.program import InternetHost, Port
+from gureum.server.cloud import Cloud
 from gureum.server.console_explain import Explained, Explainer, Question, shown
 from gureum.server.places import Scope
 
 PATIENCE, SHORT = 3.0, 0.8
 """Seconds to wait for a packet that should come, and for one that should not; it takes some 100 µs
 on an idle machine."""
+IN_FORCE = 10.0
+"""Seconds that a question waits for the kernel to be at its revision."""
+TRIES = 8
+"""Client ports (or echo identifiers) that are tried until one has no flow yet."""
 TURN = 10.0
 """Seconds that a question waits for another to be over."""
 
 
 class Live:
-    """Answers one question at a time: all use the same tracing table.  ``tag`` is the cloud's."""
+    """Answers one question at a time: all use the same tracing table."""
 
-    def __init__(self, explainer: Explainer, tag: str) -> None:
+    def __init__(self, cloud: Cloud, explainer: Explainer) -> None:
+        self._cloud = cloud
         self._explain = explainer
-        self._tag = tag
         self._turn = threading.Lock()
 
     def __call__(self, scope: Scope, question: Question) -> Shape:
@@ -42,7 +47,9 @@ class Live:
 
         Raises:
             ApiError: the codes of an explanation; ``BadRequest`` for a packet that is not sent,
-                ``NotRunning`` where the sender is not up, ``Busy``.
+                ``NotRunning`` where the sender is not up, ``Busy``, ``NotInForce`` where the kernel
+                is behind the revision that is asked about, ``Changed`` where that was another one
+                before the packet was through.
             EngineError: it could not be followed.
         """
         if question.spoofed is not None:
@@ -50,6 +57,8 @@ class Live:
         found = self._explain(scope, question)
         if found.start is None:
             raise ApiError("NotRunning", f"The {found.source} sends nothing: it is not up.", 409)
+        if not self._cloud.reconciler.wait(scope.view.revision, IN_FORCE):
+            raise ApiError("NotInForce", "The latest changes are not in force: see status.", 409)
         if not self._turn.acquire(timeout=TURN):
             raise ApiError("Busy", "Another packet is being followed: try again.", 409)
         try:
@@ -58,41 +67,74 @@ class Live:
                 exact, laid = own.submit(self._proved, scope, found, found.start).result()
         finally:
             self._turn.release()
+        moved = self._cloud.store.view.revision != scope.view.revision
+        if laid.verdict == "contradicted" and moved:
+            raise ApiError("Changed", "The cloud was changed meanwhile: ask again.", 409)
         return shown(scope, exact) | {"evidence": _evidence(exact.answer, laid)}
 
     def _proved(
         self, scope: Scope, found: Explained, start: Port | InternetHost
     ) -> tuple[Explained, Overlay]:
-        host = start.host if isinstance(start, Port) else start.name
-        spaces = Namespaces(self._tag)
+        spaces = Namespaces(self._cloud.tag)
         try:
-            (sender,) = stations(found.network, [host])
-            predicted = found.answer.forth.steps[0].packet
-            probe = _probe(spaces, sender.ns, predicted, found.answer.ports)
-            try:
-                exact = _exact(scope, found, start, probe.packet)
-                return exact, self._followed(spaces, host, exact, probe)
-            finally:
-                probe.close()
+            for _ in range(TRIES):
+                proof = _attempt(spaces, scope, found, start)
+                if proof is not None:
+                    return proof
         finally:
             spaces.close()
+        raise ApiError("Busy", "All client ports that were tried have flows: ask again.", 409)
 
-    def _followed(self, spaces: Namespaces, host: str, exact: Explained, probe: Probe) -> Overlay:
-        network, answer = exact.network, exact.answer
-        aim = exact.place.host if exact.place else None
-        places = on_the_way(network, host, answer)
-        if aim is not None and (aim in network.hosts or network.named(aim)):
-            places |= {aim}
-        wanted = Wanted(headers(answer.forth), headers(answer.back), probe.ident)
-        seen = follow(
-            spaces,
-            list(stations(network, places)),
-            probe,
-            wanted,
-            lambda each: _is_enough(each, host, probe.packet, answer),
-            PATIENCE if answer.forth.passed and (answer.back and answer.back.passed) else SHORT,
-        )
-        return overlay(network, host, aim, answer, seen)
+
+def _attempt(
+    spaces: Namespaces, scope: Scope, found: Explained, start: Port | InternetHost
+) -> tuple[Explained, Overlay] | None:
+    """Send one packet; None where it would belong to a flow that is there already."""
+    host = start.host if isinstance(start, Port) else start.name
+    (sender,) = stations(found.network, [host])
+    predicted = found.answer.forth.steps[0].packet
+    probe = _probe(spaces, sender.ns, predicted, found.answer.ports)
+    try:
+        exact = _exact(scope, found, start, probe.packet)
+        wanted = Wanted(headers(exact.answer.forth), headers(exact.answer.back), probe.ident)
+        way = list(_way(exact, host))
+        if not is_new(spaces, way, wanted.forth, probe.ident):
+            return None
+        return exact, _followed(spaces, host, exact, probe, wanted, way)
+    finally:
+        probe.close()
+
+
+def _way(exact: Explained, host: str) -> Iterator[Station]:
+    """The places of the prediction, and the one that is meant, though no way may lead there."""
+    network = exact.network
+    places = on_the_way(network, host, exact.answer)
+    aim = exact.place.host if exact.place else None
+    if aim is not None and (aim in network.hosts or network.named(aim)):
+        places |= {aim}
+    return stations(network, places)
+
+
+def _followed(
+    spaces: Namespaces,
+    host: str,
+    exact: Explained,
+    probe: Probe,
+    wanted: Wanted,
+    way: Collection[Station],
+) -> Overlay:
+    answer = exact.answer
+    works = answer.forth.passed and answer.back is not None and answer.back.passed
+    seen = follow(
+        spaces,
+        way,
+        probe,
+        wanted,
+        lambda each: _is_enough(each, host, probe.packet, answer),
+        PATIENCE if works else SHORT,
+    )
+    aim = exact.place.host if exact.place else None
+    return overlay(exact.network, host, aim, answer, seen)
 
 
 def _probe(spaces: Namespaces, ns: str, packet: Packet, ports: Sequence[tuple[int, int]]) -> Probe:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from gureum.compile import compile_all
@@ -41,21 +42,23 @@ class Reaches:
         source, target, what = asked.get("source"), asked.get("target"), _header(asked)
         if not source and not target:
             raise ApiError("BadRequest", "Say from where, to where, or both.")
-        with self._lock:
-            reach = self._at(scope)
-            sources = _nodes(scope, reach, source) if source else None
-            targets = _nodes(scope, reach, target) if target else None
+        with self.at(scope) as reach:
+            sources = nodes_named(scope, reach, source) if source else None
+            targets = nodes_named(scope, reach, target) if target else None
             pairs = list(_pairs(scope, reach, sources, targets, what))
             found = [_shown(scope, reach, *pair, what) for pair in pairs]
         return {"pairs": [each for each in found if each["spans"]]}
 
-    def _at(self, scope: Scope) -> Reach:
-        """The reachability at the scope's revision: what has changed since is followed."""
-        if scope.view.revision != self._revision:
-            now = frozenset(compile_all(self._registry, scope.view).statements)
-            self._reach.update(now - self._known, self._known - now)
-            self._known, self._revision = now, scope.view.revision
-        return self._reach
+    @contextmanager
+    def at(self, scope: Scope) -> Iterator[Reach]:
+        """The reachability at the scope's revision, for one at a time: what has changed since the
+        last question is followed."""
+        with self._lock:
+            if scope.view.revision != self._revision:
+                now = frozenset(compile_all(self._registry, scope.view).statements)
+                self._reach.update(now - self._known, self._known - now)
+                self._known, self._revision = now, scope.view.revision
+            yield self._reach
 
 
 def _pairs(
@@ -95,7 +98,7 @@ def _mine(scope: Scope, node: Node) -> bool:
     return row is None or (row.account, row.region) == (scope.account, scope.region)
 
 
-def _nodes(scope: Scope, reach: Reach, text: str) -> list[Node]:
+def nodes_named(scope: Scope, reach: Reach, text: str) -> list[Node]:
     """The nodes that a name means: all interfaces of an instance.
 
     Raises:
@@ -127,17 +130,22 @@ def _up(reach: Reach, keys: list[str]) -> list[Node]:
 def _shown(scope: Scope, reach: Reach, source: Node, target: Node, what: Header | None) -> Shape:
     if what is None:
         spans = [_span(each) for each in reach.spans(source, target)]
-        return {"source": _end(scope, source), "target": _end(scope, target), "spans": spans}
+        return {
+            "source": end_shown(scope, source),
+            "target": end_shown(scope, target),
+            "spans": spans,
+        }
     verdict = reach.point(source, target, *what)
     spans = [_one(what, verdict) | {"by": list(reach.why(source, target, *what))}]
     return {
-        "source": _end(scope, source),
-        "target": _end(scope, target),
+        "source": end_shown(scope, source),
+        "target": end_shown(scope, target),
         "spans": spans if verdict.works else [],
     }
 
 
-def _end(scope: Scope, node: Node) -> Shape:
+def end_shown(scope: Scope, node: Node) -> Shape:
+    """A node in words: an interface is called after the instance that has it."""
     row = scope.view.find(NetworkInterface, node.id)
     holder = scope.view.find(Instance, row.attachment.instance) if row and row.attachment else None
     name = (holder.tag("Name") or holder.id) if holder else node.id

@@ -18,6 +18,7 @@ from gureum.engines import EngineError
 from gureum.engines.linux.names import INTERNET, internet_host_namespace
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.nft import NftError
+from gureum.engines.linux.tracing_flows import is_tracked
 from gureum.engines.linux.tracing_frames import Capture, wait_for_stamps
 from gureum.engines.linux.tracing_headers import Wanted
 from gureum.engines.linux.tracing_nft import TRACE_TABLE, Tracer, mark, remove_leftovers
@@ -31,6 +32,7 @@ __all__ = [
     "Station",
     "Wanted",
     "follow",
+    "is_new",
     "remove_leftovers",
     "stations",
 ]
@@ -66,6 +68,23 @@ def stations(network: Network, places: Iterable[str]) -> Iterator[Station]:
         else:
             is_box = place == INTERNET or place in network.uplinks
             yield Station(place, place, "box" if is_box else "router")
+
+
+def is_new(
+    spaces: Namespaces, way: Iterable[Station], packets: Collection[Packet], ident: int | None
+) -> bool:
+    """Whether a packet begins a flow wherever it comes, with the headers ``packets`` that it may
+    have there; ``ident`` is the identifier of an echo.
+
+    Raises:
+        EngineError: a namespace is not there.
+    """
+    try:
+        return not any(
+            is_tracked(spaces, each.ns, packets, ident) for each in way if each.kind != "host"
+        )
+    except OSError as error:
+        raise EngineError([f"look for tracked flows: {error}"]) from error
 
 
 def follow(

@@ -1,0 +1,203 @@
+"""Holds policies against the cloud for the console: from selectors to nodes, and back to words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from gureum.errors import ApiError
+from gureum.explain import Network
+from gureum.explain.packet import ICMP, protocol_name
+from gureum.kind import Shape
+from gureum.policy import Finding, PolicyError, Result, Selector, check, read
+from gureum.policy.language import Exit
+from gureum.program import Blackhole, ViaPort, ViaUplink
+from gureum.reach import Node, Reach
+from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.security_group import SecurityGroup
+from gureum.resources.subnet import Subnet
+from gureum.resources.vpc import Vpc
+from gureum.server import places
+from gureum.server.console_explain import Explainer, Question, shown
+from gureum.server.console_reach import Reaches, end_shown, nodes_named
+from gureum.server.insights import SOMEBODY
+from gureum.server.places import Scope
+
+SHOWN = 20
+"""Findings of a statement that are told; how many there are is told too."""
+
+
+class Policies:
+    """Checks policies."""
+
+    def __init__(self, reaches: Reaches, explain: Explainer) -> None:
+        self._reaches = reaches
+        self._explain = explain
+
+    def __call__(self, scope: Scope, body: Mapping[str, Any]) -> Shape:
+        """Every statement of the policy in ``text`` with what does not hold of it.
+
+        Raises:
+            ApiError: ``BadPolicy``; the codes of :mod:`gureum.server.places`.
+        """
+        text = body.get("text")
+        if not isinstance(text, str):
+            raise ApiError("BadRequest", "The text of a policy is missing.")
+        try:
+            policy = read(text)
+        except PolicyError as error:
+            raise ApiError("BadPolicy", str(error)) from None
+        network = self._explain.network(scope)
+        with self._reaches.at(scope) as reach:
+            who = _Selectors(scope, reach, network)
+            results = list(check(policy, reach, who.nodes, who.exits))
+        found = [self._shown(scope, each) for each in results]
+        return {"statements": found, "holds": all(each["holds"] for each in found)}
+
+    def _shown(self, scope: Scope, result: Result) -> Shape:
+        statement, findings = result.statement, result.findings[:SHOWN]
+        return {
+            "name": statement.name,
+            "line": statement.line,
+            "holds": result.holds,
+            "pairs": result.pairs,
+            "empty": [str(each) for each in result.empty],
+            "count": len(result.findings),
+            "findings": [self._finding(scope, each) for each in findings],
+        }
+
+    def _finding(self, scope: Scope, it: Finding) -> Shape:
+        if isinstance(it.source, str) or isinstance(it.target, str):
+            row = scope.view.rows.get(str(it.source))
+            name = (row.tag("Name") if row else None) or str(it.source)
+            return {"what": it.what, "subnet": str(it.source), "name": name, "by": str(it.target)}
+        protocol = "other" if it.protocol is None else protocol_name(it.protocol)
+        return {
+            "what": it.what,
+            "source": end_shown(scope, it.source),
+            "target": end_shown(scope, it.target),
+            "protocol": protocol,
+            "first": it.first,
+            "last": it.last,
+            "by": list(it.by),
+            "explanation": self._explained(scope, it),
+        }
+
+    def _explained(self, scope: Scope, it: Finding) -> Shape | None:
+        """The way of one packet that shows the finding; None for those without ports of theirs."""
+        if it.protocol is None or isinstance(it.source, str) or isinstance(it.target, str):
+            return None
+        icmp = divmod(it.first, 256) if it.protocol == ICMP else None
+        port = None if it.protocol == ICMP else it.first
+        # Somebody on the internet is nobody in particular; an interface goes by its id.
+        source = it.source.id
+        target = it.target.id if it.target.kind == "port" else it.target.ip
+        if it.source.kind == "internet" and it.target.kind == "port":
+            target = _public(scope, it.target) or target
+        try:
+            question = Question(source, target, it.protocol, port, icmp)
+            return shown(scope, self._explain(scope, question))
+        except ApiError:  # a host of the internet that has been removed meanwhile
+            return None
+
+
+def _public(scope: Scope, node: Node) -> str | None:
+    eni = scope.view.find(NetworkInterface, node.id)
+    instance = eni.attachment.instance if eni and eni.attachment else None
+    return places.resolve(scope, instance).public if instance else None
+
+
+class _Selectors:
+    """Who is meant, in one scope."""
+
+    def __init__(self, scope: Scope, reach: Reach, network: Network) -> None:
+        self._scope, self._reach, self._network = scope, reach, network
+
+    def nodes(self, selector: Selector) -> Sequence[Node]:
+        """The interfaces that are up, and addresses of the internet, that a selector means."""
+        if selector.kind in ("name", "internet"):
+            return nodes_named(self._scope, self._reach, selector.value or selector.kind)
+        fits = self._fits(selector)
+        return [
+            node
+            for node in self._reach.nodes()
+            if node.kind == "port" and (row := self._mine(node)) is not None and fits(row)
+        ]
+
+    def exits(self, selector: Selector) -> Sequence[tuple[str, Exit]]:
+        """The subnets that a selector means, with their ways to the internet."""
+        return [(row.id, self._exit(row)) for row in self._subnets(selector)]
+
+    def _mine(self, node: Node) -> NetworkInterface | None:
+        row = self._scope.view.find(NetworkInterface, node.id)
+        owner = (row.account, row.region) if row else None
+        return row if owner == (self._scope.account, self._scope.region) else None
+
+    def _fits(self, selector: Selector) -> Callable[[NetworkInterface], bool]:
+        view, value = self._scope.view, selector.value
+        if selector.kind == "any":
+            return lambda row: True
+        if selector.kind == "cidr":
+            inside = IPv4Network(value)
+            return lambda row: any(IPv4Address(ip) in inside for ip in row.ips)
+        if selector.kind == "tag":
+            key, _, wanted = value.partition("=")
+
+            def tagged(row: NetworkInterface) -> bool:
+                holder = row.attachment.instance if row.attachment else None
+                rows = (row, view.rows.get(holder or ""), view.rows.get(row.subnet))
+                return any(each is not None and each.tag(key) == wanted for each in rows)
+
+            return tagged
+        if selector.kind == "group":
+            groups = self._named(SecurityGroup, value)
+            return lambda row: bool(groups & set(row.groups))
+        if selector.kind == "subnet":
+            subnets = self._named(Subnet, value)
+            return lambda row: row.subnet in subnets
+        vpcs = self._named(Vpc, value)
+        return lambda row: row.vpc in vpcs
+
+    def _named(self, cls: type[Any], value: str) -> set[str]:
+        """The ids of the scope's rows of a type that have an id, a Name tag or a name."""
+        return {row.id for row in self._all(cls) if value in (row.id, row.tag("Name"), _name(row))}
+
+    def _all(self, cls: type[Any]) -> Iterable[Any]:
+        here = (self._scope.account, self._scope.region)
+        rows = self._scope.view.all(cls)
+        return (row for row in rows if (row.account, row.region) == here)
+
+    def _subnets(self, selector: Selector) -> list[Subnet]:
+        value = selector.value
+        rows: Iterable[Subnet] = self._all(Subnet)
+        if selector.kind in ("name", "subnet"):
+            rows = (row for row in rows if value in (row.id, row.tag("Name")))
+        elif selector.kind == "tag":
+            key, _, wanted = value.partition("=")
+            rows = (row for row in rows if row.tag(key) == wanted)
+        elif selector.kind == "vpc":
+            vpcs = self._named(Vpc, value)
+            rows = (row for row in rows if row.vpc in vpcs)
+        elif selector.kind == "cidr":
+            inside = IPv4Network(value)
+            rows = (row for row in rows if IPv4Network(row.cidr).subnet_of(inside))
+        return sorted(rows, key=lambda row: row.id)
+
+    def _exit(self, subnet: Subnet) -> Exit:
+        """By what packets to the internet leave a subnet."""
+        table = self._network.tables.get(subnet.id)
+        routes = self._network.matching(table, SOMEBODY) if table else []
+        match routes[0].target if routes else None:
+            case ViaUplink():
+                return "internet-gateway"
+            case ViaPort(port=key):
+                port = self._network.ports.get(key)
+                return "nat" if port and port.host in self._network.translators else "interface"
+            case Blackhole() | _:
+                return "nothing"
+
+
+def _name(row: Any) -> str | None:
+    name = getattr(row, "name", None)
+    return name if isinstance(name, str) else None

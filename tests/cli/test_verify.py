@@ -1,0 +1,155 @@
+"""Policies at the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.cli.clouds import Served
+
+WEB = """
+- name: the internet reaches the web on 8080 only
+  from: internet
+  to: web
+  only: tcp/8080
+  always: tcp/8080
+"""
+
+
+def verified(shop: Served, text: str, tmp_path: Path, *args: str) -> tuple[int, list[Any]]:
+    """The exit status and the statements that a policy's check gives."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(text)
+    result = shop.cli("verify", str(path), "--json", *args)
+    found: list[Any] = json.loads(result.stdout)[str(path)]["statements"]
+    return result.exit_code, found
+
+
+def statement(**members: str) -> str:
+    return "- name: a\n" + "".join(
+        f"  {key.rstrip('_')}: {text}\n" for key, text in members.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("members", "holds"),
+    [
+        ({"from_": "internet", "to": "web", "only": "tcp/8080", "always": "tcp/8080"}, True),
+        ({"from_": "internet", "to": "web", "only": "tcp/80"}, False),
+        ({"from_": "internet", "to": "web", "never": "tcp/1-8079"}, True),
+        ({"from_": "internet", "to": "web", "never": "tcp/8000-9000"}, False),
+        ({"from_": "internet", "to": "web", "never": "any"}, False),
+        ({"from_": "internet", "to": "db", "never": "any"}, True),
+        ({"from_": "internet", "to": "web", "always": "[tcp/8080, udp/53]"}, False),
+        ({"from_": "web", "to": "db", "never": "any"}, True),
+        ({"from_": "any", "to": "internet", "always": "tcp/443"}, False),
+        ({"from_": "{group: www}", "to": "internet", "always": "tcp/443"}, True),
+        ({"from_": "{subnet: inside}", "to": "any", "only": "tcp/8080"}, True),
+        ({"from_": "{cidr: 192.168.55.0/26}", "to": "db", "always": "tcp/22"}, False),
+        ({"from_": "{vpc: shop}", "to": "web", "always": "tcp/8080"}, True),
+        ({"from_": "{tag: {Name: web}}", "to": "db", "never": "icmp"}, True),
+        ({"subnets": "outside", "leave_by": "internet-gateway"}, True),
+        ({"subnets": "{vpc: shop}", "leave_by": "nothing"}, False),
+        ({"subnets": "{tag: {Name: inside}}", "leave_by": "nothing"}, True),
+        ({"subnets": "{cidr: 192.168.55.128/25}", "leave_by": "nat"}, False),
+    ],
+)
+def test_statements(shop: Served, tmp_path: Path, members: dict[str, str], holds: bool) -> None:
+    status, (found,) = verified(shop, statement(**members), tmp_path)
+    assert (found["holds"], status) == (holds, 0 if holds else 1)
+    assert bool(found["findings"]) is not holds
+
+
+@pytest.mark.parametrize(
+    ("selector", "who"),
+    [
+        ("any", ["db", "web"]),
+        ("[web, db]", ["db", "web"]),
+        ("{subnet: inside}", ["db"]),
+        ("{cidr: 192.168.55.0/26}", ["web"]),
+        ("{group: www}", ["web"]),
+        ("{vpc: shop}", ["db", "web"]),
+        ("{tag: {Name: db}}", ["db"]),
+        ("{tag: {Name: inside}}", ["db"]),
+    ],
+)
+def test_selectors(shop: Served, tmp_path: Path, selector: str, who: list[str]) -> None:
+    """Nobody of them can be pinged from outside."""
+    text = statement(from_="internet", to=selector, always="icmp")
+    _, (found,) = verified(shop, text, tmp_path)
+    assert sorted(each["target"]["name"] for each in found["findings"]) == who
+
+
+def test_nobody_says_nothing(shop: Served, tmp_path: Path) -> None:
+    """A statement about nobody would hold whatever happens."""
+    text = statement(from_="internet", to="{tag: {role: db}}", never="any")
+    status, (found,) = verified(shop, text, tmp_path)
+    assert (status, found["empty"], found["pairs"]) == (1, ["tag role=db"], 0)
+    status, _ = verified(shop, text + "  allow_empty: true\n", tmp_path)
+    assert status == 0
+    status, _ = verified(shop, statement(subnets="{tag: {a: b}}", leave_by="nat"), tmp_path)
+    assert status == 1
+
+
+def test_a_finding_names_the_pair_the_ports_the_rules_and_the_way(
+    shop: Served, tmp_path: Path
+) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(WEB.replace("only: tcp/8080", "only: tcp/80"))
+    result = shop.cli("verify", str(path))
+    assert result.exit_code == 1
+    first, finding, *way = result.output.splitlines()
+    assert first == "FAIL  the internet reaches the web on 8080 only"
+    assert "reaches web 192.168.55." in finding
+    assert "on tcp 8080 by acl-" in finding
+    assert "sgr-" in finding
+    assert any("let in by sgr-" in line for line in way)
+
+
+def test_what_is_missing_is_told_with_what_blocks(shop: Served, tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(statement(from_="web", to="db", always="tcp/3306"))
+    result = shop.cli("verify", str(path))
+    assert "web 192.168.55" in result.output
+    assert "does not reach db" in result.output
+    assert "[ENI_SG_RULES_MISMATCH]" in result.output
+
+
+def test_junit(shop: Served, tmp_path: Path) -> None:
+    good, bad, report = (tmp_path / name for name in ("good.yaml", "bad.yaml", "report.xml"))
+    good.write_text(WEB)
+    bad.write_text(statement(from_="internet", to="web", never="any"))
+    result = shop.cli("verify", str(good), str(bad), "--junit", str(report))
+    assert result.exit_code == 1
+    assert result.output.splitlines()[0].startswith("ok    the internet")
+    suites = ElementTree.parse(report).getroot()
+    counts = [(each.get("tests"), each.get("failures")) for each in suites]
+    assert counts == [("1", "0"), ("1", "1")]
+    failure = suites.find("testsuite/testcase/failure")
+    assert failure is not None
+    assert "on tcp 8080" in (failure.get("message") or "")
+
+
+def test_what_is_no_policy(shop: Served, tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("- name: a\n  nevr: any\n")
+    result = shop.cli("verify", str(path))
+    assert result.exit_code == 2
+    assert f"{path}, line 1: there is no 'nevr' in a statement" in result.stderr
+    assert shop.cli("verify", str(tmp_path / "none.yaml")).exit_code == 2
+    path.write_text(statement(from_="nobody", to="web", never="any"))
+    assert shop.cli("verify", str(path)).exit_code == 4
+
+
+def test_a_change_is_seen(shop: Served, tmp_path: Path) -> None:
+    text = statement(from_="web", to="db", always="tcp/22")
+    assert verified(shop, text, tmp_path)[0] == 1
+    (group,) = shop.shown("db")["SecurityGroups"]
+    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+    rule["UserIdGroupPairs"] = [{"GroupId": shop.ids["www"]}]
+    shop.api.call("AuthorizeSecurityGroupIngress", GroupId=group["GroupId"], IpPermissions=[rule])
+    assert verified(shop, text, tmp_path)[0] == 0

@@ -1,0 +1,1 @@
+"""Policies: the language, and what does not hold."""
