@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gureum import __version__
+from gureum.cli.audit import audit
 from gureum.cli.cidr import cidr
 from gureum.cli.console import console
 from gureum.cli.down import down
@@ -44,6 +45,7 @@ COMMANDS = (
     explain,
     reach,
     verify,
+    audit,
     lab,
     table,
     console,

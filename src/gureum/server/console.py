@@ -17,6 +17,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     POST   /explain/live                    the same, with what became of the real packet
     POST   /reach    {source, target, ...}  who reaches whom
     POST   /verify   {text}                 what does not hold of a policy
+    POST   /audit    {only, skip}           what the built-in checks find
     GET    /console  ?place                 what an instance has printed
     GET    /labs                            the labs; POST /labs/... (see ``console_labs.py``)
     GET    /internet                        the hosts of the internet; POST {name, ip}; DELETE ?name
@@ -234,6 +235,10 @@ class Console:
         """What does not hold of a policy."""
         return self._policies(self._scope(ask), ask.body)
 
+    def audit(self, ask: Ask) -> Shape:
+        """What the built-in checks find."""
+        return self._policies.audit(self._scope(ask), ask.body)
+
     def console(self, ask: Ask) -> Shape:
         """What an instance has printed."""
         place = places.resolve(self._scope(ask), ask.text("place"), (places.INSTANCE,))
@@ -354,6 +359,7 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/explain/live", answers.live),
         ("POST", "/reach", answers.reach),
         ("POST", "/verify", answers.verify),
+        ("POST", "/audit", answers.audit),
         ("GET", "/console", answers.console),
         ("GET", "/internet", answers.internet),
         ("POST", "/internet", answers.internet_add),

@@ -10,7 +10,7 @@ from gureum.errors import ApiError
 from gureum.explain import Network
 from gureum.explain.packet import ICMP, protocol_name
 from gureum.kind import Shape
-from gureum.policy import Finding, PolicyError, Result, Selector, check, read
+from gureum.policy import CHECKS, Account, Finding, PolicyError, Result, Selector, check, read
 from gureum.policy.language import Exit
 from gureum.program import Blackhole, ViaPort, ViaUplink
 from gureum.reach import Node, Reach
@@ -54,6 +54,34 @@ class Policies:
             results = list(check(policy, reach, who.nodes, who.exits))
         found = [self._shown(scope, each) for each in results]
         return {"statements": found, "holds": all(each["holds"] for each in found)}
+
+    def audit(self, scope: Scope, body: Mapping[str, Any]) -> Shape:
+        """What the built-in checks find, all or those of ``only``, without those of ``skip``.
+
+        Raises:
+            ApiError: ``BadRequest`` for a check that is not there.
+        """
+        only, skip = (_checks(body.get(key)) for key in ("only", "skip"))
+        network = self._explain.network(scope)
+        with self._reaches.at(scope) as reach:
+            account = Account(scope.view, scope.account, scope.region, network, reach)
+            wanted = [c for c in CHECKS if (not only or c.id in only) and c.id not in skip]
+            found = [(each, remark) for each in wanted for remark in each.find(account)]
+        return {
+            "checks": [each.id for each in wanted],
+            "findings": [
+                {
+                    "check": each.id,
+                    "severity": each.severity,
+                    "why": each.why,
+                    "place": remark.place,
+                    "name": _tag_name(scope, remark.place),
+                    "said": remark.said,
+                    "commands": list(remark.commands),
+                }
+                for each, remark in found
+            ],
+        }
 
     def _shown(self, scope: Scope, result: Result) -> Shape:
         statement, findings = result.statement, result.findings[:SHOWN]
@@ -100,6 +128,19 @@ class Policies:
             return shown(scope, self._explain(scope, question))
         except ApiError:  # a host of the internet that has been removed meanwhile
             return None
+
+
+def _checks(given: Any) -> set[str]:
+    names = set(given) if isinstance(given, list) else set()
+    known = [each.id for each in CHECKS]
+    for name in sorted(map(str, names - set(known))):
+        raise ApiError("BadRequest", f"There is no check '{name}'; there are {', '.join(known)}.")
+    return names
+
+
+def _tag_name(scope: Scope, key: str) -> str | None:
+    row = scope.view.rows.get(key)
+    return row.tag("Name") if row else None
 
 
 def _public(scope: Scope, node: Node) -> str | None:

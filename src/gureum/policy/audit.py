@@ -1,0 +1,292 @@
+"""Built-in checks of defence in depth: what is open, what can never matter, what nobody uses.
+
+Sources: VPC User Guide, "Security best practices for your VPC"; AWS Well-Architected, SEC05 and
+SEC06; CIS AWS Foundations Benchmark, section "Networking".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from gureum.explain import Network
+from gureum.explain.commands import aws
+from gureum.explain.packet import TCP
+from gureum.model import Resource, View
+from gureum.policy.cover import covers_entry, covers_permission
+from gureum.program import Local
+from gureum.reach import Node, Reach
+from gureum.resources.elastic_ip import ElasticIp, association_of
+from gureum.resources.internet_gateway import InternetGateway
+from gureum.resources.network_acl import Entry, NetworkAcl
+from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.permissions import ANY_V4
+from gureum.resources.public_ip import associations
+from gureum.resources.route_table import RouteTable, table_of
+from gureum.resources.route_table import show as show_table
+from gureum.resources.security_group import SecurityGroup, SecurityGroupRule, rules_of
+from gureum.resources.subnet import Subnet
+
+R = TypeVar("R", bound=Resource)
+
+Severity = Literal["high", "medium", "low"]
+
+DATABASES = {
+    1433: "SQL Server", 1521: "Oracle", 3306: "MySQL", 5432: "PostgreSQL", 6379: "Redis",
+    9200: "Elasticsearch", 11211: "Memcached", 27017: "MongoDB",
+}  # fmt: skip
+ADMINISTRATION = {22: "ssh", 3389: "remote desktop"}
+
+
+@dataclass(frozen=True)
+class Account:
+    """What is audited: the rows of one account's region, and the network of the same revision."""
+
+    view: View
+    account: str
+    region: str
+    network: Network
+    reach: Reach
+
+    def all(self, cls: type[R]) -> list[R]:
+        """The account's rows of a type, by id."""
+        rows = self.view.all(cls)
+        mine = (row for row in rows if (row.account, row.region) == (self.account, self.region))
+        return sorted(mine, key=lambda row: row.id)
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a check found: at which resource, in a sentence, and commands that mend it."""
+
+    place: str
+    said: str
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: ``why`` says why it matters."""
+
+    id: str
+    severity: Severity
+    why: str
+    find: Callable[[Account], Iterable[Remark]]
+
+
+# --- what is open -------------------------------------------------------------------------------
+def _exposed(account: Account, ports: dict[int, str]) -> Iterator[Remark]:
+    for port, name in ports.items():
+        for node in account.reach.targets(account.reach.outside(), TCP, port):
+            row = account.view.find(NetworkInterface, node.id)
+            if row and (row.account, row.region) == (account.account, account.region):
+                yield _open_port(account, node, row, port, name)
+
+
+def _open_port(account: Account, node: Node, row: NetworkInterface, port: int, name: str) -> Remark:
+    admitting = account.reach.why(account.reach.outside(), node, TCP, port)
+    rules = [account.view.find(SecurityGroupRule, key) for key in admitting]
+    commands = tuple(
+        aws(rule, "revoke-security-group-ingress", "--group-id", rule.group,
+            "--security-group-rule-ids", rule.id)
+        for rule in rules if rule is not None and not rule.egress
+    )  # fmt: skip
+    host = row.attachment.instance if row.attachment else None
+    said = f"anybody on the internet reaches tcp {port} ({name}) of {host or row.id}"
+    return Remark(row.id, f"{said}, by {' '.join(admitting)}", commands)
+
+
+def _databases(account: Account) -> Iterator[Remark]:
+    return _exposed(account, DATABASES)
+
+
+def _administration(account: Account) -> Iterator[Remark]:
+    return _exposed(account, ADMINISTRATION)
+
+
+def _open_groups(account: Account) -> Iterator[Remark]:
+    for group in account.all(SecurityGroup):
+        for rule in rules_of(account.view, group.id):
+            item = rule.permission
+            if not rule.egress and item.protocol is None and item.cidr == ANY_V4:
+                words = ("--group-id", group.id, "--security-group-rule-ids", rule.id)
+                said = f"{rule.id} lets everything in from everywhere"
+                yield Remark(group.id, said, (aws(group, "revoke-security-group-ingress", *words),))
+
+
+def _public_by_accident(account: Account) -> Iterator[Remark]:
+    for subnet in account.all(Subnet):
+        table = table_of(account.view, subnet)
+        targets = {route.target for route in table.routes}
+        gateways = account.view.referrers(subnet.vpc, InternetGateway)
+        if not any(gateway.id in targets for gateway in gateways):
+            continue
+        enis = [
+            eni for eni in account.view.referrers(subnet.id, NetworkInterface) if not _ours(eni)
+        ]
+        bare = sorted(eni.id for eni in enis if not any(associations(account.view, eni.id)))
+        if bare:
+            said = f"{table.id} leads to an internet gateway, but {', '.join(bare)} has no public"
+            yield Remark(subnet.id, f"{said} address: it may belong into a private subnet")
+
+
+def _ours(eni: NetworkInterface) -> bool:
+    """Whether an interface is AWS's own, as that of a NAT gateway."""
+    return eni.requester_managed
+
+
+# --- what can never matter ----------------------------------------------------------------------
+def _shadowed(account: Account) -> Iterator[Remark]:
+    for acl in account.all(NetworkAcl):
+        for egress in (False, True):
+            entries = sorted(
+                (each for each in acl.entries if each.egress == egress),
+                key=lambda each: each.number,
+            )
+            yield from _shadowed_in(acl, entries)
+
+
+def _shadowed_in(acl: NetworkAcl, entries: list[Entry]) -> Iterator[Remark]:
+    for index, late in enumerate(entries):
+        early = next((each for each in entries[:index] if covers_entry(each, late)), None)
+        if early is None:
+            continue
+        way = "--egress" if late.egress else "--ingress"
+        words = ("--network-acl-id", acl.id, "--rule-number", str(late.number), way)
+        verb = "allows" if early.allow else "denies"
+        said = f"rule {late.number} ({way[2:]}) never decides: rule {early.number} {verb} it all"
+        yield Remark(acl.id, said, (aws(acl, "delete-network-acl-entry", *words),))
+
+
+def _contained(account: Account) -> Iterator[Remark]:
+    for group in account.all(SecurityGroup):
+        rules = rules_of(account.view, group.id)
+        for rule in rules:
+            wider = next((each for each in rules if _is_wider(each, rule)), None)
+            if wider is not None:
+                way = "egress" if rule.egress else "ingress"
+                words = ("--group-id", group.id, "--security-group-rule-ids", rule.id)
+                command = aws(group, f"revoke-security-group-{way}", *words)
+                said = f"{rule.id} admits nothing that {wider.id} does not"
+                yield Remark(group.id, said, (command,))
+
+
+def _is_wider(other: SecurityGroupRule, rule: SecurityGroupRule) -> bool:
+    """Whether another rule admits all of a rule; of two that are alike, the older one does."""
+    if other.id == rule.id or other.egress != rule.egress:
+        return False
+    if not covers_permission(other.permission, rule.permission):
+        return False
+    alike = covers_permission(rule.permission, other.permission)
+    return not alike or (other.created, other.id) < (rule.created, rule.id)
+
+
+def _stale(account: Account) -> Iterator[Remark]:
+    worn = {group for eni in account.view.all(NetworkInterface) for group in eni.groups}
+    for group in account.all(SecurityGroup):
+        for rule in rules_of(account.view, group.id):
+            named = rule.permission.group
+            if named not in (None, group.id) and named not in worn:
+                said = f"{rule.id} names {named}, which no interface has: it admits nobody"
+                yield Remark(group.id, said)
+
+
+# --- what nobody uses ---------------------------------------------------------------------------
+def _unused_groups(account: Account) -> Iterator[Remark]:
+    worn = {group for eni in account.view.all(NetworkInterface) for group in eni.groups}
+    named = {rule.permission.group for rule in account.view.all(SecurityGroupRule)}
+    for group in account.all(SecurityGroup):
+        if not group.default and group.id not in worn and group.id not in named:
+            command = aws(group, "delete-security-group", "--group-id", group.id)
+            yield Remark(group.id, f"no interface has '{group.name}', no rule names it", (command,))
+
+
+def _default_groups(account: Account) -> Iterator[Remark]:
+    for eni in account.all(NetworkInterface):
+        groups = (account.view.find(SecurityGroup, key) for key in eni.groups)
+        used = [group.id for group in groups if group is not None and group.default]
+        if used:
+            said = f"it has the VPC's default group {used[0]}, whose members admit each other"
+            yield Remark(eni.id, said)
+
+
+def _blackholes(account: Account) -> Iterator[Remark]:
+    for table in account.all(RouteTable):
+        for route in show_table(table, account.view)["Routes"]:
+            if route["State"] == "blackhole":
+                cidr = route["DestinationCidrBlock"]
+                words = ("--route-table-id", table.id, "--destination-cidr-block", cidr)
+                yield Remark(
+                    table.id,
+                    f"the target of {cidr} is gone, stopped or detached",
+                    (aws(table, "delete-route", *words),),
+                )
+
+
+def _idle_addresses(account: Account) -> Iterator[Remark]:
+    for address in account.all(ElasticIp):
+        if association_of(account.view, address.id) is None and not _of_nat(account, address):
+            command = aws(address, "release-address", "--allocation-id", address.id)
+            yield Remark(address.id, f"{address.ip} is mapped to nothing", (command,))
+
+
+def _of_nat(account: Account, address: ElasticIp) -> bool:
+    return address.ip in account.network.public
+
+
+def _idle_gateways(account: Account) -> Iterator[Remark]:
+    for gateway in account.all(InternetGateway):
+        tables = account.view.referrers(gateway.vpc, RouteTable) if gateway.vpc else ()
+        if not any(route.target == gateway.id for table in tables for route in table.routes):
+            whose = (
+                f"no route of {gateway.vpc}" if gateway.vpc else "it is attached to nothing: none"
+            )
+            yield Remark(gateway.id, f"{whose} leads to it")
+
+
+def _asymmetric(account: Account) -> Iterator[Remark]:
+    """Between two subnets of a VPC, one way is local and the other is not."""
+    for segments in account.network.segments.values():
+        for segment in sorted(segments, key=lambda each: each.id):
+            row = account.view.find(Subnet, segment.id)
+            if row is None or (row.account, row.region) != (account.account, account.region):
+                continue
+            for other in segments:
+                there = _detour(account, segment.id, other.gateway)
+                if there and not _detour(account, other.id, segment.gateway):
+                    said = f"packets to {other.id} take a detour that answers do not take"
+                    yield Remark(segment.id, said)
+
+
+def _detour(account: Account, subnet: str, target: str) -> bool:
+    table = account.network.tables.get(subnet)
+    routes = account.network.matching(table, target) if table else []
+    return bool(routes) and not isinstance(routes[0].target, Local)
+
+
+CHECKS = (
+    Check("database-exposed", "high",
+          "a database that strangers can talk to is one weak password away from them", _databases),
+    Check("administration-exposed", "high",
+          "logins open to the world are tried day and night: use a bastion or a narrow range",
+          _administration),
+    Check("group-open-to-all", "high", "the group filters nothing", _open_groups),
+    Check("acl-rule-shadowed", "medium",
+          "somebody thinks that the rule does something", _shadowed),
+    Check("subnet-public-by-accident", "medium",
+          "what gets a public address here is on the internet at once", _public_by_accident),
+    Check("route-blackhole", "medium", "packets for it vanish", _blackholes),
+    Check("route-asymmetric", "medium",
+          "an appliance that sees half of a connection breaks it, or is of no use", _asymmetric),
+    Check("reference-stale", "medium", "the rule admits nobody, though it looks as if", _stale),
+    Check("default-group-used", "low",
+          "its members admit each other, and everybody forgets to name a group", _default_groups),
+    Check("rule-contained", "low", "taking the rule away would change nothing", _contained),
+    Check("group-unused", "low", "dead rules are read as live ones", _unused_groups),
+    Check("address-idle", "low", "AWS bills it, and somebody may map it by mistake",
+          _idle_addresses),
+    Check("gateway-idle", "low", "a way out that nobody takes is one that nobody watches",
+          _idle_gateways),
+)  # fmt: skip
+"""All checks, the gravest first."""
