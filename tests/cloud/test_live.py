@@ -347,7 +347,7 @@ def test_a_rule_that_is_missing_in_the_kernel_contradicts(daemon: Daemon, world:
     assert rule["SecurityGroupRuleId"] in reason
     assert "drop" in reason
     assert ("group", "contradicted") in told(found, "forth")
-    assert people.returncode == 3
+    assert people.returncode == 6
     assert "bug in Gureum" in people.stdout
     with listening(world.private.ns, 80):
         confirmed(daemon, "web", "private", "80", status=0)

@@ -280,6 +280,37 @@ def test_the_router_meets_a_packet_twice_behind_an_appliance() -> None:
     assert status(kept)[kinds.index("forward")] == "predicted only"
 
 
+def test_of_a_packet_that_goes_round_one_round_is_expected() -> None:
+    net = Net()
+    a = net.segment("a", "10.0.1.0/24")
+    net.group("sg-web", [])
+    net.instance("web", a, WEB, "sg-web")
+    hop = net.nat("1", a, "10.0.1.5")
+    net.route("a", "198.19.0.0/16", hop)
+    found = network(net)
+    answer = predicted(OUT, found, listens=None)
+    assert len(answer.forth.steps) > 60
+    again = replace(OUT, source="10.0.1.5")
+    sightings = [
+        frame("i-web", "sent", OUT, WEB_MAC, A, 64),
+        rule("group-out", OUT, "sgr-out", onto="subnet-a"),
+        rule("acl-out", OUT, "acl-open/100", onto="subnet-a"),
+        frame(VPC, "sent", OUT, A, hop.mac, 63),
+        Sighting("nat-1", "entered", OUT, 63),
+        frame("nat-1", "sent", again, hop.mac, A, 62),
+        rule("acl-out", again, "acl-open/100", onto="subnet-a"),
+        frame(VPC, "sent", again, A, hop.mac, 61),
+        Sighting("nat-1", "entered", again, 61),
+    ]
+    told = overlay(found, "i-web", None, answer, sightings)
+    assert told.reasons == ()
+    statuses = status(told)
+    first = statuses.index("not expected")
+    assert set(statuses[:first]) == {"seen"}
+    assert set(statuses[first:]) == {"not expected"}
+    assert overlay(found, "i-web", None, answer, sightings[:-3]).verdict == "contradicted"
+
+
 def test_the_places_and_headers_of_a_way() -> None:
     found = network()
     answer = predicted(OUT, found)

@@ -146,8 +146,11 @@ class World:
         segment = port.segment
         if within(wire.target, segment.cidr):
             return self._station(segment, wire.target)
-        self._acl(segment, "out", wire)
         target = self._route(segment, wire.target)
+        ports = [each for each in self.all(Port) if each.segment.id == segment.id]
+        turns = isinstance(target, ViaPort) and target.port in {each.id for each in ports}
+        if not turns:
+            self._acl(segment, "out", wire)
         if isinstance(target, ViaUplink):
             return self._through_gateway(target.gateway, wire)
         if isinstance(target, Local):

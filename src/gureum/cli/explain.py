@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from gureum.cli.client import Daemon
-from gureum.cli.explain_live import CONTRADICTED, refuse_beside, show_live
+from gureum.cli.explain_live import refuse_beside, show_live
 from gureum.cli.explain_osi import show_devices
 from gureum.cli.explain_show import show_answer
-from gureum.cli.failure import FAILED
+from gureum.cli.failure import CONTRADICTED, FAILED
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
 from gureum.cli.output import print_json
 
@@ -84,7 +84,7 @@ def explain(
     internet, or "internet" for anybody there.  SERVICE is a TCP port such as 443, udp/53, icmp (a
     ping, as by default), icmp/TYPE/CODE or proto/NUMBER.
 
-    Ends with 0 if the exchange works, 1 if not, 2 if it works from some client ports only, 3 if
+    Ends with 0 if the exchange works, 1 if not, 2 if it works from some client ports only, 6 if
     the real packet contradicts the prediction.
 
     \b

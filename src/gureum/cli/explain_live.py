@@ -13,9 +13,6 @@ from gureum.cli.output import clean, grid, show
 if TYPE_CHECKING:
     from rich.text import Text
 
-CONTRADICTED = 3
-"""Exit status where the packet did not do what was predicted."""
-
 _BUG = """\
 The prediction and the packet disagree: this is a bug in Gureum.  Please report it, with what the
 same command prints with --json."""

@@ -16,6 +16,8 @@ NO_PLACE = 4
 """A place that is not there, is ambiguous, does not run or cannot be reached by any address."""
 NOT_ALLOWED = 5
 """Root or capabilities are missing."""
+CONTRADICTED = 6
+"""A real packet did not do what was predicted."""
 
 
 class Failure(click.ClickException):

@@ -212,6 +212,7 @@ class _Way:
         over = not expected
         for index in _order(self.network, self.trace.steps):
             step = self.trace.steps[index]
+            over = over or (self._circles and step in self.trace.steps[:index])
             if over:
                 found[index] = Laid(index, "not expected", "")
                 continue
@@ -284,6 +285,13 @@ class _Way:
         if agrees and step.by:
             return "seen", f"{'drop' if found[0].dropped else 'accept'} {step.by[0]}", found
         return ("seen" if agrees else "contradicted"), found[0].said, found
+
+    @property
+    def _circles(self) -> bool:
+        """Whether the packet is predicted to go round until its time to live is over; boxes may
+        refuse it before, as its own source."""
+        last = self.trace.steps[-1]
+        return (last.kind, last.passed, last.code) == ("route", False, None)
 
     def _visits(self, index: int) -> int:
         """How often the packet was in the same situation before: an appliance hands it back to
@@ -367,8 +375,6 @@ class _Way:
 
     def stop(self, _index: int, step: Step) -> _Judged:
         """A packet that goes into a place and does not come out."""
-        if step.kind == "route" and step.code is None:
-            return "predicted only", _UNSEEN, []  # in circles, until its time to live is over
         place = self._router(step.place)
         entered = self._at(place, step.packet, "entered", "received")
         if not entered:

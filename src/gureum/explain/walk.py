@@ -156,9 +156,10 @@ class Walk:
     # --- in a router ---------------------------------------------------------------------------
     def _routed(self, segment: Segment) -> None:
         """From a segment into its router, by the segment's route table."""
-        self._acl(segment, "out")
         table = self.network.tables.get(segment.id)
         routes = self.network.matching(table, self.packet.target) if table else []
+        if not self._turns(segment, routes):
+            self._acl(segment, "out")
         lost = tuple(self._lost(table, routes)) if table else ()
         if table is None or not routes:
             said = f"no route leads to {self.packet.target}"
@@ -186,6 +187,13 @@ class Walk:
             case Blackhole(target=gone):
                 told["by"] = (table.id, gone)
                 self._end("route", segment.router, said, Code.BAD_STATE_ROUTE, **told)
+
+    def _turns(self, segment: Segment, routes: list[Route]) -> bool:
+        """Whether the route leads back into the segment itself, which the packet does not leave
+        then, as its ACL sees it."""
+        target = routes[0].target if routes else None
+        port = self.network.ports.get(target.port) if isinstance(target, ViaPort) else None
+        return port is not None and port.segment.id == segment.id
 
     def _lost(self, table: Table, matching: list[Route]) -> Iterator[Tried]:
         """The routes of a table that are not taken, and why: those that match first."""

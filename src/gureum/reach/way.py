@@ -145,12 +145,14 @@ class _Leg:
         return self._routed(place)
 
     def _routed(self, place: Place) -> str | None:
-        self._acl(place, 1, self.target)
-        match self._state.route(place, self.target):
+        hop = self._state.route(place, self.target)
+        port = self._state.ports.get(hop.port) if isinstance(hop, ViaPort) else None
+        if port is None or port.place.id != place.id:  # a packet that turns round does not leave
+            self._acl(place, 1, self.target)
+        match hop:
             case Local():
                 return self._connected(place.router)
-            case ViaPort(port=key):
-                port = self._state.ports.get(key)
+            case ViaPort():
                 return self._into(port, place) if port else None
             case ViaUplink(gateway=gateway):
                 return self._out_of(gateway)
