@@ -137,6 +137,16 @@ def test_components_can_be_asked_for_and_excluded(shop: Shop) -> None:
     assert codes(found) == ["COMPONENT_FILTER_RESTRICTION"]
 
 
+def test_an_instance_sends_out_of_the_interface_that_is_near(shop: Shop) -> None:
+    call = shop.cloud.call
+    made = call("CreateNetworkInterface", SubnetId=shop.private, Groups=[shop.web_group])
+    second = made["NetworkInterface"]["NetworkInterfaceId"]
+    call("AttachNetworkInterface", NetworkInterfaceId=second, InstanceId=shop.web, DeviceIndex=1)
+    found = analysis(shop, path(shop, shop.web, Destination=shop.db, DestinationPort=3306))
+    used = found["ForwardPathComponents"][1]["Component"]["Id"]
+    assert (used, ids(found, "Forward")) == (second, ["i", "eni", "sg", "sg", "eni", "i"])
+
+
 def test_an_end_that_is_gone(shop: Shop) -> None:
     eni = shop.cloud.call("CreateNetworkInterface", SubnetId=shop.private)["NetworkInterface"]
     key = path(shop, eni["NetworkInterfaceId"], Destination=shop.web, DestinationPort=80)

@@ -18,7 +18,6 @@ from gureum.model import View
 from gureum.resources.elastic_ip import ElasticIp
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
-from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import Association, PublicIp, public_ip_id
 from gureum.resources.subnet import Lease, Subnet, lease_id
@@ -128,18 +127,8 @@ def _no_route(view: View, step: Step) -> Step | None:
     return None
 
 
-def _blackhole(view: View, step: Step) -> Step | None:
-    """A route whose target is not there: a NAT gateway that does not work is in a bad state."""
-    row = view.find(NatGateway, step.by[-1])
-    if row is None or row.state not in ("pending", "failed"):
-        return None
-    said = f"{step.said}: the NAT gateway is {row.state}"
-    return replace(step, said=said, code=Code.BAD_STATE)
-
-
 _CAUSES: dict[Code, Callable[[View, Step], Step | None]] = {
     Code.NO_POSSIBLE_DESTINATION: _nobody,
     Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS: _public,
     Code.NO_ROUTE_TO_DESTINATION: _no_route,
-    Code.BAD_STATE_ROUTE: _blackhole,
 }

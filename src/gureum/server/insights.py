@@ -80,8 +80,10 @@ def _answered(
         first = next(_packets(network, path, packet))
         known = not_up(view, instance, first) if instance else None
         return None, known or _nowhere(source, first)
-    if start.host == path.source:
+    if start.host == path.source:  # the host chooses, and the address with it
         start = network.egress(start.host, target) or start
+        if not (path.source_ip or _field(path, "source_ip")):
+            packet = replace(packet, source=network.own_address(start) or own)
     answers = (explain(network, start, each) for each in _packets(network, path, packet))
     return start, told_anew(view, _best(answers))
 
