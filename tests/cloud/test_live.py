@@ -337,7 +337,7 @@ def test_a_rule_that_is_missing_in_the_kernel_contradicts(daemon: Daemon, world:
     chain, handle = _rule(router, rule["SecurityGroupRuleId"])
     sh(router, "nft", "delete", "rule", "inet", "gureum", chain, "handle", handle)
     with listening(world.private.ns, 80):
-        found = live(daemon, "web", "private", "80", status=3)
+        found = live(daemon, "web", "private", "80", status=6)
         people = daemon.gureum("explain", "--live", "web", "private", "80")
     daemon.kill()
     daemon.start()  # puts the rule back
@@ -369,7 +369,7 @@ def test_a_packet_that_passes_a_block_contradicts(daemon: Daemon, world: World) 
     router = daemon.netns(world.site.vpc)
     words = ("tcp", "dport", "81", "accept", "comment", '"by-hand"')
     sh(router, "nft", "insert", "rule", "inet", "gureum", "sg_in", *words)
-    found = live(daemon, "web", "private", "81", status=3)
+    found = live(daemon, "web", "private", "81", status=6)
     daemon.kill()
     daemon.start()
     assert not found["works"]
@@ -384,7 +384,7 @@ def test_an_unforeseen_drop_contradicts(daemon: Daemon, world: World) -> None:
     words = ("tcp", "dport", "80", "drop", "comment", '"by-hand"')
     sh(gateway, "nft", "insert", "rule", "inet", "gureum", "passage", *words)
     with listening(daemon.netns("host-mirror"), 80):
-        found = live(daemon, "web", "mirror", "80", status=3)
+        found = live(daemon, "web", "mirror", "80", status=6)
     daemon.kill()
     daemon.start()
     assert ("", "seen only") in told(found, "forth")
