@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gureum.policy import CHECKS
-from tests.cli.clouds import Served
+from tests.cli.clouds import Served, until
 
 ANY = "0.0.0.0/0"
 Change = Callable[[Served], None]
@@ -117,7 +117,7 @@ BY_CHECK: dict[str, tuple[Change, str]] = {
     "acl-rule-shadowed": (_shadow, "rule 200 (ingress) never decides: rule 100 allows it all"),
     "subnet-public-by-accident": (_bare, "has no public address"),
     "route-blackhole": (_no_target, "the target of 10.9.0.0/16 is gone"),
-    "route-asymmetric": (_detour, "take a detour that answers do not take"),
+    "route-asymmetric": (_detour, "answers come back straight"),
     "reference-stale": (_stale, "which no interface has"),
     "default-group-used": (_nothing, "default group"),
     "rule-contained": (_contained, "admits nothing that"),
@@ -144,7 +144,7 @@ def test_a_check_finds_what_it_is_for(shop: Served, check: str) -> None:
 
 MENDED = [
     *("database-exposed", "administration-exposed", "group-open-to-all", "acl-rule-shadowed"),
-    *("route-blackhole", "rule-contained", "group-unused", "address-idle"),
+    *("route-blackhole", "rule-contained", "reference-stale", "group-unused", "address-idle"),
 ]
 
 
@@ -194,5 +194,134 @@ def test_what_is_shown_and_what_fails(shop: Served) -> None:
 
 def test_a_check_that_is_not_there(shop: Served) -> None:
     result = shop.cli("audit", "--only", "nonsense")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "There is no check 'nonsense'; there are database-exposed" in result.stderr
+
+
+# --- the finer points ---------------------------------------------------------------------------
+def _entries(shop: Served, *entries: tuple[int, str, str, str, tuple[int, int]]) -> None:
+    """Entries before the default ACL's own: number, action, protocol, prefix, ports."""
+    only = [{"Name": "vpc-id", "Values": [shop.ids["shop"]]}]
+    (acl,) = shop.api.call("DescribeNetworkAcls", Filters=only)["NetworkAcls"]
+    for number, action, protocol, cidr, ports in entries:
+        range_ = (
+            {"IcmpTypeCode": {"Type": ports[0], "Code": ports[1]}}
+            if protocol == "1"
+            else {"PortRange": {"From": ports[0], "To": ports[1]}}
+        )
+        shop.api.call(
+            "CreateNetworkAclEntry", NetworkAclId=acl["NetworkAclId"], RuleNumber=number,
+            Egress=False, Protocol=protocol, RuleAction=action, CidrBlock=cidr, **range_,
+        )  # fmt: skip
+
+
+HALVES = ("0.0.0.0/1", "128.0.0.0/1")
+
+
+@pytest.mark.parametrize(
+    ("entries", "shadowed"),
+    [
+        ([(1, "deny", "6", ANY, (0, 99)), (2, "deny", "6", ANY, (100, 999)),
+          (3, "allow", "6", ANY, (50, 999))], True),
+        ([(1, "deny", "6", ANY, (0, 99)), (2, "deny", "6", ANY, (101, 999)),
+          (3, "allow", "6", ANY, (50, 999))], False),
+        ([(1, "deny", "6", HALVES[0], (0, 99)), (2, "allow", "6", HALVES[1], (0, 99)),
+          (3, "allow", "6", ANY, (0, 99))], True),
+        ([(1, "deny", "6", HALVES[0], (0, 99)), (3, "allow", "6", ANY, (0, 99))], False),
+        ([(1, "deny", "17", ANY, (0, 99)), (3, "allow", "6", ANY, (0, 99))], False),
+        ([(1, "deny", "1", ANY, (8, -1)), (3, "allow", "1", ANY, (8, 0))], True),
+        ([(1, "deny", "1", ANY, (8, 0)), (3, "allow", "1", ANY, (8, -1))], False),
+        ([(1, "deny", "1", ANY, (-1, -1)), (3, "allow", "1", "10.0.0.0/8", (8, -1))], True),
+        ([(1, "deny", "6", "10.0.0.0/9", (0, 9)), (3, "allow", "6", "10.0.0.0/8", (0, 9))], False),
+    ],
+)  # fmt: skip
+def test_acl_rules_are_shadowed_by_several_too(
+    shop: Served, entries: list[tuple[int, str, str, str, tuple[int, int]]], shadowed: bool
+) -> None:
+    _entries(shop, *entries)
+    found = audited(shop, "--only", "acl-rule-shadowed").get("acl-rule-shadowed", [])
+    assert [each["said"].split()[1] for each in found] == (["3"] if shadowed else [])
+
+
+def test_a_door_at_a_secondary_address_is_found(shop: Served) -> None:
+    """Though the primary address has no public one."""
+    (eni,) = shop.shown("db")["NetworkInterfaces"]
+    key = {"NetworkInterfaceId": eni["NetworkInterfaceId"]}
+    shop.api.call("AssociateRouteTable", RouteTableId=shop.ids["out"], SubnetId=shop.ids["inside"])
+    _allow(shop, eni["Groups"][0]["GroupId"], **_open(3306))
+    made = shop.api.call("AssignPrivateIpAddresses", SecondaryPrivateIpAddressCount=1, **key)
+    ip = made["AssignedPrivateIpAddresses"][0]["PrivateIpAddress"]
+    assert audited(shop, "--only", "database-exposed") == {}
+    address = shop.api.call("AllocateAddress")["AllocationId"]
+    shop.api.call("AssociateAddress", AllocationId=address, PrivateIpAddress=ip, **key)
+    (found,) = audited(shop, "--only", "database-exposed")["database-exposed"]
+    assert f"tcp 3306 (MySQL) of {shop.ids['db']} at its address {ip}" in found["said"]
+
+
+def test_a_stopped_instance_has_no_address_for_now(shop: Served) -> None:
+    shop.api.call("StopInstances", InstanceIds=[shop.ids["web"]])
+    shop.until("web", "stopped")
+    assert audited(shop, "--only", "subnet-public-by-accident") == {}
+
+
+def test_a_route_to_nowhere_is_no_detour(shop: Served) -> None:
+    made = shop.api.call("CreateNetworkInterface", SubnetId=shop.ids["outside"])
+    shop.api.call(
+        "CreateRoute", RouteTableId=shop.ids["out"], DestinationCidrBlock="192.168.55.128/27",
+        NetworkInterfaceId=made["NetworkInterface"]["NetworkInterfaceId"],
+    )  # fmt: skip
+    assert audited(shop, "--only", "route-asymmetric") == {}
+
+
+def _inner_table(shop: Served) -> str:
+    key = shop.make("CreateRouteTable", "RouteTable", "RouteTableId", "in", VpcId=shop.ids["shop"])
+    shop.api.call("AssociateRouteTable", RouteTableId=key, SubnetId=shop.ids["inside"])
+    return key
+
+
+@pytest.mark.parametrize("box", ["web", "other"])
+def test_answers_through_another_box(shop: Served, box: str) -> None:
+    """Through the same one they may go; another one has not seen the packet."""
+    shop.run("other", "outside", public=True, group="www")
+    _detour(shop)
+    shop.api.call(
+        "CreateRoute", RouteTableId=_inner_table(shop), DestinationCidrBlock="192.168.55.0/26",
+        InstanceId=shop.ids[box],
+    )  # fmt: skip
+    found = audited(shop, "--only", "route-asymmetric").get("route-asymmetric", [])
+    assert len(found) == (box == "other")
+
+
+def test_a_public_address_behind_a_nat_gateway(shop: Served) -> None:
+    """Packets come by the one gateway, answers leave by the other: the sender takes none of it."""
+    first, second = (shop.api.call("AllocateAddress")["AllocationId"] for _ in range(2))
+    where = {"SubnetId": shop.ids["outside"], "AllocationId": first}
+    nat = shop.make("CreateNatGateway", "NatGateway", "NatGatewayId", "nat", **where)
+    until(lambda: _nat_state(shop, nat) == "available")
+    shop.api.call(
+        "CreateRoute", RouteTableId=_inner_table(shop), DestinationCidrBlock=ANY, NatGatewayId=nat
+    )
+    assert audited(shop, "--only", "route-asymmetric") == {}
+    shop.api.call("AssociateAddress", AllocationId=second, InstanceId=shop.ids["db"])
+    _allow(shop, shop.shown("db")["SecurityGroups"][0]["GroupId"], **_open(3306))
+    (found,) = audited(shop, "--only", "route-asymmetric")["route-asymmetric"]
+    assert "nobody takes them for answers" in found["said"]
+    result = shop.cli("explain", "internet", "db", "3306", "--json")
+    assert json.loads(result.stdout)["reach"] == "none"
+
+
+def _nat_state(shop: Served, key: str) -> str:
+    found = shop.api.call("DescribeNatGateways", NatGatewayIds=[key])["NatGateways"]
+    return str(found[0]["State"])
+
+
+def test_a_gateway_in_a_table_that_no_subnet_has(shop: Served) -> None:
+    assert audited(shop, "--only", "gateway-idle") == {}
+    shop.api.call("DeleteRoute", RouteTableId=shop.ids["out"], DestinationCidrBlock=ANY)
+    vpc = shop.ids["shop"]
+    spare = shop.make("CreateRouteTable", "RouteTable", "RouteTableId", "spare", VpcId=vpc)
+    shop.api.call(
+        "CreateRoute", RouteTableId=spare, DestinationCidrBlock=ANY, GatewayId=shop.ids["gate"]
+    )
+    (found,) = audited(shop, "--only", "gateway-idle")["gateway-idle"]
+    assert f"no subnet of {vpc} has a route to it" in found["said"]

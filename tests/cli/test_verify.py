@@ -153,3 +153,56 @@ def test_a_change_is_seen(shop: Served, tmp_path: Path) -> None:
     rule["UserIdGroupPairs"] = [{"GroupId": shop.ids["www"]}]
     shop.api.call("AuthorizeSecurityGroupIngress", GroupId=group["GroupId"], IpPermissions=[rule])
     assert verified(shop, text, tmp_path)[0] == 0
+
+
+def test_a_secondary_address_is_a_door_too(shop: Served, tmp_path: Path) -> None:
+    """Its own public address leads to it, though the primary one has none."""
+    (eni,) = shop.shown("db")["NetworkInterfaces"]
+    key = {"NetworkInterfaceId": eni["NetworkInterfaceId"]}
+    shop.api.call("AssociateRouteTable", RouteTableId=shop.ids["out"], SubnetId=shop.ids["inside"])
+    rule = {"IpProtocol": "tcp", "FromPort": 3306, "ToPort": 3306}
+    rule["IpRanges"] = [{"CidrIp": "0.0.0.0/0"}]
+    group = eni["Groups"][0]["GroupId"]
+    shop.api.call("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[rule])
+    text = statement(from_="internet", to="db", never="tcp/3306")
+    assert verified(shop, text, tmp_path)[0] == 0
+    made = shop.api.call("AssignPrivateIpAddresses", SecondaryPrivateIpAddressCount=1, **key)
+    ip = made["AssignedPrivateIpAddresses"][0]["PrivateIpAddress"]
+    address = shop.api.call("AllocateAddress")
+    shop.api.call(
+        "AssociateAddress", AllocationId=address["AllocationId"], PrivateIpAddress=ip, **key
+    )
+    status, (found,) = verified(shop, text, tmp_path)
+    assert (status, [each["target"]["ip"] for each in found["findings"]]) == (1, [ip])
+    explanation = found["findings"][0]["explanation"]
+    assert (explanation["address"], explanation["reach"]) == (address["PublicIp"], "all")
+
+
+def test_a_secondary_address_is_a_sender_too(shop: Served, tmp_path: Path) -> None:
+    (eni,) = shop.shown("db")["NetworkInterfaces"]
+    key = {"NetworkInterfaceId": eni["NetworkInterfaceId"]}
+    made = shop.api.call("AssignPrivateIpAddresses", SecondaryPrivateIpAddressCount=1, **key)
+    ip = made["AssignedPrivateIpAddresses"][0]["PrivateIpAddress"]
+    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": f"{ip}/32"}]}
+    shop.api.call("AuthorizeSecurityGroupIngress", GroupId=shop.ids["www"], IpPermissions=[rule])
+    text = statement(from_="db", to="web", only="tcp/8080", always="tcp/8080")
+    status, (found,) = verified(shop, text, tmp_path)
+    (finding,) = found["findings"]
+    assert (status, finding["source"]["ip"], finding["first"]) == (1, ip, 22)
+    assert finding["explanation"]["reach"] == "all"
+
+
+def test_each_address_is_explained_by_its_own_public_one(shop: Served, tmp_path: Path) -> None:
+    (eni,) = shop.shown("web")["NetworkInterfaces"]
+    key = {"NetworkInterfaceId": eni["NetworkInterfaceId"]}
+    made = shop.api.call("AssignPrivateIpAddresses", SecondaryPrivateIpAddressCount=1, **key)
+    ip = made["AssignedPrivateIpAddresses"][0]["PrivateIpAddress"]
+    address = shop.api.call("AllocateAddress")
+    shop.api.call(
+        "AssociateAddress", AllocationId=address["AllocationId"], PrivateIpAddress=ip, **key
+    )
+    text = statement(from_="internet", to="web", never="tcp/8080")
+    _, (found,) = verified(shop, text, tmp_path)
+    told = {each["target"]["ip"]: each["explanation"]["address"] for each in found["findings"]}
+    own = eni["Association"]["PublicIp"]
+    assert told == {eni["PrivateIpAddress"]: own, ip: address["PublicIp"]}

@@ -24,19 +24,19 @@ POLICY = """
 def test_a_policy_and_the_packet_agree(daemon: Daemon, site: Site, tmp_path: Path) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
-    group = site.group("web", ("tcp", 80, "0.0.0.0/0"), ("tcp", 22, "0.0.0.0/0"))
+    group = site.group("web", ("tcp", 80, "0.0.0.0/0"), ("tcp", 8022, "0.0.0.0/0"))
     web = site.launch(site.public, group, public=True)
     site.ec2.create_tags(Resources=[web.id], Tags=[{"Key": "Name", "Value": "web"}])
     ip, me = web.show()["PublicIpAddress"], daemon.netns("host-me")
-    with listening(web.ns, 80), listening(web.ns, 22):
+    with listening(web.ns, 80), listening(web.ns, 8022):
         found = daemon.gureum("verify", str(policy))
-        assert (found.returncode, "on tcp 22 by acl-" in found.stdout) == (1, True)
-        assert tcp(me, ip, 22, patience=LONG) == "open"
-        site.forbid(group, "tcp", 22, "0.0.0.0/0")
+        assert (found.returncode, "on tcp 8022 by acl-" in found.stdout) == (1, True)
+        assert tcp(me, ip, 8022, patience=LONG) == "open"
+        site.forbid(group, "tcp", 8022, "0.0.0.0/0")
         found = daemon.gureum("verify", str(policy))
         assert (found.returncode, found.stdout) == (
             0,
             "ok    the internet reaches the web server on 80 only\n",
         )
-        assert tcp(me, ip, 22, patience=SHORT) == "timeout"
+        assert tcp(me, ip, 8022, patience=SHORT) == "timeout"
         assert tcp(me, ip, 80, patience=LONG) == "open"

@@ -63,6 +63,8 @@ def test_examples_can_be_read(path: Path) -> None:
         (f"{HEAD}  never: any\n  never: icmp\n", "line 1: 'never' is given twice"),
         ("- name: a\n  from: {tags: {a: b}}\n  to: any\n  never: any\n", "did you mean 'tag'?"),
         ("- name: a\n  from: {tag: b}\n  to: any\n  never: any\n", "a tag is one key"),
+        ("- name: a\n  from: {tag: {on: b}}\n  to: any\n  never: any\n", "quote True, 'b'"),
+        ("- name: a\n  from: {tag: {a: 010}}\n  to: any\n  never: any\n", "quote 'a', 8"),
         ("- name: a\n  from: {cidr: 10.0.0.1/8}\n  to: any\n  never: any\n", "has host bits set"),
         ("- name: a\n  from: []\n  to: any\n  never: any\n", "an empty list means nobody"),
         ("- name: a\n  from: 7\n  to: any\n  never: any\n", "7 is nobody"),

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gureum.cli.client import Daemon
-from gureum.cli.failure import FAILED
+from gureum.cli.failure import FAILED, USAGE, Failure
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
 from gureum.cli.output import clean, note, print_json
 
@@ -41,13 +41,18 @@ def audit(
     """Look for what is open to the internet, for rules and routes that can never matter, and for
     what nobody uses.  Sends nothing.
 
-    Ends with 0 if nothing of the severity is found, 1 otherwise.
+    Ends with 0 if nothing of the severity is found, 1 if something is, 2 if there is no such check.
 
     \b
     gureum audit --severity high
     """
     daemon = Daemon(base.state, Where(account, region))
-    found = daemon.post("/audit", {"only": list(only), "skip": list(skip)})
+    try:
+        found = daemon.post("/audit", {"only": list(only), "skip": list(skip)})
+    except Failure as failure:
+        if failure.code == "BadRequest":  # no finding: it would look like one to CI
+            raise Failure(failure.message, USAGE) from None
+        raise
     wanted = SEVERITIES[: SEVERITIES.index(severity) + 1]
     findings = [each for each in found["findings"] if each["severity"] in wanted]
     if as_json:

@@ -14,8 +14,9 @@ from gureum.explain import Network
 from gureum.explain.commands import aws
 from gureum.explain.packet import TCP
 from gureum.model import Resource, View
-from gureum.policy.cover import covers_entry, covers_permission
-from gureum.program import Local
+from gureum.model.cidr import router_address
+from gureum.policy.cover import covers_entry, covers_permission, decided
+from gureum.program import ViaPort
 from gureum.reach import Node, Reach
 from gureum.resources.elastic_ip import ElasticIp, association_of
 from gureum.resources.internet_gateway import InternetGateway
@@ -52,8 +53,11 @@ class Account:
     def all(self, cls: type[R]) -> list[R]:
         """The account's rows of a type, by id."""
         rows = self.view.all(cls)
-        mine = (row for row in rows if (row.account, row.region) == (self.account, self.region))
-        return sorted(mine, key=lambda row: row.id)
+        return sorted((row for row in rows if self.owns(row)), key=lambda row: row.id)
+
+    def owns(self, row: Resource) -> bool:
+        """Whether a row is the account's, in the region."""
+        return (row.account, row.region) == (self.account, self.region)
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,18 @@ def _exposed(account: Account, ports: dict[int, str]) -> Iterator[Remark]:
     for port, name in ports.items():
         for node in account.reach.targets(account.reach.outside(), TCP, port):
             row = account.view.find(NetworkInterface, node.id)
-            if row and (row.account, row.region) == (account.account, account.region):
+            if row and account.owns(row):
                 yield _open_port(account, node, row, port, name)
+        for node, row in _by_secondary_addresses(account):
+            if account.reach.point(account.reach.outside(), node, TCP, port).works:
+                yield _open_port(account, node, row, port, name)
+
+
+def _by_secondary_addresses(account: Account) -> Iterator[tuple[Node, NetworkInterface]]:
+    """Interfaces that are up, by their secondary private addresses: each may have a public one."""
+    for row in account.all(NetworkInterface):
+        if row.id in account.network.ports:
+            yield from ((Node("port", row.id, ip), row) for ip in row.ips[1:])
 
 
 def _open_port(account: Account, node: Node, row: NetworkInterface, port: int, name: str) -> Remark:
@@ -93,7 +107,8 @@ def _open_port(account: Account, node: Node, row: NetworkInterface, port: int, n
         for rule in rules if rule is not None and not rule.egress
     )  # fmt: skip
     host = row.attachment.instance if row.attachment else None
-    said = f"anybody on the internet reaches tcp {port} ({name}) of {host or row.id}"
+    at = "" if node.ip == row.ip else f" at its address {node.ip}"
+    said = f"anybody on the internet reaches tcp {port} ({name}) of {host or row.id}{at}"
     return Remark(row.id, f"{said}, by {' '.join(admitting)}", commands)
 
 
@@ -122,18 +137,13 @@ def _public_by_accident(account: Account) -> Iterator[Remark]:
         gateways = account.view.referrers(subnet.vpc, InternetGateway)
         if not any(gateway.id in targets for gateway in gateways):
             continue
-        enis = [
-            eni for eni in account.view.referrers(subnet.id, NetworkInterface) if not _ours(eni)
-        ]
-        bare = sorted(eni.id for eni in enis if not any(associations(account.view, eni.id)))
+        # What is not up has no public address of AWS's choice just now.
+        enis = account.view.referrers(subnet.id, NetworkInterface)
+        up = [eni for eni in enis if eni.host is not None and not eni.requester_managed]
+        bare = sorted(eni.id for eni in up if not any(associations(account.view, eni.id)))
         if bare:
             said = f"{table.id} leads to an internet gateway, but {', '.join(bare)} has no public"
             yield Remark(subnet.id, f"{said} address: it may belong into a private subnet")
-
-
-def _ours(eni: NetworkInterface) -> bool:
-    """Whether an interface is AWS's own, as that of a NAT gateway."""
-    return eni.requester_managed
 
 
 # --- what can never matter ----------------------------------------------------------------------
@@ -149,13 +159,15 @@ def _shadowed(account: Account) -> Iterator[Remark]:
 
 def _shadowed_in(acl: NetworkAcl, entries: list[Entry]) -> Iterator[Remark]:
     for index, late in enumerate(entries):
-        early = next((each for each in entries[:index] if covers_entry(each, late)), None)
-        if early is None:
+        before = entries[:index]
+        if not decided(before, late):
             continue
+        early = next((each for each in before if covers_entry(each, late)), None)
         way = "--egress" if late.egress else "--ingress"
         words = ("--network-acl-id", acl.id, "--rule-number", str(late.number), way)
-        verb = "allows" if early.allow else "denies"
-        said = f"rule {late.number} ({way[2:]}) never decides: rule {early.number} {verb} it all"
+        verb = "allows" if early and early.allow else "denies"
+        who = f"rule {early.number} {verb} it all" if early else "those before it decide it all"
+        said = f"rule {late.number} ({way[2:]}) never decides: {who}"
         yield Remark(acl.id, said, (aws(acl, "delete-network-acl-entry", *words),))
 
 
@@ -188,8 +200,11 @@ def _stale(account: Account) -> Iterator[Remark]:
         for rule in rules_of(account.view, group.id):
             named = rule.permission.group
             if named not in (None, group.id) and named not in worn:
+                way = "egress" if rule.egress else "ingress"
+                words = ("--group-id", group.id, "--security-group-rule-ids", rule.id)
+                command = aws(group, f"revoke-security-group-{way}", *words)
                 said = f"{rule.id} names {named}, which no interface has: it admits nobody"
-                yield Remark(group.id, said)
+                yield Remark(group.id, said, (command,))
 
 
 # --- what nobody uses ---------------------------------------------------------------------------
@@ -237,32 +252,47 @@ def _of_nat(account: Account, address: ElasticIp) -> bool:
 
 def _idle_gateways(account: Account) -> Iterator[Remark]:
     for gateway in account.all(InternetGateway):
-        tables = account.view.referrers(gateway.vpc, RouteTable) if gateway.vpc else ()
+        subnets = account.view.referrers(gateway.vpc, Subnet) if gateway.vpc else ()
+        tables = [table_of(account.view, subnet) for subnet in subnets]
         if not any(route.target == gateway.id for table in tables for route in table.routes):
-            whose = (
-                f"no route of {gateway.vpc}" if gateway.vpc else "it is attached to nothing: none"
-            )
-            yield Remark(gateway.id, f"{whose} leads to it")
+            said = f"no subnet of {gateway.vpc} has a route to it"
+            yield Remark(gateway.id, said if gateway.vpc else "it is attached to nothing")
 
 
 def _asymmetric(account: Account) -> Iterator[Remark]:
-    """Between two subnets of a VPC, one way is local and the other is not."""
-    for segments in account.network.segments.values():
-        for segment in sorted(segments, key=lambda each: each.id):
-            row = account.view.find(Subnet, segment.id)
-            if row is None or (row.account, row.region) != (account.account, account.region):
+    """Ways through an instance or a NAT gateway that the answers do not take back."""
+    yield from _one_sided(account)
+    for eni in account.all(NetworkInterface):
+        box = _box(account, eni.subnet, account.reach.outside().ip)
+        public = [row.ip for row in associations(account.view, eni.id)]
+        if public and box is not None and eni.id in account.network.ports:
+            said = f"packets to {public[0]} come by the internet gateway, answers leave by {box}"
+            yield Remark(eni.id, f"{said}: nobody takes them for answers")
+
+
+def _one_sided(account: Account) -> Iterator[Remark]:
+    """Between two subnets of a VPC, one way leads through a box and the other through another, or
+    through none; told once."""
+    for subnet in account.all(Subnet):
+        for segment in account.network.segments[subnet.vpc]:
+            other = account.view.find(Subnet, segment.id)
+            if other is None or other.id == subnet.id:
                 continue
-            for other in segments:
-                there = _detour(account, segment.id, other.gateway)
-                if there and not _detour(account, other.id, segment.gateway):
-                    said = f"packets to {other.id} take a detour that answers do not take"
-                    yield Remark(segment.id, said)
+            there = _box(account, subnet.id, segment.gateway)
+            back = _box(account, other.id, router_address(subnet.cidr))
+            if there is None or there == back or (back is not None and other.id < subnet.id):
+                continue
+            way = f"through {back}" if back else "straight"
+            said = f"packets to {other.id} go through {there}, answers come back {way}"
+            yield Remark(subnet.id, said)
 
 
-def _detour(account: Account, subnet: str, target: str) -> bool:
+def _box(account: Account, subnet: str, target: str) -> str | None:
+    """The interface through which the route for an address leads, if it leads through one."""
     table = account.network.tables.get(subnet)
     routes = account.network.matching(table, target) if table else []
-    return bool(routes) and not isinstance(routes[0].target, Local)
+    found = routes[0].target if routes else None
+    return found.port if isinstance(found, ViaPort) else None
 
 
 CHECKS = (

@@ -47,17 +47,28 @@ class Result:
 Resolve = Callable[[Selector], Sequence[Node]]
 """The nodes that a selector means now."""
 
+Addresses = Callable[[Node], Sequence[Node]]
+"""A node once more for each of its secondary addresses: an interface may be reached, and may send,
+by any of its addresses, and each may have a public one (EC2 User Guide, "Secondary IP addresses").
+"""
+
 Exits = Callable[[Selector], Sequence[tuple[str, Exit]]]
 """The subnets that a selector means, and by what each leaves for the internet."""
 
 
-def check(policy: Policy, reach: Reach, resolve: Resolve, exits: Exits) -> Iterator[Result]:
-    """Each statement's result, one after the other."""
+def check(
+    policy: Policy, reach: Reach, resolve: Resolve, addresses: Addresses, exits: Exits
+) -> Iterator[Result]:
+    """Each statement's result, one after the other.
+
+    What must never be is looked for at all addresses; what must always be, at the primary ones,
+    which are those that names stand for.
+    """
     for statement in policy:
         if statement.leave_by is not None:
             yield _ways_out(statement, statement.leave_by, exits)
         else:
-            yield _reachability(statement, reach, resolve)
+            yield _reachability(statement, reach, resolve, addresses)
 
 
 def _ways_out(statement: Statement, wanted: Exit, exits: Exits) -> Result:
@@ -77,7 +88,9 @@ def _empty(
     return tuple(each for each, items in found.items() if not items)
 
 
-def _reachability(statement: Statement, reach: Reach, resolve: Resolve) -> Result:
+def _reachability(
+    statement: Statement, reach: Reach, resolve: Resolve, addresses: Addresses
+) -> Result:
     found = {each: resolve(each) for each in (*statement.source, *statement.target)}
     sources = dict.fromkeys(node for each in statement.source for node in found[each])
     targets = dict.fromkeys(node for each in statement.target for node in found[each])
@@ -88,19 +101,37 @@ def _reachability(statement: Statement, reach: Reach, resolve: Resolve) -> Resul
             if source != target and "port" in (source.kind, target.kind):
                 pairs += 1
                 findings += _pair(statement, reach, source, target)
+                for other in _secondary(source, target, addresses):
+                    findings += _wrongly(statement, reach, *other)
     return Result(statement, pairs, tuple(findings), _empty(statement, found))
 
 
+def _secondary(source: Node, target: Node, addresses: Addresses) -> Iterator[tuple[Node, Node]]:
+    """The pair by every other choice of addresses."""
+    for begins in (source, *addresses(source)):
+        for called in (target, *addresses(target)):
+            if (begins, called) != (source, target):
+                yield begins, called
+
+
 def _pair(statement: Statement, reach: Reach, source: Node, target: Node) -> Iterator[Finding]:
-    works = _ranges(reach.spans(source, target))
+    yield from _wrongly(statement, reach, source, target)
+    if statement.always is not None:
+        works = _ranges(reach.spans(source, target))
+        for protocol, first, last in _without(_meant(statement.always), works):
+            yield Finding("does not reach", source, target, protocol, first, last)
+
+
+def _wrongly(statement: Statement, reach: Reach, source: Node, target: Node) -> Iterator[Finding]:
+    """What gets through and should not."""
     never = _meant(statement.never) if statement.never is not None else ()
     if statement.only is not None:
         never = (*never, *_without(ALL, _meant(statement.only)))
+    if not never:
+        return
+    works = _ranges(reach.spans(source, target))
     for each in _union(_common(works, never)):
         yield _reaches(reach, source, target, each)
-    if statement.always is not None:
-        for protocol, first, last in _without(_meant(statement.always), works):
-            yield Finding("does not reach", source, target, protocol, first, last)
 
 
 def _reaches(reach: Reach, source: Node, target: Node, what: Range) -> Finding:

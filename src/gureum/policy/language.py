@@ -208,6 +208,9 @@ def _tag(line: int, value: Any) -> str:
     if len(items) != 1:
         raise PolicyError(line, "a tag is one key with its value: {tag: {role: db}}")
     ((key, text),) = items.items()
+    if not isinstance(key, str) or not isinstance(text, str):
+        # YAML 1.1 reads on, yes, 5 and 010 as other things than these letters.
+        raise PolicyError(line, f"a tag's key and value are texts: quote {key!r}, {text!r}")
     return f"{key}={text}"
 
 

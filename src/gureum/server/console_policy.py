@@ -15,10 +15,10 @@ from gureum.policy.language import Exit
 from gureum.program import Blackhole, ViaPort, ViaUplink
 from gureum.reach import Node, Reach
 from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.public_ip import associations
 from gureum.resources.security_group import SecurityGroup
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
-from gureum.server import places
 from gureum.server.console_explain import Explainer, Question, shown
 from gureum.server.console_reach import Reaches, end_shown, nodes_named
 from gureum.server.insights import SOMEBODY
@@ -51,7 +51,7 @@ class Policies:
         network = self._explain.network(scope)
         with self._reaches.at(scope) as reach:
             who = _Selectors(scope, reach, network)
-            results = list(check(policy, reach, who.nodes, who.exits))
+            results = list(check(policy, reach, who.nodes, who.addresses, who.exits))
         found = [self._shown(scope, each) for each in results]
         return {"statements": found, "holds": all(each["holds"] for each in found)}
 
@@ -119,12 +119,11 @@ class Policies:
         icmp = divmod(it.first, 256) if it.protocol == ICMP else None
         port = None if it.protocol == ICMP else it.first
         # Somebody on the internet is nobody in particular; an interface goes by its id.
-        source = it.source.id
-        target = it.target.id if it.target.kind == "port" else it.target.ip
-        if it.source.kind == "internet" and it.target.kind == "port":
-            target = _public(scope, it.target) or target
+        near = _near(scope, it.source, it.target)
+        target = it.target.ip if near else _public(scope, it.target) or it.target.ip
+        own = it.source.ip if it.source.kind == "port" else None
         try:
-            question = Question(source, target, it.protocol, port, icmp)
+            question = Question(it.source.id, target, it.protocol, port, icmp, own)
             return shown(scope, self._explain(scope, question))
         except ApiError:  # a host of the internet that has been removed meanwhile
             return None
@@ -143,10 +142,17 @@ def _tag_name(scope: Scope, key: str) -> str | None:
     return row.tag("Name") if row else None
 
 
+def _near(scope: Scope, source: Node, target: Node) -> bool:
+    """Whether the target is called by the address that its node has: outside, and within a VPC."""
+    begins = scope.view.find(NetworkInterface, source.id)
+    called = scope.view.find(NetworkInterface, target.id)
+    return called is None or (begins is not None and begins.vpc == called.vpc)
+
+
 def _public(scope: Scope, node: Node) -> str | None:
-    eni = scope.view.find(NetworkInterface, node.id)
-    instance = eni.attachment.instance if eni and eni.attachment else None
-    return places.resolve(scope, instance).public if instance else None
+    """The public address that is mapped to a node's private one."""
+    rows = associations(scope.view, node.id)
+    return next((row.ip for row in rows if row.private_ip == node.ip), None)
 
 
 class _Selectors:
@@ -165,6 +171,11 @@ class _Selectors:
             for node in self._reach.nodes()
             if node.kind == "port" and (row := self._mine(node)) is not None and fits(row)
         ]
+
+    def addresses(self, node: Node) -> Sequence[Node]:
+        """An interface by its secondary private addresses."""
+        row = self._scope.view.find(NetworkInterface, node.id)
+        return [node._replace(ip=ip) for ip in row.ips[1:]] if row else []
 
     def exits(self, selector: Selector) -> Sequence[tuple[str, Exit]]:
         """The subnets that a selector means, with their ways to the internet."""

@@ -1,0 +1,1 @@
+"""The fixtures that users' own tests get."""
