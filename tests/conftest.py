@@ -44,6 +44,14 @@ class Cloud:
         """The abstract network, as compiled commit by commit."""
         return self.compiler.program()
 
+    def join_acl(self, acl: str, subnet: str) -> None:
+        """Give a subnet another network ACL."""
+        only = [{"Name": "association.subnet-id", "Values": [subnet]}]
+        (old,) = self.call("DescribeNetworkAcls", Filters=only)["NetworkAcls"]
+        (item,) = (each for each in old["Associations"] if each["SubnetId"] == subnet)
+        key = item["NetworkAclAssociationId"]
+        self.call("ReplaceNetworkAclAssociation", AssociationId=key, NetworkAclId=acl)
+
     def system(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """Call ``function(txn, …)`` in a transaction, as the reconciler does."""
         with self.store.transaction(self.account, self.region) as txn:

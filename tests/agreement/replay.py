@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import jmespath
 
 from gureum.errors import ApiError
+from gureum.labs import Unknown, meant
 from gureum.program import InternetHost, Statement
 from tests.conftest import Cloud
 
@@ -47,22 +48,16 @@ class Replay:
                 for name, path in call["as"].items()
             }
             self.known |= {name: value for name, value in found.items() if value}
-        except (KeyError, ApiError) as error:
+        except (KeyError, Unknown, ApiError) as error:
             self.refused.append((call, str(error)))
 
     def meant(self, value: Any) -> Any:
         """A value with the names in it replaced.
 
         Raises:
-            KeyError: a name that is not known.
+            Unknown: a name that is not known.
         """
-        if isinstance(value, dict):
-            return {key: self.meant(each) for key, each in value.items()}
-        if isinstance(value, list):
-            return [self.meant(each) for each in value]
-        if isinstance(value, str) and value.startswith("$"):
-            return self.known[value[1:]]
-        return value
+        return meant(value, self.known)
 
     def statements(self) -> set[Statement]:
         """The network that the calls make, with hosts on the internet."""

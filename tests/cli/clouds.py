@@ -26,6 +26,7 @@ from gureum.resources.image import provided
 from gureum.resources.instance import Instance
 from gureum.server.cloud import Cloud as Parts
 from gureum.server.console import console
+from gureum.server.networks import Networks
 from gureum.server.settings import socket_path
 from tests.conftest import Cloud
 
@@ -71,6 +72,7 @@ class Workshop:
             images,
             reconciler,
             self.api.dispatch,
+            Networks(store, REGISTRY, self.engine.forwards),
         )
         reconciler.start()
         self.app = console(self.parts, ENDPOINT, self._stop)

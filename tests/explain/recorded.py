@@ -95,14 +95,7 @@ class Account:
                 if entry["RuleNumber"] != _LAST_RULE:
                     self.call("CreateNetworkAclEntry", NetworkAclId=made, **entry)
             for item in each["Associations"]:
-                self._join_acl(made, self.now[item["SubnetId"]])
-
-    def _join_acl(self, acl: str, subnet: str) -> None:
-        only = [{"Name": "association.subnet-id", "Values": [subnet]}]
-        (old,) = self.call("DescribeNetworkAcls", Filters=only)["NetworkAcls"]
-        (item,) = (each for each in old["Associations"] if each["SubnetId"] == subnet)
-        key = item["NetworkAclAssociationId"]
-        self.call("ReplaceNetworkAclAssociation", AssociationId=key, NetworkAclId=acl)
+                self.cloud.join_acl(made, self.now[item["SubnetId"]])
 
     # --- hosts and ways -------------------------------------------------------------------------
     def _interfaces(self) -> None:

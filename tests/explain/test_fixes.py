@@ -36,11 +36,7 @@ def _acl(site: Site, subnet: str, *entries: dict[str, Any]) -> None:
     acl = call("CreateNetworkAcl", VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
     for entry in entries:
         call("CreateNetworkAclEntry", NetworkAclId=acl, **entry)
-    only = [{"Name": "association.subnet-id", "Values": [key]}]
-    (old,) = call("DescribeNetworkAcls", Filters=only)["NetworkAcls"]
-    (item,) = (each for each in old["Associations"] if each["SubnetId"] == key)
-    association = item["NetworkAclAssociationId"]
-    call("ReplaceNetworkAclAssociation", AssociationId=association, NetworkAclId=acl)
+    site.api.join_acl(acl, key)
 
 
 def _entry(number: int, egress: bool, action: str, **more: Any) -> dict[str, Any]:

@@ -151,24 +151,13 @@ def test_the_steps_of_a_connection_from_the_internet(shop: Shop) -> None:
 def test_every_block_is_told_not_just_the_first(shop: Shop) -> None:
     """No rule of the group, no rule of the ACL forth, none back."""
     acl = shop.cloud.call("CreateNetworkAcl", VpcId=shop.vpc)["NetworkAcl"]["NetworkAclId"]
-    _give_acl(shop, acl, shop.private)
+    shop.cloud.join_acl(acl, shop.private)
     answer = shop.ask(shop.web, shop.ip(shop.db), 22)
     assert codes(answer) == [
         Code.SUBNET_ACL_RESTRICTION,
         Code.ENI_SG_RULES_MISMATCH,
         Code.SUBNET_ACL_RESTRICTION,
     ]
-
-
-def _give_acl(shop: Shop, acl: str, subnet: str) -> None:
-    only = [{"Name": "association.subnet-id", "Values": [subnet]}]
-    (old,) = shop.cloud.call("DescribeNetworkAcls", Filters=only)["NetworkAcls"]
-    (item,) = (a for a in old["Associations"] if a["SubnetId"] == subnet)
-    shop.cloud.call(
-        "ReplaceNetworkAclAssociation",
-        AssociationId=item["NetworkAclAssociationId"],
-        NetworkAclId=acl,
-    )
 
 
 def test_a_stateless_answer_may_get_through_to_some_ports(shop: Shop) -> None:
@@ -184,7 +173,7 @@ def test_a_stateless_answer_may_get_through_to_some_ports(shop: Shop) -> None:
             CidrBlock=ANY,
             PortRange={"From": first, "To": last},
         )
-    _give_acl(shop, acl, shop.private)
+    shop.cloud.join_acl(acl, shop.private)
     answer = shop.ask(shop.web, shop.ip(shop.db), 3306)
     assert (answer.reach, answer.ports) == ("some", ((32768, 40000),))
     assert answer.blocks() == [], "the traces are of a port that works"

@@ -30,7 +30,7 @@ class LabCloud(Workshop):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.labs = Labs(self.parts, Explainer(self.parts.registry, self.parts.engine))
+        self.labs = Labs(self.parts, Explainer(self.parts.networks, self.parts.engine))
 
     def until_stopped(self, instance: str) -> None:
         """Wait until an instance is stopped."""

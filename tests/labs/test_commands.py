@@ -115,7 +115,7 @@ class LabSite(Site):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.labs = Labs(self.parts, Explainer(self.parts.registry, self.parts.engine))
+        self.labs = Labs(self.parts, Explainer(self.parts.networks, self.parts.engine))
 
     def start(self, name: str) -> tuple[str, ...]:
         """Start a lab; the words of its question."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from gureum.labs.lab import account_of
 from tests.daemon import Daemon
+from tests.kernel.packets import eventually
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
 
@@ -50,24 +50,15 @@ def test_a_lab_from_start_to_stop(daemon: Daemon, name: str) -> None:
     somebody_answers(daemon, name, asked)
     lab(daemon, "stop", name)
     assert rows_of(daemon, name) == []
-    assert settled(lambda: namespaces(daemon) == before)
+    assert eventually(lambda: namespaces(daemon) == before, SERVED)
     assert disks(daemon) == []
 
 
 def somebody_answers(daemon: Daemon, name: str, asked: dict[str, str]) -> None:
     """Not only the kernel: the service of the story is there."""
     words = ("explain", "--account", account_of(name), *asked.values())
-    assert settled(lambda: daemon.gureum(*words).returncode == 0), daemon.gureum(*words).stdout
-
-
-def settled(holds: Callable[[], bool]) -> bool:
-    """Whether it comes true in time."""
-    end = time.monotonic() + SERVED
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
+    answers = eventually(lambda: daemon.gureum(*words).returncode == 0, SERVED)
+    assert answers, daemon.gureum(*words).stdout
 
 
 def rows_of(daemon: Daemon, name: str) -> list[str]:

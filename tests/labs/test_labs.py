@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -66,7 +67,7 @@ def test_what_works_in_a_story_works(
 ) -> None:
     cloud.labs.start(name)
     scope = Scope(cloud.parts.store.view, account_of(name), cloud.api.region)
-    explain = Explainer(cloud.parts.registry, cloud.engine)
+    explain = Explainer(cloud.parts.networks, cloud.engine)
     assert explain(scope, Question(source, target, TCP, port)).answer.reach == "all"
 
 
@@ -183,16 +184,27 @@ def test_calls_wait_for_what_takes_a_while(
 ) -> None:
     """The address of a NAT gateway is free when that is gone, and not when it begins to go."""
     kind = cloud.parts.registry.by_row[NatGateway]
+    settles, may = threading.Event(), threading.Event()
+    may.set()
 
     def slow(txn: Txn, row: NatGateway, now: str) -> None:
-        time.sleep(0.1)
+        settles.set()
+        assert may.wait(10)
         nat_gateway.settled(txn, row, now)
 
     monkeypatch.setitem(cloud.parts.registry.by_row, NatGateway, replace(kind, settled=slow))
     cloud.labs.start("knocking-at-the-nat")
     known = cloud.labs.known("knocking-at-the-nat")
     account = LabAccount(cloud.parts, account_of("knocking-at-the-nat"))
-    account.call("DeleteNatGateway", {"NatGatewayId": known["nat"]})
+    settles.clear()
+    may.clear()
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(account.call, "DeleteNatGateway", {"NatGatewayId": known["nat"]})
+        assert settles.wait(10)
+        with pytest.raises(TimeoutError):
+            call.result(0.2)
+        may.set()
+        call.result(10)
     assert [row.state for row in account.rows(NatGateway)] == ["deleted"]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from gureum.resources import REGISTRY
 from gureum.server.insights import Insights
+from gureum.server.networks import Networks
 from tests.conftest import Cloud
 from tests.explain.test_walk import ANY, Shop
 
@@ -16,7 +17,8 @@ NOBODY = "i-0123456789abcdef0"
 
 @pytest.fixture
 def shop(cloud: Cloud) -> Shop:
-    cloud.dispatch.analyse = Insights(REGISTRY, lambda host: False)
+    networks = Networks(cloud.store, REGISTRY, lambda host: False)
+    cloud.dispatch.analyse = Insights(networks)
     return Shop(cloud)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +42,17 @@ def put(store: Store, *rows: House | Room | Lamp) -> None:
 
 
 # --- both stores --------------------------------------------------------------------------------
+def test_who_waits_is_woken_by_the_commit(store: Store) -> None:
+    first = row(House, 1)
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(store.until, lambda view: first.id in view.rows, 10)
+        put(store, row(House, 2))
+        put(store, first)
+        assert waits.result(10) is True
+    assert store.until(lambda view: view.revision == 2, 0) is True
+    assert store.until(lambda view: view.revision == 3, 0.01) is False
+
+
 def test_a_commit_is_a_revision(store: Store) -> None:
     assert store.view.revision == 0
     put(store, row(House, 1), row(House, 2))

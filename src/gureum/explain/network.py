@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from copy import copy
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
@@ -115,6 +116,12 @@ class Network:
                 self.internet[it.ip] = it
             case _:
                 pass
+
+    def with_host(self, host: InternetHost) -> Network:
+        """The same network with one more host on the internet."""
+        made = copy(self)
+        made.internet = {**self.internet, host.ip: host}
+        return made
 
     def router_of(self, place: str) -> str:
         """The router that is meant by its own id or by that of one of its segments."""

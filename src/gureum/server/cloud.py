@@ -10,13 +10,14 @@ from gureum.machines import ImageStore, MachineRoom
 from gureum.reconcile import Reconciler
 from gureum.resources import Registry
 from gureum.server.dispatch import Dispatcher
+from gureum.server.networks import Networks
 from gureum.store import Store
 
 
 @dataclass(frozen=True)
 class Cloud:
     """One cloud in one process.  ``state`` is its folder; ``tag`` marks what it makes in the
-    kernel; ``dispatch`` carries out API calls."""
+    kernel; ``dispatch`` carries out API calls; ``networks`` are what questions are about."""
 
     state: Path
     tag: str
@@ -27,3 +28,4 @@ class Cloud:
     images: ImageStore
     reconciler: Reconciler
     dispatch: Dispatcher
+    networks: Networks

@@ -115,8 +115,8 @@ class Console:
         self._cloud = cloud
         self._endpoint = endpoint
         self._started = started
-        self._explain = Explainer(cloud.registry, cloud.engine)
-        self._reaches = Reaches(cloud.registry)
+        self._explain = Explainer(cloud.networks, cloud.engine)
+        self._reaches = Reaches(cloud.networks)
         self._policies = Policies(self._reaches, self._explain)
         self._live = Live(cloud, self._explain)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))

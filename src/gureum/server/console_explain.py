@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gureum.compile import compile_all
 from gureum.engines import Engine
 from gureum.errors import ApiError
 from gureum.explain import (
@@ -30,10 +29,10 @@ from gureum.explain.steps import Step, Trace
 from gureum.kind import Shape
 from gureum.program import InternetHost as Outside
 from gureum.program import Port
-from gureum.resources import Registry
 from gureum.resources.internet_host import ME, InternetHost
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.server import places
+from gureum.server.networks import Networks
 from gureum.server.places import Place, Scope
 
 INTERNET = "internet"
@@ -73,27 +72,15 @@ class Explained:
 
 
 class Explainer:
-    """Keeps the network of the latest revision that was asked about."""
+    """Answers questions about packets."""
 
-    def __init__(self, registry: Registry, engine: Engine) -> None:
-        self._registry = registry
+    def __init__(self, networks: Networks, engine: Engine) -> None:
+        self._networks = networks
         self._engine = engine
-        self._known: tuple[int, Network] | None = None
 
     def network(self, scope: Scope) -> Network:
         """The network at the scope's revision."""
-        known = self._known
-        if known is None or known[0] != scope.view.revision:
-            program = compile_all(self._registry, scope.view)
-            known = self._known = (scope.view.revision, Network(program.statements))
-        known[1].look_at_forwarders(self._forwards)
-        return known[1]
-
-    def _forwards(self, host: str) -> bool:
-        try:
-            return self._engine.forwards(host)
-        except LookupError:  # not there yet
-            return False
+        return self._networks.at(scope.view)
 
     def __call__(self, scope: Scope, question: Question) -> Explained:
         """What becomes of a packet from one place to another, and of the answer.

@@ -21,7 +21,6 @@ from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
 from gureum.server.console_explain import Explainer, Question, shown
 from gureum.server.console_reach import Reaches, end_shown, nodes_named
-from gureum.server.insights import SOMEBODY
 from gureum.server.places import Scope
 
 SHOWN = 20
@@ -239,7 +238,7 @@ class _Selectors:
     def _exit(self, subnet: Subnet) -> Exit:
         """By what packets to the internet leave a subnet."""
         table = self._network.tables.get(subnet.id)
-        routes = self._network.matching(table, SOMEBODY) if table else []
+        routes = self._network.matching(table, self._reach.outside().ip) if table else []
         match routes[0].target if routes else None:
             case ViaUplink():
                 return "internet-gateway"

@@ -7,17 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from gureum.compile import compile_all
 from gureum.errors import ApiError
 from gureum.explain.packet import protocol_name
 from gureum.kind import Shape
 from gureum.program import Statement
 from gureum.reach import Node, Reach, Span, Verdict
-from gureum.resources import Registry
 from gureum.resources.instance import Instance
 from gureum.resources.network_interface import NetworkInterface
 from gureum.server import places
 from gureum.server.console_explain import INTERNET, PROTOCOLS, header
+from gureum.server.networks import Networks
 from gureum.server.places import Scope
 
 Header = tuple[int, int | tuple[int, int] | None]
@@ -26,8 +25,8 @@ Header = tuple[int, int | tuple[int, int] | None]
 class Reaches:
     """The reachability of the revision that was asked about last."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
         self._lock = threading.Lock()
         self._revision = -1
         self._known: frozenset[Statement] = frozenset()
@@ -55,7 +54,7 @@ class Reaches:
         last question is followed."""
         with self._lock:
             if scope.view.revision != self._revision:
-                now = frozenset(compile_all(self._registry, scope.view).statements)
+                now = self._networks.statements(scope.view)
                 self._reach.update(now - self._known, self._known - now)
                 self._known, self._revision = now, scope.view.revision
             yield self._reach

@@ -39,6 +39,7 @@ from gureum.server.cloud import Cloud
 from gureum.server.console import console
 from gureum.server.dispatch import Dispatcher, utc_now
 from gureum.server.insights import Insights
+from gureum.server.networks import Networks
 from gureum.server.quiet import QuietServer
 from gureum.server.settings import (
     RunningError,
@@ -148,6 +149,7 @@ def open_cloud(settings: Settings) -> Cloud:
     machines = Machines(settings.state, tag, images)
     with store.transaction(internet_host.OWNER, internet_host.PLACE) as txn:
         internet_host.provide(txn, utc_now())
+    networks = Networks(store, REGISTRY, engine.forwards)
     return Cloud(
         state=settings.state,
         tag=tag,
@@ -161,8 +163,9 @@ def open_cloud(settings: Settings) -> Cloud:
             store,
             REGISTRY,
             probe=lambda what, key: machines.console(key),
-            analyse=Insights(REGISTRY, engine.forwards),
+            analyse=Insights(networks),
         ),
+        networks=networks,
     )
 
 

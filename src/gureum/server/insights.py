@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from gureum.compile import compile_all
 from gureum.explain import Answer, Network, Packet, explain, not_up, told_anew
 from gureum.explain.aws import Projection, ids
 from gureum.explain.codes import Code
-from gureum.explain.packet import TCP, UDP
 from gureum.explain.steps import Step, Trace
 from gureum.kind import Shape
 from gureum.model import Resource, View
 from gureum.program import InternetHost, Port
-from gureum.resources import Registry
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_insights import NetworkInsightsPath, PathFilter
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.public_ip import associations
+from gureum.server.console_explain import PROTOCOLS
+from gureum.server.networks import Networks
 
 SOMEBODY = "198.19.255.254"
 """An address on the internet, where a path says none."""
-
-PROTOCOLS = {"tcp": TCP, "udp": UDP}
 
 MAX_PORTS = 256
 """Ports that are tried where a path names none: rules tell no more of them apart, usually."""
 
 
 class Insights:
-    """Answers what paths ask.  ``forwards`` tells which instances pass packets on."""
+    """Answers what paths ask."""
 
-    def __init__(self, registry: Registry, forwards: Callable[[str], bool]) -> None:
-        self._registry = registry
-        self._forwards = forwards
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
 
     def __call__(
         self,
@@ -47,20 +43,13 @@ class Insights:
         """See :class:`gureum.kind.Analyse`."""
         assert isinstance(path, NetworkInsightsPath)
         outside = InternetHost("internet", _outside(path))
-        statements = compile_all(self._registry, view).statements
-        network = Network([*statements, outside], self._may_forward)
+        network = self._networks.at(view).with_host(outside)
         missing = [key for key in (path.source, path.target) if key and key not in view.rows]
         if missing:
             return _unfound(Code.NO_SOURCE_OR_DESTINATION, missing[0])
         start, answer = _answered(view, network, path, outside)
         found = Projection(view, network).analysis(answer, start)
         return _filtered(found, filter_in, filter_out)
-
-    def _may_forward(self, host: str) -> bool:
-        try:
-            return self._forwards(host)
-        except LookupError:  # not there yet
-            return False
 
 
 def _answered(

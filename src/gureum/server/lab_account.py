@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -26,7 +25,6 @@ IN_FORCE = 10.0
 SETTLED = 45.0
 """Seconds until what was begun has come to rest; an image may have to be built first."""
 
-_GLANCE = 0.01
 _BOOTING = frozenset({"pending"})
 _ENDING = frozenset({"stopping", "shutting-down"})
 _CHANGING = frozenset({"pending", "deleting"})
@@ -78,12 +76,7 @@ class LabAccount:
         return any(row.state in states for row in self.rows(cls))
 
     def _until(self, holds: Callable[[], bool]) -> bool:
-        end = time.monotonic() + SETTLED
-        while not holds():
-            if time.monotonic() > end:
-                return False
-            time.sleep(_GLANCE)
-        return True
+        return self._cloud.store.until(lambda view: holds(), SETTLED)
 
     # --- the end --------------------------------------------------------------------------------
     def clear(self) -> None:

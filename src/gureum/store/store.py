@@ -65,6 +65,7 @@ class Store:
         self._view = View()
         self._tokens: dict[str, Remembered] = {}
         self._listeners: list[Listener] = []
+        self._moved = threading.Condition()
 
     @property
     def view(self) -> View:
@@ -74,6 +75,11 @@ class Store:
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener`` with every commit from now on, in order, on the writer's thread."""
         self._listeners.append(listener)
+
+    def until(self, holds: Callable[[View], bool], seconds: float) -> bool:
+        """Wait until a revision of which something holds; whether there was one in time."""
+        with self._moved:
+            return self._moved.wait_for(lambda: holds(self._view), seconds)
 
     @contextmanager
     def transaction(
@@ -103,6 +109,8 @@ class Store:
                 commit = Commit(self._view, changes)
                 for listener in self._listeners:
                     listener(commit)
+                with self._moved:
+                    self._moved.notify_all()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
