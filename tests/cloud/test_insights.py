@@ -68,3 +68,25 @@ def test_the_analyser_and_the_packet_agree(daemon: Daemon, site: Site) -> None:
             assert seen == ("open" if works else "timeout")
     (block,) = analysis["Explanations"]
     assert block["ExplanationCode"] == "ENI_SG_RULES_MISMATCH"
+
+
+def test_an_access_scope_finds_what_the_internet_reaches(daemon: Daemon, site: Site) -> None:
+    web = site.launch(site.public, site.group("page", ("tcp", 80, ANY)), public=True)
+    db = site.launch(site.private, site.group("rows", ("tcp", 3306, ANY)))
+    internet = {"ResourceStatement": {"ResourceTypes": ["AWS::EC2::InternetGateway"]}}
+    both = {"ResourceStatement": {"Resources": [web.id, db.id]}}
+    paths = json.dumps([{"Source": internet, "Destination": both}])
+    scope = aws(daemon, "create-network-insights-access-scope", "--match-paths", paths)
+    key = scope["NetworkInsightsAccessScope"]["NetworkInsightsAccessScopeId"]
+    started = aws(
+        daemon, "start-network-insights-access-scope-analysis",
+        "--network-insights-access-scope-id", key,
+    )["NetworkInsightsAccessScopeAnalysis"]  # fmt: skip
+    only = ("--network-insights-access-scope-analysis-id",
+            started["NetworkInsightsAccessScopeAnalysisId"])  # fmt: skip
+    (finding,) = aws(daemon, "get-network-insights-access-scope-analysis-findings", *only)[
+        "AnalysisFindings"
+    ]
+    assert finding["FindingComponents"][-1]["Component"]["Id"] == web.id
+    with listening(web.ns, 80):
+        assert tcp(daemon.netns("host-me"), web.show()["PublicIpAddress"], 80) == "open"

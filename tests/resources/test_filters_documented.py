@@ -52,6 +52,10 @@ def _members(action: str) -> dict[str, Any]:
     return members
 
 
+def _about(action: str) -> str:
+    return str(_members(action)["Filters"].documentation)
+
+
 def documented(action: str) -> list[str]:
     """The names of the filters in the documentation of the action's filter member."""
     members = _members(action)
@@ -93,7 +97,8 @@ def test_filters_are_read_from_the_documentation() -> None:
     counts = {action: len(documented(action)) for action in REGISTRY.listings}
     assert counts["DescribeNetworkInterfaces"] > 30
     assert counts["DescribeImages"] > 30
-    assert [action for action, number in counts.items() if number == 0] == []
+    silent = {action for action, number in counts.items() if number == 0}
+    assert silent == {action for action in silent if "no supported filters" in _about(action)}
 
 
 @pytest.mark.parametrize("action", sorted(REGISTRY.listings))

@@ -17,6 +17,8 @@ from gureum.resources.security_group import SecurityGroup
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
 from gureum.server.dispatch import Dispatcher, Home, utc_now
+from gureum.server.insights import Insights
+from gureum.server.networks import Networks
 from gureum.store import Commit, MemoryStore
 from gureum.wire import decode
 from gureum.wire.models import input_members
@@ -65,7 +67,26 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "GetConsoleOutput": {"InstanceId": "INSTANCE"},
     "GetInstanceUefiData": {"InstanceId": "INSTANCE"},
     "DescribeInstanceCreditSpecifications": {},
+    "GetNetworkInsightsAccessScopeContent": {"NetworkInsightsAccessScopeId": "SCOPE"},
+    "GetNetworkInsightsAccessScopeAnalysisFindings": {
+        "NetworkInsightsAccessScopeAnalysisId": "FOUND"
+    },
 }
+
+
+def _analysed(cloud: Cloud) -> tuple[str, str]:
+    """An access scope, and an analysis of it."""
+    cloud.dispatch.analyse = Insights(Networks(cloud.store, REGISTRY, lambda host: False))
+    internet = {"ResourceStatement": {"ResourceTypes": ["AWS::EC2::InternetGateway"]}}
+    paths = [{"Source": internet}]
+    made = cloud.call("CreateNetworkInsightsAccessScope", MatchPaths=paths, ClientToken="t")
+    scope = made["NetworkInsightsAccessScope"]["NetworkInsightsAccessScopeId"]
+    started = cloud.call(
+        "StartNetworkInsightsAccessScopeAnalysis",
+        NetworkInsightsAccessScopeId=scope,
+        ClientToken="t",
+    )["NetworkInsightsAccessScopeAnalysis"]
+    return scope, started["NetworkInsightsAccessScopeAnalysisId"]
 
 
 @pytest.mark.parametrize("action", sorted(REGISTRY.reads))
@@ -74,8 +95,11 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
     subnet = make_subnet(cloud, vpc)
     image = cloud.call("DescribeImages")["Images"][0]["ImageId"]
     launched = cloud.call("RunInstances", ImageId=image, SubnetId=subnet, MinCount=1, MaxCount=1)
+    scope, found = _analysed(cloud)
     names = {
         "VPC": vpc,
+        "SCOPE": scope,
+        "FOUND": found,
         "ENI": make_interface(cloud, subnet)["NetworkInterfaceId"],
         "INSTANCE": launched["Instances"][0]["InstanceId"],
         "IMAGE": image,

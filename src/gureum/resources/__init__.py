@@ -1,6 +1,7 @@
 """The EC2 resources, one file each: rows, actions named as in the API, lowering."""
 
 from gureum.resources import (
+    access_scope,
     attachment_api,
     dhcp_options,
     elastic_ip,
@@ -53,6 +54,8 @@ REGISTRY = Registry(
         internet_host.KIND,
         network_insights.KIND,
         network_insights.ANALYSIS,
+        access_scope.KIND,
+        access_scope.ANALYSIS,
         tags.KIND,
         region_api.KIND,
     )

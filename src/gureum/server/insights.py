@@ -12,11 +12,13 @@ from gureum.explain.steps import Step, Trace
 from gureum.kind import Shape
 from gureum.model import Resource, View
 from gureum.program import InternetHost, Port
+from gureum.resources.access_scope import AccessScope
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_insights import NetworkInsightsPath, PathFilter
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.public_ip import associations
+from gureum.server import access_scopes
 from gureum.server.console_explain import PROTOCOLS
 from gureum.server.networks import Networks
 
@@ -41,6 +43,9 @@ class Insights:
         filter_out: Sequence[str],
     ) -> Shape:
         """See :class:`gureum.kind.Analyse`."""
+        if isinstance(path, AccessScope):
+            statements = self._networks.statements(view)
+            return access_scopes.analyse(view, self._networks.at(view), statements, path)
         assert isinstance(path, NetworkInsightsPath)
         outside = InternetHost("internet", _outside(path))
         network = self._networks.at(view).with_host(outside)

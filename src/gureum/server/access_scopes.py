@@ -1,0 +1,260 @@
+"""Carries out the analyses of AWS's Network Access Analyzer: all ways that a scope looks for.
+
+Which headers get from where to where is :mod:`gureum.reach`'s to say; the components of each way
+found are those of a packet walked along it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from itertools import islice, product
+from typing import Any
+
+from gureum.explain import Network, Packet, explain
+from gureum.explain.aws import Projection, ids
+from gureum.explain.walk import RFC1918, RFC6598
+from gureum.kind import Shape
+from gureum.model import View
+from gureum.program import InternetHost, Statement
+from gureum.reach import Node, Reach, Span
+from gureum.resources.access_scope import TYPES, AccessScope, port_range
+from gureum.resources.internet_gateway import InternetGateway
+from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.public_ip import associations
+
+MAX_PAIRS = 50_000
+"""Pairs looked at in one analysis, which holds the writer: some seconds."""
+
+MAX_FINDINGS = 500
+"""Findings that are kept; AWS too keeps "a representative set"."""
+
+_TCP, _UDP = 6, 17
+_NUMBERS = {"tcp": _TCP, "udp": _UDP}
+
+
+@dataclass(frozen=True)
+class _End:
+    """An end of a way, and the resources that it is, is in or is of."""
+
+    node: Node
+    vpc: str | None
+    resources: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Headers:
+    """A range of headers between two ends: those of a span, with the addresses of the packet."""
+
+    source: str
+    target: str
+    span: Span
+
+
+def analyse(
+    view: View, network: Network, statements: frozenset[Statement], scope: AccessScope
+) -> Shape:
+    """What :class:`gureum.resources.access_scope.AccessScopeAnalysis` keeps."""
+    search = _Search(view, network, Reach(statements), scope)
+    found = list(islice(search.findings(), MAX_FINDINGS + 1))
+    warning = search.warning
+    if len(found) > MAX_FINDINGS:
+        warning = f"Only the first {MAX_FINDINGS} findings are kept."
+    return {
+        "AnalyzedEniCount": sum(each.node.kind == "port" for each in search.ends),
+        "WarningMessage": warning,
+        "findings": found[:MAX_FINDINGS],
+    }
+
+
+class _Search:
+    def __init__(self, view: View, network: Network, reach: Reach, scope: AccessScope) -> None:
+        self._view, self._network, self._reach = view, network, reach
+        content = json.loads(scope.content)
+        self._match: list[Shape] = content["MatchPaths"] or [{}]
+        self._exclude: list[Shape] = content["ExcludePaths"]
+        self._scope = scope
+        self.ends = list(self._own())
+        self.warning = ""
+
+    def _own(self) -> Iterator[_End]:
+        """The account's interfaces in the region that are up, and the internet."""
+        view, reach = self._view, self._reach
+        for node in reach.nodes():
+            row = view.find(NetworkInterface, node.id)
+            if row and (row.account, row.region) == (self._scope.account, self._scope.region):
+                instance = (row.attachment.instance if row.attachment else None) or ""
+                around = (row.id, instance, row.subnet, row.vpc, *row.groups)
+                yield _End(node, row.vpc, frozenset(around))
+        for address in sorted(self._named()) or [reach.outside().ip]:
+            yield _End(reach.outside(address), None, frozenset())
+
+    def _named(self) -> set[str]:
+        """One internet address for each block that a statement names; none for everything."""
+        blocks = {
+            IPv4Network(text, strict=False)
+            for path in (*self._match, *self._exclude)
+            for side in ("Source", "Destination")
+            for name in ("SourceAddresses", "DestinationAddresses")
+            for text in _header(path, side).get(name, ())
+        }
+        found = {str(block[0] + (block.num_addresses > 1)) for block in blocks if block.prefixlen}
+        private = [IPv4Network(cidr) for cidr in (*RFC1918, RFC6598)]
+        outside = {ip for ip in found if not any(IPv4Address(ip) in each for each in private)}
+        return outside | {self._reach.outside().ip} if outside else set()
+
+    def findings(self) -> Iterator[list[Shape]]:
+        """The components of each way that matches and is not excluded."""
+        for source, target in self._pairs():
+            for span in self._reach.spans(source.node, target.node):
+                if span.protocol in (_TCP, _UDP):
+                    yield from self._of(source, target, span)
+
+    def _pairs(self) -> Iterator[tuple[_End, _End]]:
+        """Those that may have a way between them and are looked for, as far as the ends tell."""
+        sources, targets = self._candidates("Source"), self._candidates("Destination")
+        for seen, (source, target) in enumerate(product(sources, targets)):
+            if seen == MAX_PAIRS:
+                self.warning = f"Only {MAX_PAIRS} pairs were analysed; narrow the access scope."
+                return
+            inside = source.vpc is not None or target.vpc is not None
+            if source is not target and inside and self._matching(source, target):
+                yield source, target
+
+    def _candidates(self, side: str) -> list[_End]:
+        """The ends that some path may mean on a side, whatever is on the other."""
+        wanted = [_resources(path.get(side)) for path in self._match]
+        return [
+            end
+            for end in self.ends
+            if end.vpc is None or any(_is_one(each, end.resources) for each in wanted)
+        ]
+
+    def _matching(self, source: _End, target: _End) -> list[Shape]:
+        return [path for path in self._match if self._ends_match(path, source, target)]
+
+    def _ends_match(self, path: Shape, source: _End, target: _End) -> bool:
+        return all(
+            _is_one(_resources(path.get(side)), self._around(end, other))
+            for side, end, other in (
+                ("Source", source, target),
+                ("Destination", target, source),
+            )
+        )
+
+    def _around(self, end: _End, other: _End) -> frozenset[str]:
+        """An end on the internet is, for AWS, the gateway of the VPC at the other end."""
+        if end.vpc is not None:
+            return end.resources
+        gateways = self._view.referrers(other.vpc or "", InternetGateway)
+        return frozenset(row.id for row in gateways)
+
+    def _of(self, source: _End, target: _End, span: Span) -> Iterator[list[Shape]]:
+        headers = _Headers(source.node.ip, self._called(source, target), span)
+        for path in self._matching(source, target):
+            packet = _packet(path, headers)
+            components = self._walked(source, target, packet) if packet else None
+            if packet is None or components is None or not _leads_through(path, components):
+                continue
+            excluding = (out for out in self._exclude if self._ends_match(out, source, target))
+            if not any(
+                _admits(out, packet) and _leads_through(out, components) for out in excluding
+            ):
+                yield components
+            return
+
+    def _called(self, source: _End, target: _End) -> str:
+        """The address by which a target is called: the public one from outside of its VPC."""
+        if target.vpc is None or target.vpc == source.vpc:
+            return target.node.ip
+        public = associations(self._view, target.node.id)
+        return next((row.ip for row in public), target.node.ip)
+
+    def _walked(self, source: _End, target: _End, packet: Packet) -> list[Shape] | None:
+        """The components of the way of a packet; None if it does not arrive."""
+        network, start = self._network, self._network.ports.get(source.node.id)
+        host = InternetHost("internet", packet.source if source.vpc is None else packet.target)
+        if source.vpc is None or target.vpc is None:
+            network = network.with_host(host)
+        answer = explain(network, start or host, packet)
+        if not answer.works:
+            return None
+        shown = Projection(self._view, network).analysis(answer, start)
+        components: list[Shape] = shown["ForwardPathComponents"]
+        return components
+
+
+# --- statements ---------------------------------------------------------------------------------
+def _header(path: Shape, side: str) -> dict[str, Any]:
+    found: dict[str, Any] = (path.get(side) or {}).get("PacketHeaderStatement") or {}
+    return found
+
+
+def _resources(statement: Shape | None) -> dict[str, Any]:
+    found: dict[str, Any] = (statement or {}).get("ResourceStatement") or {}
+    return found
+
+
+def _is_one(wanted: dict[str, Any], around: frozenset[str]) -> bool:
+    """Whether a resource statement means one of some resources; an empty one means any."""
+    names = [text.rpartition("/")[2] for text in wanted.get("Resources", ())]
+    begins = tuple(TYPES[text] for text in wanted.get("ResourceTypes", ()))
+    if not names and not begins:
+        return True
+    return any(key in names or key.startswith(begins or ("\0",)) for key in around)
+
+
+def _leads_through(path: Shape, components: list[Shape]) -> bool:
+    on_the_way = frozenset(ids({"ForwardPathComponents": components}))
+    return all(_is_one(_resources(each), on_the_way) for each in path.get("ThroughResources", ()))
+
+
+def _packet(path: Shape, headers: _Headers) -> Packet | None:
+    """The first packet within some headers that a path means; None if it means none."""
+    span = headers.span
+    assert span.protocol is not None
+    cuts = {span.first}
+    for text in _all(path, "DestinationPorts"):
+        cuts.add(max(span.first, port_range(text, "DestinationPorts")[0]))
+    callers: list[int | None] = [port_range(text, "SourcePorts")[0]
+                                 for text in _all(path, "SourcePorts")]  # fmt: skip
+    for port in sorted(cuts):
+        for caller in callers or [None]:
+            packet = Packet(headers.source, headers.target, span.protocol, caller, port)
+            if port <= span.last and _admits(path, packet):
+                return packet
+    return None
+
+
+def _all(path: Shape, name: str) -> Iterator[str]:
+    for side in ("Source", "Destination"):
+        yield from _header(path, side).get(name, ())
+
+
+def _admits(path: Shape, packet: Packet) -> bool:
+    """Whether both header statements of a path mean a packet."""
+    values = (
+        ("SourceAddresses", packet.source),
+        ("DestinationAddresses", packet.target),
+        ("SourcePorts", packet.source_port),
+        ("DestinationPorts", packet.target_port),
+        ("Protocols", packet.protocol),
+    )
+    return all(
+        _in(name, value, _header(path, side).get(name, ()))
+        for side in ("Source", "Destination")
+        for name, value in values
+    )
+
+
+def _in(name: str, value: str | int | None, wanted: list[str]) -> bool:
+    if not wanted or value is None:  # a client may have any port
+        return True
+    if isinstance(value, str):
+        address = IPv4Address(value)
+        return any(address in IPv4Network(text, strict=False) for text in wanted)
+    if name == "Protocols":
+        return value in (_NUMBERS[text] for text in wanted)
+    return any(first <= value <= last for first, last in (port_range(t, name) for t in wanted))

@@ -1,0 +1,183 @@
+"""Access scopes and analyses of them through the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gureum.errors import ApiError
+from gureum.resources import REGISTRY
+from gureum.server.insights import Insights
+from gureum.server.networks import Networks
+from tests.conftest import Cloud
+from tests.explain.test_walk import ANY, Shop
+
+INTERNET = {"ResourceStatement": {"ResourceTypes": ["AWS::EC2::InternetGateway"]}}
+INTERFACES = {"ResourceStatement": {"ResourceTypes": ["AWS::EC2::NetworkInterface"]}}
+
+
+@pytest.fixture
+def shop(cloud: Cloud) -> Shop:
+    networks = Networks(cloud.store, REGISTRY, lambda host: False)
+    cloud.dispatch.analyse = Insights(networks)
+    return Shop(cloud)
+
+
+def statement(**header: list[str]) -> dict[str, Any]:
+    return {"PacketHeaderStatement": header}
+
+
+def one(key: str) -> dict[str, Any]:
+    return {"ResourceStatement": {"Resources": [key]}}
+
+
+def scope(shop: Shop, **paths: Any) -> str:
+    token = f"s{shop.cloud.store.view.revision}"
+    made = shop.cloud.call("CreateNetworkInsightsAccessScope", ClientToken=token, **paths)
+    return str(made["NetworkInsightsAccessScope"]["NetworkInsightsAccessScopeId"])
+
+
+def analysis(shop: Shop, key: str) -> dict[str, Any]:
+    """A finished analysis of a scope."""
+    started = shop.cloud.call(
+        "StartNetworkInsightsAccessScopeAnalysis",
+        NetworkInsightsAccessScopeId=key,
+        ClientToken=f"a{shop.cloud.store.view.revision}",
+    )["NetworkInsightsAccessScopeAnalysis"]
+    assert started["Status"] == "running"
+    only = [started["NetworkInsightsAccessScopeAnalysisId"]]
+    (found,) = shop.cloud.call(
+        "DescribeNetworkInsightsAccessScopeAnalyses", NetworkInsightsAccessScopeAnalysisIds=only
+    )["NetworkInsightsAccessScopeAnalyses"]
+    assert found["Status"] == "succeeded"
+    return dict(found)
+
+
+def findings(shop: Shop, found: dict[str, Any], **more: Any) -> dict[str, Any]:
+    key = found["NetworkInsightsAccessScopeAnalysisId"]
+    answer = shop.cloud.call(
+        "GetNetworkInsightsAccessScopeAnalysisFindings",
+        NetworkInsightsAccessScopeAnalysisId=key,
+        **more,
+    )
+    assert answer["AnalysisStatus"] == "succeeded"
+    return answer
+
+
+def ways(shop: Shop, *match: dict[str, Any], exclude: Any = ()) -> list[list[str]]:
+    """The ids on each way that a scope of these paths finds."""
+    found = analysis(shop, scope(shop, MatchPaths=list(match), ExcludePaths=list(exclude)))
+    listed = findings(shop, found)["AnalysisFindings"]
+    assert found["FindingsFound"] == ("true" if listed else "false")
+    return [[each["Component"]["Id"] for each in one["FindingComponents"]] for one in listed]
+
+
+def test_what_the_internet_reaches(shop: Shop) -> None:
+    (way,) = ways(shop, {"Source": INTERNET, "Destination": INTERFACES})
+    assert way[0] == shop.gateway
+    assert way[-1] == shop.web
+
+
+def test_an_open_database_is_found(shop: Shop) -> None:
+    wanted = {"Source": INTERNET, "Destination": one(shop.db)}
+    assert ways(shop, wanted) == []
+    address = shop.cloud.call("AllocateAddress")["AllocationId"]
+    shop.cloud.call("AssociateAddress", AllocationId=address, InstanceId=shop.db)
+    shop.cloud.call("AssociateRouteTable", RouteTableId=shop.table, SubnetId=shop.private)
+    shop.cloud.call(
+        "AuthorizeSecurityGroupIngress", GroupId=shop.db_group, IpProtocol="tcp",
+        FromPort=3306, ToPort=3306, CidrIp=ANY,
+    )  # fmt: skip
+    (way,) = ways(shop, wanted)
+    assert way[-1] == shop.db
+    arn = f"arn:aws:ec2:ap-northeast-2:123456789012:instance/{shop.db}"
+    assert ways(shop, {"Source": INTERNET, "Destination": one(arn)}) == [way]
+
+
+def test_headers_narrow_a_path(shop: Shop) -> None:
+    def found(**header: list[str]) -> int:
+        source = INTERNET | statement(**header)
+        return len(ways(shop, {"Source": source, "Destination": one(shop.web)}))
+
+    assert found(DestinationPorts=["80"]) == 1
+    assert found(DestinationPorts=["1-79", "81-65535"]) == 0
+    assert found(Protocols=["udp"]) == 0
+    assert found(Protocols=["tcp"], SourcePorts=["1024-2000"]) == 1
+    assert found(SourceAddresses=["198.19.7.0/24"]) == 1
+    assert found(SourceAddresses=["198.19.7.0/24", "10.0.0.0/8"]) == 1
+    assert found(DestinationAddresses=["203.0.113.0/24"]) == 0
+
+
+def test_excluded_ways_are_no_findings(shop: Shop) -> None:
+    inside = {"Source": one(shop.web), "Destination": one(shop.db)}
+    (way,) = ways(shop, inside)
+    assert ways(shop, inside, exclude=[{"Destination": one(shop.db)}]) == []
+    assert ways(shop, inside, exclude=[{"Destination": one(shop.web)}]) == [way]
+    port = {"Destination": statement(DestinationPorts=["3306"])}
+    assert ways(shop, inside, exclude=[port]) == []
+    assert ways(shop, inside, exclude=[{"ThroughResources": [one(shop.gateway)]}]) == [way]
+
+
+def test_through_resources(shop: Shop) -> None:
+    inside = {"Source": one(shop.web), "Destination": one(shop.db)}
+    assert len(ways(shop, inside | {"ThroughResources": [one(shop.db_group)]})) == 1
+    assert ways(shop, inside | {"ThroughResources": [INTERNET]}) == []
+
+
+def test_findings_come_in_pages(shop: Shop) -> None:
+    for port in range(1000, 1012):
+        shop.cloud.call(
+            "AuthorizeSecurityGroupIngress", GroupId=shop.web_group, IpProtocol="tcp",
+            FromPort=port * 2, ToPort=port * 2, CidrIp=ANY,
+        )  # fmt: skip
+    match = {"Source": INTERNET, "Destination": one(shop.web)}
+    found = analysis(shop, scope(shop, MatchPaths=[match]))
+    first = findings(shop, found, MaxResults=10)
+    rest = findings(shop, found, MaxResults=10, NextToken=first["NextToken"])
+    assert len(first["AnalysisFindings"]) == 10
+    assert "NextToken" not in rest
+    keys = [each["FindingId"] for each in first["AnalysisFindings"] + rest["AnalysisFindings"]]
+    assert len(set(keys)) == 13
+
+
+def test_a_scope_keeps_its_content(shop: Shop) -> None:
+    match = [{"Source": INTERNET, "Destination": statement(DestinationPorts=["22"])}]
+    key = scope(shop, MatchPaths=match)
+    content = shop.cloud.call(
+        "GetNetworkInsightsAccessScopeContent", NetworkInsightsAccessScopeId=key
+    )["NetworkInsightsAccessScopeContent"]
+    assert content["MatchPaths"] == match
+    (shown,) = shop.cloud.call("DescribeNetworkInsightsAccessScopes")["NetworkInsightsAccessScopes"]
+    assert shown["NetworkInsightsAccessScopeId"] == key
+
+
+def test_a_scope_goes_after_its_analyses(shop: Shop) -> None:
+    key = scope(shop, MatchPaths=[{"Source": INTERNET}])
+    done = analysis(shop, key)["NetworkInsightsAccessScopeAnalysisId"]
+    call, code = shop.cloud.call, "AnalysisExistsForNetworkInsightsAccessScope"
+    with pytest.raises(ApiError) as raised:
+        call("DeleteNetworkInsightsAccessScope", NetworkInsightsAccessScopeId=key)
+    assert raised.value.code == code
+    call("DeleteNetworkInsightsAccessScopeAnalysis", NetworkInsightsAccessScopeAnalysisId=done)
+    call("DeleteNetworkInsightsAccessScope", NetworkInsightsAccessScopeId=key)
+    assert call("DescribeNetworkInsightsAccessScopes")["NetworkInsightsAccessScopes"] == []
+
+
+@pytest.mark.parametrize(
+    ("side", "code"),
+    [
+        (statement(SourceAddresses=["10.0.0.300"]), "InvalidParameterValue"),
+        (statement(DestinationPorts=["90-80"]), "InvalidParameterValue"),
+        (statement(DestinationPorts=["http"]), "InvalidParameterValue"),
+        (statement(SourcePrefixLists=["pl-0123456789abcdef0"]), "InvalidParameterValue"),
+        ({"ResourceStatement": {"ResourceTypes": ["AWS::S3::Bucket"]}}, "InvalidParameterValue"),
+    ],
+)
+def test_bad_statements_are_refused(shop: Shop, side: dict[str, Any], code: str) -> None:
+    with pytest.raises(ApiError) as raised:
+        scope(shop, MatchPaths=[{"Source": side}])
+    assert raised.value.code == code
+    with pytest.raises(ApiError) as nothing:
+        scope(shop)
+    assert nothing.value.code == "MissingParameter"
