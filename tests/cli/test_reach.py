@@ -87,3 +87,40 @@ def test_client_ports_in_words() -> None:
     assert (
         clients({"extent": "some", "client_ports": [[32768, 40000], [5, 6]]}) == "32768-40000, 5-6"
     )
+
+
+def test_what_has_changed_since_a_kept_revision(shop: Served) -> None:
+    first = int(shop.cli("reach", "--keep").stdout)
+    result = shop.cli("reach", "--since", str(first))
+    assert (result.exit_code, result.stderr.strip()) == (0, "Nothing has changed.")
+    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+    rule["IpRanges"] = [{"CidrIp": "198.18.0.0/15"}]
+    shop.api.call("AuthorizeSecurityGroupIngress", GroupId=shop.ids["www"], IpPermissions=[rule])
+    second = int(shop.cli("reach", "--keep").stdout)
+    result = shop.cli("reach", "--since", str(first), "--json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (found["since"], found["until"]) == (first, second)
+    assert {(each["source"]["name"], each["target"]["name"]) for each in found["pairs"]} == {
+        (name, "web") for name in ("internet", "me", "mirror", "stranger")
+    }
+    for pair in found["pairs"]:
+        assert [span["first"] for span in pair["before"]] == [8080]
+        assert [span["first"] for span in pair["after"]] == [22, 8080]
+    assert "tcp 22" in shop.cli("reach", "--since", str(first)).output
+
+    shop.api.call("TerminateInstances", InstanceIds=[shop.ids["web"]])
+    shop.until("web", "terminated")
+    found = json.loads(shop.cli("reach", "--since", str(second), "--json").stdout)["pairs"]
+    assert ("me", "web") in {(each["source"]["name"], each["target"]["name"]) for each in found}
+    assert all(each["before"] and not each["after"] for each in found)
+    between = shop.cli("reach", "--since", str(first), "--until", str(second), "--json")
+    assert len(json.loads(between.stdout)["pairs"]) == 4
+
+
+def test_a_revision_that_is_not_kept(shop: Served) -> None:
+    result = shop.cli("reach", "--since", "1")
+    assert result.exit_code != 0
+    assert "not kept" in result.stderr
+    assert shop.cli("reach", "--keep", "--from", "web").exit_code == 2
+    assert shop.cli("reach", "--from", "web", "--until", "3").exit_code == 2

@@ -17,6 +17,9 @@ from gureum.cli.output import clean, grid, note, print_json, show
 @click.argument("service", metavar="[SERVICE]", type=Service(), required=False)
 @click.option("--from", "source", metavar="PLACE", help="Who begins; anybody if it is left out.")
 @click.option("--to", "target", metavar="PLACE", help="Who is called; anybody if it is left out.")
+@click.option("--keep", is_flag=True, help="Keep what is now and print its revision.")
+@click.option("--since", type=int, metavar="REVISION", help="Which pairs have changed since it.")
+@click.option("--until", type=int, metavar="REVISION", help="With --since: compare with this one.")
 @json_option
 @where_options
 @pass_base
@@ -25,6 +28,9 @@ def reach(
     service: dict[str, Any] | None,
     source: str | None,
     target: str | None,
+    keep: bool,
+    since: int | None,
+    until: int | None,
     as_json: bool,
     region: str | None,
     account: str | None,
@@ -33,15 +39,30 @@ def reach(
     it).  PLACE is an instance, a network interface, a host of the internet, or "internet" for
     anybody there.  Sends nothing.
 
-    Ends with 0 if somebody reaches somebody, 1 if nobody does.
+    With --keep it keeps the reachability of now while the daemon runs, and with --since it tells
+    the pairs for which not the same works any more.
+
+    Ends with 0 if somebody reaches somebody, 1 if nobody does; with --since 0 if nothing has
+    changed, 1 if something has.
 
     \b
     gureum reach --from internet
     gureum reach --to db 3306
+    gureum reach --keep
+    gureum reach --since 41
     """
-    if source is None and target is None:
-        raise click.UsageError("Give --from, --to or both.")
+    asked = [source is not None or target is not None, keep, since is not None]
+    if sum(asked) != 1:
+        raise click.UsageError("Give --from, --to or both; or --keep; or --since.")
+    if (until is not None and since is None) or (service and not asked[0]):
+        raise click.UsageError("--until goes with --since, a SERVICE with --from or --to.")
     daemon = Daemon(base.state, Where(account, region))
+    if keep:
+        _keep(daemon, as_json)
+        return
+    if since is not None:
+        _changes(daemon, since, until, as_json)
+        return
     found = daemon.post("/reach", {"source": source, "target": target, **(service or {})})
     if as_json:
         print_json(found)
@@ -51,6 +72,41 @@ def reach(
         note("Nobody.")
     if not found["pairs"]:
         raise click.exceptions.Exit(FAILED)
+
+
+def _keep(daemon: Daemon, as_json: bool) -> None:
+    kept = daemon.post("/reach/keep", {})
+    if as_json:
+        print_json(kept)
+    else:
+        click.echo(kept["revision"])
+
+
+def _changes(daemon: Daemon, since: int, until: int | None, as_json: bool) -> None:
+    found = daemon.post("/reach/changes", {"since": since, "until": until})
+    if as_json:
+        print_json(found)
+    elif found["pairs"]:
+        table = grid("from", "to", "before", "after")
+        for pair in found["pairs"]:
+            ends = [f"{clean(pair[end]['name'])} {pair[end]['ip']}" for end in ("source", "target")]
+            table.add_row(*ends, _works(pair["before"]), _works(pair["after"]))
+        show(table)
+    else:
+        note("Nothing has changed.")
+    if found["pairs"]:
+        raise click.exceptions.Exit(FAILED)
+
+
+def _works(spans: list[dict[str, Any]]) -> str:
+    """All that works between a pair, a line each."""
+    lines = []
+    for span in spans:
+        some = clients(span)
+        lines.append(
+            f"{span['protocol']} {headers(span)}" + (f" (client ports {some})" if some else "")
+        )
+    return "\n".join(lines) or "nothing"
 
 
 def _show(pairs: list[dict[str, Any]]) -> None:

@@ -16,6 +16,8 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     POST   /explain  {source, target, ...}  what becomes of a packet, and why
     POST   /explain/live                    the same, with what became of the real packet
     POST   /reach    {source, target, ...}  who reaches whom
+    POST   /reach/keep                      keep the reachability of now to compare with
+    POST   /reach/changes  {since, until}   which pairs differ from a kept revision
     POST   /verify   {text}                 what does not hold of a policy
     POST   /audit    {only, skip}           what the built-in checks find
     GET    /console  ?place                 what an instance has printed
@@ -231,6 +233,14 @@ class Console:
         """Who reaches whom."""
         return self._reaches(self._scope(ask), ask.body)
 
+    def keep_reach(self, ask: Ask) -> Shape:
+        """Keep what is now, to compare with."""
+        return self._reaches.keep(self._scope(ask))
+
+    def reach_changes(self, ask: Ask) -> Shape:
+        """Which pairs differ from a kept revision."""
+        return self._reaches.changes(self._scope(ask), ask.body)
+
     def verify(self, ask: Ask) -> Shape:
         """What does not hold of a policy."""
         return self._policies(self._scope(ask), ask.body)
@@ -358,6 +368,8 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/explain", answers.explain),
         ("POST", "/explain/live", answers.live),
         ("POST", "/reach", answers.reach),
+        ("POST", "/reach/keep", answers.keep_reach),
+        ("POST", "/reach/changes", answers.reach_changes),
         ("POST", "/verify", answers.verify),
         ("POST", "/audit", answers.audit),
         ("GET", "/console", answers.console),

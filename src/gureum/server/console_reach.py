@@ -10,14 +10,18 @@ from typing import Any
 from gureum.errors import ApiError
 from gureum.explain.packet import protocol_name
 from gureum.kind import Shape
+from gureum.model import View
 from gureum.program import Statement
-from gureum.reach import Node, Reach, Span, Verdict
+from gureum.reach import Node, Reach, Span, Verdict, difference
 from gureum.resources.instance import Instance
 from gureum.resources.network_interface import NetworkInterface
 from gureum.server import places
 from gureum.server.console_explain import INTERNET, PROTOCOLS, header
 from gureum.server.networks import Networks
 from gureum.server.places import Scope
+
+KEPT = 20
+"""Revisions that are kept to be compared with, while the daemon runs."""
 
 Header = tuple[int, int | tuple[int, int] | None]
 
@@ -31,6 +35,7 @@ class Reaches:
         self._revision = -1
         self._known: frozenset[Statement] = frozenset()
         self._reach = Reach()
+        self._kept: dict[int, tuple[View, Reach]] = {}
 
     def __call__(self, scope: Scope, asked: Mapping[str, Any]) -> Shape:
         """Who reaches whom: from a place, to a place, or both, with a header or any.
@@ -47,6 +52,47 @@ class Reaches:
             pairs = list(_pairs(scope, reach, sources, targets, what))
             found = [_shown(scope, reach, *pair, what) for pair in pairs]
         return {"pairs": [each for each in found if each["spans"]]}
+
+    def keep(self, scope: Scope) -> Shape:
+        """Keep the reachability of this revision to compare later ones with; the oldest of
+        ``KEPT`` goes."""
+        with self.at(scope) as reach:
+            self._kept.setdefault(scope.view.revision, (scope.view, reach.snapshot()))
+            while len(self._kept) > KEPT:
+                del self._kept[min(self._kept)]
+            return {"revision": scope.view.revision}
+
+    def changes(self, scope: Scope, asked: Mapping[str, Any]) -> Shape:
+        """Which pairs differ between a kept revision and another, or now.
+
+        Raises:
+            ApiError: ``RevisionNotKept``.
+        """
+        with self.at(scope) as reach:
+            before, older = self._of(asked.get("since"))
+            after, newer = scope.view, reach
+            if asked.get("until") is not None:
+                after, newer = self._of(asked["until"])
+            views = (after, before)
+            found: list[Shape] = [
+                {
+                    "source": end_shown(scope, each.source, views),
+                    "target": end_shown(scope, each.target, views),
+                    "before": [_span(span) for span in each.before],
+                    "after": [_span(span) for span in each.after],
+                }
+                for each in difference(older, newer)
+                if all(_mine(scope, end, views) for end in (each.source, each.target))
+            ]
+        found.sort(key=lambda each: (each["source"]["name"], each["target"]["name"]))
+        return {"since": before.revision, "until": after.revision, "pairs": found}
+
+    def _of(self, revision: object) -> tuple[View, Reach]:
+        if not isinstance(revision, int) or revision not in self._kept:
+            kept = ", ".join(map(str, sorted(self._kept))) or "none"
+            said = f"Revision {revision} is not kept; kept are: {kept}."
+            raise ApiError("RevisionNotKept", said, 404)
+        return self._kept[revision]
 
     @contextmanager
     def at(self, scope: Scope) -> Iterator[Reach]:
@@ -91,9 +137,11 @@ def _kinds(pair: tuple[Node, Node]) -> set[str]:
     return {node.kind for node in pair}
 
 
-def _mine(scope: Scope, node: Node) -> bool:
-    """Whether a node is the internet's, or the account's in the region."""
-    row = scope.view.find(NetworkInterface, node.id)
+def _mine(scope: Scope, node: Node, views: Iterable[View] = ()) -> bool:
+    """Whether a node is the internet's, or the account's in the region; a view that has it
+    knows."""
+    found = (view.find(NetworkInterface, node.id) for view in views or (scope.view,))
+    row = next((each for each in found if each), None)
     return row is None or (row.account, row.region) == (scope.account, scope.region)
 
 
@@ -143,11 +191,16 @@ def _shown(scope: Scope, reach: Reach, source: Node, target: Node, what: Header 
     }
 
 
-def end_shown(scope: Scope, node: Node) -> Shape:
-    """A node in words: an interface is called after the instance that has it."""
-    row = scope.view.find(NetworkInterface, node.id)
-    holder = scope.view.find(Instance, row.attachment.instance) if row and row.attachment else None
-    name = (holder.tag("Name") or holder.id) if holder else node.id
+def end_shown(scope: Scope, node: Node, views: Iterable[View] = ()) -> Shape:
+    """A node in words: an interface is called after the instance that has it, or that had it in
+    the first view that knows of one."""
+    name = node.id
+    for view in views or (scope.view,):
+        row = view.find(NetworkInterface, node.id)
+        holder = view.find(Instance, row.attachment.instance) if row and row.attachment else None
+        if holder:
+            name = holder.tag("Name") or holder.id
+            break
     return {"kind": node.kind, "id": node.id, "name": name, "ip": node.ip}
 
 
