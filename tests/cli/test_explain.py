@@ -135,3 +135,18 @@ def test_whether_somebody_listens(listening: Served, monkeypatch: pytest.MonkeyP
 def test_a_place_that_is_not_there(shop: Served) -> None:
     assert shop.cli("explain", "web", "nowhere", "80").exit_code == 4
     assert shop.cli("explain", "web", "example.com", "80").exit_code != 0
+
+
+def test_forth_and_back_side_by_side(shop: Served) -> None:
+    result = shop.cli("explain", "me", "web", "8080", "--sides")
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["forth", "where", "back"]
+    (acl,) = (line for line in lines if "(outside)" in line and "acl:" in line)
+    assert acl.index("pass acl:") < acl.index("(outside)") < acl.rindex("pass acl:")
+    assert lines[-1] == "the network lets it through, but nobody listens"
+
+    blocked = shop.cli("explain", "me", "web", "23", "--sides").stdout
+    assert "BLOCK group:" in blocked
+    assert "ENI_SG_RULES_MISMATCH" in blocked
+    assert "to mend it: let tcp 23 in" in blocked
+    assert shop.cli("explain", "me", "web", "23", "--sides", "--live").exit_code == 2

@@ -11,6 +11,7 @@ from gureum.cli.client import Daemon
 from gureum.cli.explain_live import refuse_beside, show_live
 from gureum.cli.explain_osi import show_devices
 from gureum.cli.explain_show import show_answer
+from gureum.cli.explain_sides import show_sides
 from gureum.cli.failure import CONTRADICTED, FAILED
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
 from gureum.cli.output import print_json
@@ -56,6 +57,7 @@ class Service(click.ParamType[dict[str, Any]]):
 @click.option("--source-ip", metavar="IP", help="Send from this address, though it be forged.")
 @click.option("-v", "--verbose", count=True, help="What else was looked at; twice: the headers.")
 @click.option("--osi", is_flag=True, help="Show the devices and what each layer sees.")
+@click.option("--sides", is_flag=True, help="Show the way forth and back side by side.")
 @click.option("--live", is_flag=True, help="Send the packet too, and show what was seen of it.")
 @click.option("--aws-json", is_flag=True, help="Print JSON as AWS's Reachability Analyzer does.")
 @json_option
@@ -70,6 +72,7 @@ def explain(
     source_ip: str | None,
     verbose: int,
     osi: bool,
+    sides: bool,
     live: bool,
     aws_json: bool,
     as_json: bool,
@@ -94,7 +97,7 @@ def explain(
         if service["protocol"] != "tcp":
             raise click.UsageError("--udp needs a port.")
         service = service | {"protocol": "udp"}
-    refuse_beside(live, osi, aws_json)
+    refuse_beside(live, osi, sides, aws_json)
     daemon = Daemon(base.state, Where(account, region))
     body = {"source": source, "target": target, "source_ip": source_ip, **service}
     if aws_json:
@@ -105,8 +108,8 @@ def explain(
         print_json(found)
     elif live:
         show_live(found)
-    elif osi:
-        show_devices(found)
+    elif osi or sides:
+        (show_devices if osi else show_sides)(found)
     else:
         show_answer(found, verbose)
     if live and found["evidence"]["verdict"] == "contradicted":

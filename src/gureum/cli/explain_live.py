@@ -33,7 +33,7 @@ def refuse_beside(live: bool, *others: bool) -> None:
         click.UsageError: it is.
     """
     if live and any(others):
-        raise click.UsageError("--live goes with neither --osi nor --aws-json.")
+        raise click.UsageError("--live goes with none of --osi, --sides and --aws-json.")
 
 
 def show_live(found: dict[str, Any]) -> None:

@@ -32,6 +32,11 @@ def show_answer(found: dict[str, Any], verbose: int) -> None:
             blocked = [step for step in trace["steps"] if not step["passed"]]
             if blocked:
                 _show_trace(title, {"steps": blocked}, found["names"], verbose)
+    show_fixes(found)
+
+
+def show_fixes(found: dict[str, Any]) -> None:
+    """Print the commands that mend what blocks."""
     for fix in found["fixes"]:
         click.echo(f"\nto mend it: {clean(fix['said'])}")
         for command in fix["commands"]:
@@ -54,10 +59,10 @@ def _show_trace(title: str, trace: dict[str, Any], names: dict[str, str], verbos
         place = step["place"]
         where = f"{place} ({names[place]})" if place in names else place
         packet = [clean(header(step["after"]))] if headers else []
-        said = clean(_said(step, verbose))
-        mark = _mark(step, blocked=blocked)
+        told = clean(said(step, verbose))
+        marked = mark(step, blocked=blocked)
         blocked = blocked or not step["passed"]
-        table.add_row(mark, str(step["layer"]), clean(where), step["kind"], said, *packet)
+        table.add_row(marked, str(step["layer"]), clean(where), step["kind"], told, *packet)
         for lost in step["tried"] if verbose >= LOSERS else ():
             code = f" [{lost['code']}]" if lost["code"] else ""
             table.add_row("", "", "", "", clean(f"  not {_tried(lost)}{code}"))
@@ -68,13 +73,13 @@ def _tried(lost: dict[str, Any]) -> str:
     return lost["said"] if lost["by"].startswith("rtb-") else f"{lost['by']}: {lost['said']}"
 
 
-def _said(step: dict[str, Any], verbose: int) -> str:
+def said(step: dict[str, Any], verbose: int) -> str:
     """What is said; AWS's code with a block, and with what passes where more is asked for."""
     told = step["code"] and (not step["passed"] or verbose >= LOSERS)
     return f"{step['said']} [{step['code']}]" if told else str(step["said"])
 
 
-def _mark(step: dict[str, Any], *, blocked: bool) -> Text:
+def mark(step: dict[str, Any], *, blocked: bool) -> Text:
     """``(pass)`` is what would be, if nothing before had stopped the packet."""
     from rich.text import Text  # slow to import, and not needed for --json
 

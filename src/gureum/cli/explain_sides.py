@@ -1,0 +1,47 @@
+"""Shows an explanation side by side: the places on the way, what decides there forth and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gureum.cli.explain_show import mark, said, show_fixes, show_verdict, ways
+from gureum.cli.output import clean, grid, show
+
+
+def show_sides(found: dict[str, Any]) -> None:
+    """Print the places from the sender down to the target: read the way forth downwards and the
+    way back upwards."""
+    steps = {title: trace["steps"] for title, trace in ways(found)}
+    forth, back = steps["forth"], steps.get("back", [])
+    table = grid("forth", "where", "back")
+    names = found["names"]
+    for place in _places(forth, back):
+        where = f"{place} ({names[place]})" if place in names else place
+        back_there = _cell(back, place, upwards=True)
+        table.add_row(_cell(forth, place, upwards=False), clean(where), back_there)
+    show(table)
+    show_verdict(found)
+    show_fixes(found)
+
+
+def _places(forth: list[dict[str, Any]], back: list[dict[str, Any]]) -> list[str]:
+    """All places in the order of the way forth; those of the way back alone beside those that it
+    passes before or after them."""
+    found = list(dict.fromkeys(step["place"] for step in forth))
+    at = 0
+    for place in dict.fromkeys(step["place"] for step in reversed(back)):
+        if place not in found:
+            found.insert(at, place)
+        at = found.index(place) + 1
+    return found
+
+
+def _cell(steps: list[dict[str, Any]], place: str, *, upwards: bool) -> str:
+    """What happens at a place, a line a step, in the direction in which the way is read."""
+    lines, blocked = [], False
+    for step in steps:
+        if step["place"] == place:
+            told = mark(step, blocked=blocked).plain
+            lines.append(f"{told} {step['kind']}: {clean(said(step, 0))}")
+        blocked = blocked or not step["passed"]
+    return "\n".join(reversed(lines) if upwards else lines)
