@@ -119,6 +119,22 @@ def test_excluded_ways_are_no_findings(shop: Shop) -> None:
     assert ways(shop, inside, exclude=[{"ThroughResources": [one(shop.gateway)]}]) == [way]
 
 
+def test_an_exclusion_of_some_headers_hides_no_others(shop: Shop) -> None:
+    shop.cloud.call(
+        "AuthorizeSecurityGroupIngress", GroupId=shop.db_group, IpProtocol="tcp",
+        FromPort=1, ToPort=65535, CidrIp="10.0.0.0/8",
+    )  # fmt: skip
+    inside = {"Source": one(shop.web), "Destination": one(shop.db)}
+
+    def found(**header: list[str]) -> int:
+        return len(ways(shop, inside, exclude=[{"Destination": statement(**header)}]))
+
+    assert found(DestinationPorts=["1-1023"]) == 1
+    assert found(DestinationPorts=["1-1023", "1024-65535"]) == 0
+    assert found(SourcePorts=["1024-40000"]) == 1
+    assert found(Protocols=["udp"]) == 1
+
+
 def test_through_resources(shop: Shop) -> None:
     inside = {"Source": one(shop.web), "Destination": one(shop.db)}
     assert len(ways(shop, inside | {"ThroughResources": [one(shop.db_group)]})) == 1

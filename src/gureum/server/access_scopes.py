@@ -153,17 +153,18 @@ class _Search:
 
     def _of(self, source: _End, target: _End, span: Span) -> Iterator[list[Shape]]:
         headers = _Headers(source.node.ip, self._called(source, target), span)
+        excluding = [out for out in self._exclude if self._ends_match(out, source, target)]
         for path in self._matching(source, target):
-            packet = _packet(path, headers)
-            components = self._walked(source, target, packet) if packet else None
-            if packet is None or components is None or not _leads_through(path, components):
-                continue
-            excluding = (out for out in self._exclude if self._ends_match(out, source, target))
-            if not any(
-                _admits(out, packet) and _leads_through(out, components) for out in excluding
-            ):
-                yield components
-            return
+            for packet in _packets(path, excluding, headers):
+                out = [each for each in excluding if _admits(each, packet, certainly=True)]
+                if any(not each.get("ThroughResources") for each in out):
+                    continue
+                components = self._walked(source, target, packet)
+                if components is None or not _leads_through(path, components):
+                    continue
+                if not any(_leads_through(each, components) for each in out):
+                    yield components
+                    return
 
     def _called(self, source: _End, target: _End) -> str:
         """The address by which a target is called: the public one from outside of its VPC."""
@@ -211,21 +212,22 @@ def _leads_through(path: Shape, components: list[Shape]) -> bool:
     return all(_is_one(_resources(each), on_the_way) for each in path.get("ThroughResources", ()))
 
 
-def _packet(path: Shape, headers: _Headers) -> Packet | None:
-    """The first packet within some headers that a path means; None if it means none."""
+def _packets(path: Shape, excluding: list[Shape], headers: _Headers) -> Iterator[Packet]:
+    """One packet of each kind within some headers that a path means and exclusions tell apart."""
     span = headers.span
     assert span.protocol is not None
     cuts = {span.first}
-    for text in _all(path, "DestinationPorts"):
-        cuts.add(max(span.first, port_range(text, "DestinationPorts")[0]))
+    cuts |= {port_range(text, "DestinationPorts")[0] for text in _all(path, "DestinationPorts")}
+    for out in excluding:
+        cuts |= {port_range(text, "DestinationPorts")[1] + 1
+                 for text in _all(out, "DestinationPorts")}  # fmt: skip
     callers: list[int | None] = [port_range(text, "SourcePorts")[0]
                                  for text in _all(path, "SourcePorts")]  # fmt: skip
-    for port in sorted(cuts):
+    for port in sorted(cut for cut in cuts if span.first <= cut <= span.last):
         for caller in callers or [None]:
             packet = Packet(headers.source, headers.target, span.protocol, caller, port)
-            if port <= span.last and _admits(path, packet):
-                return packet
-    return None
+            if _admits(path, packet):
+                yield packet
 
 
 def _all(path: Shape, name: str) -> Iterator[str]:
@@ -233,8 +235,9 @@ def _all(path: Shape, name: str) -> Iterator[str]:
         yield from _header(path, side).get(name, ())
 
 
-def _admits(path: Shape, packet: Packet) -> bool:
-    """Whether both header statements of a path mean a packet."""
+def _admits(path: Shape, packet: Packet, *, certainly: bool = False) -> bool:
+    """Whether both header statements of a path mean a packet.  One without a source port stands
+    for many clients: some of them are meant, but ``certainly`` not all."""
     values = (
         ("SourceAddresses", packet.source),
         ("DestinationAddresses", packet.target),
@@ -243,15 +246,14 @@ def _admits(path: Shape, packet: Packet) -> bool:
         ("Protocols", packet.protocol),
     )
     return all(
-        _in(name, value, _header(path, side).get(name, ()))
+        _in(name, value, wanted) if value is not None else not certainly
         for side in ("Source", "Destination")
         for name, value in values
+        if (wanted := _header(path, side).get(name))
     )
 
 
-def _in(name: str, value: str | int | None, wanted: list[str]) -> bool:
-    if not wanted or value is None:  # a client may have any port
-        return True
+def _in(name: str, value: str | int, wanted: list[str]) -> bool:
     if isinstance(value, str):
         address = IPv4Address(value)
         return any(address in IPv4Network(text, strict=False) for text in wanted)
