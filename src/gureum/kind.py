@@ -257,7 +257,7 @@ class Listing(Generic[L]):
     or where what is listed is no resource (regions).
     ``keep`` leaves out rows, also of those asked for by id, without an error (the status of
     instances that do not run).  ``gather`` has the last word on a page (reservations, which hold
-    several instances).
+    several instances).  ``beside`` gives further members of the answer.
     """
 
     action: str
@@ -270,6 +270,7 @@ class Listing(Generic[L]):
     selectors: Mapping[str, Selector] = field(default_factory=dict)
     keep: Callable[[Call, L], bool] | None = None
     gather: Callable[[Iterable[Shape]], list[Shape]] | None = None
+    beside: Callable[[Call], Shape] | None = None
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,9 @@ def test_forth_and_back_side_by_side(shop: Served) -> None:
     (acl,) = (line for line in lines if "(outside)" in line and "acl:" in line)
     assert acl.index("pass acl:") < acl.index("(outside)") < acl.rindex("pass acl:")
     assert lines[-1] == "the network lets it through, but nobody listens"
+    order = [next(n for n, line in enumerate(lines) if word in line)
+             for word in ("me has", "(gate)", "(shop)", "(outside)", "(web)")]  # fmt: skip
+    assert order == sorted(order), "places that only the answer passes are where it passes them"
 
     blocked = shop.cli("explain", "me", "web", "23", "--sides").stdout
     assert "BLOCK group:" in blocked

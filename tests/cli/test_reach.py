@@ -120,7 +120,7 @@ def test_what_has_changed_since_a_kept_revision(shop: Served) -> None:
 
 def test_a_revision_that_is_not_kept(shop: Served) -> None:
     result = shop.cli("reach", "--since", "1")
-    assert result.exit_code != 0
+    assert result.exit_code == 2
     assert "not kept" in result.stderr
     assert shop.cli("reach", "--keep", "--from", "web").exit_code == 2
     assert shop.cli("reach", "--from", "web", "--until", "3").exit_code == 2

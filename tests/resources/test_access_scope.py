@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gureum.errors import ApiError
 from gureum.resources import REGISTRY
+from gureum.server import access_scopes
 from gureum.server.insights import Insights
 from gureum.server.networks import Networks
 from tests.conftest import Cloud
@@ -106,7 +108,24 @@ def test_headers_narrow_a_path(shop: Shop) -> None:
     assert found(Protocols=["tcp"], SourcePorts=["1024-2000"]) == 1
     assert found(SourceAddresses=["198.19.7.0/24"]) == 1
     assert found(SourceAddresses=["198.19.7.0/24", "10.0.0.0/8"]) == 1
+    assert found(SourceAddresses=["198.19.7.0/24", "198.19.9.0/24"]) == 1, "the same way"
     assert found(DestinationAddresses=["203.0.113.0/24"]) == 0
+
+
+def test_the_internet_is_looked_at_in_the_pieces_that_a_scope_tells_apart(shop: Shop) -> None:
+    port = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+    group = {"GroupId": shop.web_group}
+    shop.cloud.call("RevokeSecurityGroupIngress", **group, **port, CidrIp=ANY)
+    shop.cloud.call("AuthorizeSecurityGroupIngress", **group, **port, CidrIp="198.19.0.0/16")
+    match = {"Source": INTERNET, "Destination": one(shop.web)}
+
+    def excluding(*blocks: str) -> int:
+        return len(ways(shop, match, exclude=[{"Source": statement(SourceAddresses=[*blocks])}]))
+
+    assert excluding("198.18.0.0/16") == 1
+    assert excluding("198.19.255.0/24") == 1, "the other addresses are there all the same"
+    assert excluding("198.19.0.0/16") == 0
+    assert excluding(ANY) == 0
 
 
 def test_excluded_ways_are_no_findings(shop: Shop) -> None:
@@ -133,12 +152,43 @@ def test_an_exclusion_of_some_headers_hides_no_others(shop: Shop) -> None:
     assert found(DestinationPorts=["1-1023", "1024-65535"]) == 0
     assert found(SourcePorts=["1024-40000"]) == 1
     assert found(Protocols=["udp"]) == 1
+    callers = {"Source": one(shop.web) | statement(SourcePorts=["1024-2000"])}
+    some = [{"Source": statement(SourcePorts=["1000-1999"])}]
+    every = [{"Source": statement(SourcePorts=["1000-2000"])}]
+    assert ways(shop, inside | callers, exclude=some) != []
+    assert ways(shop, inside | callers, exclude=every) == []
 
 
 def test_through_resources(shop: Shop) -> None:
     inside = {"Source": one(shop.web), "Destination": one(shop.db)}
     assert len(ways(shop, inside | {"ThroughResources": [one(shop.db_group)]})) == 1
     assert ways(shop, inside | {"ThroughResources": [INTERNET]}) == []
+
+
+def test_what_an_analysis_leaves_out_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    match = {"Source": INTERNET, "Destination": INTERFACES}
+    monkeypatch.setattr(access_scopes, "MAX_FINDINGS", 0)
+    found = analysis(shop, scope(shop, MatchPaths=[match]))
+    assert (found["FindingsFound"], found["AnalyzedEniCount"]) == ("unknown", 2)
+    assert "0 findings are kept" in found["WarningMessage"]
+    monkeypatch.undo()
+    monkeypatch.setattr(access_scopes, "MAX_PAIRS", 1)
+    found = analysis(shop, scope(shop, MatchPaths=[{"Destination": one(shop.db)}]))
+    assert "narrow the access scope" in found["WarningMessage"]
+
+
+def test_analyses_are_found_by_their_time(shop: Shop) -> None:
+    found = analysis(shop, scope(shop, MatchPaths=[{"Source": INTERNET}]))
+    at = found["StartDate"]
+
+    def listed(**times: Any) -> int:
+        answer = shop.cloud.call("DescribeNetworkInsightsAccessScopeAnalyses", **times)
+        return len(answer["NetworkInsightsAccessScopeAnalyses"])
+
+    second = timedelta(seconds=1)
+    assert listed(AnalysisStartTimeBegin=at, AnalysisStartTimeEnd=at) == 1, "both included"
+    assert listed(AnalysisStartTimeBegin=at + second) == 0
+    assert listed(AnalysisStartTimeEnd=at - second) == 0
 
 
 def test_findings_come_in_pages(shop: Shop) -> None:
@@ -154,7 +204,9 @@ def test_findings_come_in_pages(shop: Shop) -> None:
     assert len(first["AnalysisFindings"]) == 10
     assert "NextToken" not in rest
     keys = [each["FindingId"] for each in first["AnalysisFindings"] + rest["AnalysisFindings"]]
-    assert len(set(keys)) == 13
+    key = found["NetworkInsightsAccessScopeAnalysisId"]
+    assert keys == [f"{key}-{number}" for number in range(1, 14)]
+    assert len(findings(shop, found, MaxResults=1000)["AnalysisFindings"]) == 13
 
 
 def test_a_scope_keeps_its_content(shop: Shop) -> None:

@@ -52,10 +52,6 @@ def _members(action: str) -> dict[str, Any]:
     return members
 
 
-def _about(action: str) -> str:
-    return str(_members(action)["Filters"].documentation)
-
-
 def documented(action: str) -> list[str]:
     """The names of the filters in the documentation of the action's filter member."""
     members = _members(action)
@@ -97,8 +93,9 @@ def test_filters_are_read_from_the_documentation() -> None:
     counts = {action: len(documented(action)) for action in REGISTRY.listings}
     assert counts["DescribeNetworkInterfaces"] > 30
     assert counts["DescribeImages"] > 30
-    silent = {action for action, number in counts.items() if number == 0}
-    assert silent == {action for action in silent if "no supported filters" in _about(action)}
+    for action in (action for action, number in counts.items() if number == 0):
+        shape = _members(action).get("Filters")
+        assert shape is None or "no supported filters" in shape.documentation, action
 
 
 @pytest.mark.parametrize("action", sorted(REGISTRY.listings))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gureum.cli.explain_show import header, ways
+from gureum.cli.explain_show import header, ways, where
 from gureum.cli.output import clean, grid, show
 
 if TYPE_CHECKING:
@@ -61,11 +61,10 @@ def _show_way(
 
 
 def _step(step: dict[str, Any], names: dict[str, str]) -> tuple[str, ...]:
-    place = step["place"]
-    where = f"{place} ({names[place]})" if place in names else place
     mark = "pass" if step["passed"] else "BLOCK"
     code = f" [{step['code']}]" if step["code"] and not step["passed"] else ""
-    return mark, str(step["layer"]), clean(where), step["kind"], clean(step["said"] + code)
+    told = clean(step["said"] + code)
+    return mark, str(step["layer"]), where(step["place"], names), step["kind"], told
 
 
 def _seen(laid: dict[str, Any]) -> Iterator[str]:

@@ -56,17 +56,22 @@ def _show_trace(title: str, trace: dict[str, Any], names: dict[str, str], verbos
     table = grid(title, "layer", "where", "what", "said", *headers)
     blocked = False
     for step in trace["steps"]:
-        place = step["place"]
-        where = f"{place} ({names[place]})" if place in names else place
         packet = [clean(header(step["after"]))] if headers else []
         told = clean(said(step, verbose))
         marked = mark(step, blocked=blocked)
         blocked = blocked or not step["passed"]
-        table.add_row(marked, str(step["layer"]), clean(where), step["kind"], told, *packet)
+        table.add_row(
+            marked, str(step["layer"]), where(step["place"], names), step["kind"], told, *packet
+        )
         for lost in step["tried"] if verbose >= LOSERS else ():
             code = f" [{lost['code']}]" if lost["code"] else ""
             table.add_row("", "", "", "", clean(f"  not {_tried(lost)}{code}"))
     show(table)
+
+
+def where(place: str, names: dict[str, str]) -> str:
+    """A place by its id, and by its name if it has one."""
+    return clean(f"{place} ({names[place]})" if place in names else place)
 
 
 def _tried(lost: dict[str, Any]) -> str:

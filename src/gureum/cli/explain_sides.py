@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gureum.cli.explain_show import mark, said, show_fixes, show_verdict, ways
+from gureum.cli.explain_show import mark, said, show_fixes, show_verdict, ways, where
 from gureum.cli.output import clean, grid, show
 
 
@@ -14,11 +14,9 @@ def show_sides(found: dict[str, Any]) -> None:
     steps = {title: trace["steps"] for title, trace in ways(found)}
     forth, back = steps["forth"], steps.get("back", [])
     table = grid("forth", "where", "back")
-    names = found["names"]
     for place in _places(forth, back):
-        where = f"{place} ({names[place]})" if place in names else place
-        back_there = _cell(back, place, upwards=True)
-        table.add_row(_cell(forth, place, upwards=False), clean(where), back_there)
+        cells = _cell(forth, place, upwards=False), _cell(back, place, upwards=True)
+        table.add_row(cells[0], where(place, found["names"]), cells[1])
     show(table)
     show_verdict(found)
     show_fixes(found)

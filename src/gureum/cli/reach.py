@@ -8,7 +8,7 @@ import click
 
 from gureum.cli.client import Daemon
 from gureum.cli.explain import Service
-from gureum.cli.failure import FAILED
+from gureum.cli.failure import FAILED, USAGE, Failure
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
 from gureum.cli.output import clean, grid, note, print_json, show
 
@@ -43,7 +43,7 @@ def reach(
     the pairs for which not the same works any more.
 
     Ends with 0 if somebody reaches somebody, 1 if nobody does; with --since 0 if nothing has
-    changed, 1 if something has.
+    changed, 1 if something has, 2 if the revision is not kept.
 
     \b
     gureum reach --from internet
@@ -83,7 +83,12 @@ def _keep(daemon: Daemon, as_json: bool) -> None:
 
 
 def _changes(daemon: Daemon, since: int, until: int | None, as_json: bool) -> None:
-    found = daemon.post("/reach/changes", {"since": since, "until": until})
+    try:
+        found = daemon.post("/reach/changes", {"since": since, "until": until})
+    except Failure as failure:
+        if failure.code != "RevisionNotKept":
+            raise
+        raise Failure(failure.message, USAGE, failure.code) from None  # 1 is "something changed"
     if as_json:
         print_json(found)
     elif found["pairs"]:

@@ -88,6 +88,11 @@ class Reach:
         found = way(state, number(source.ip), start, called, outside)
         return found if found and found.end == (end.host if end else "") else None
 
+    def called(self, source: Node, target: Node) -> str | None:
+        """The address by which a target is called; None where it has none for the source."""
+        found = self._called(self._station(source), self._station(target), target)
+        return None if found is None else dotted(found)
+
     def point(
         self, source: Node, target: Node, protocol: int, detail: Detail = None,
         *, address: str | None = None,

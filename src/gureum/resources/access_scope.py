@@ -8,6 +8,7 @@ started, over the network of that moment, and kept as it was found.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Any
@@ -15,9 +16,9 @@ from typing import Any
 from gureum.errors import ApiError, invalid_value
 from gureum.kind import Call, Kind, Listing, Shape
 from gureum.model import Resource, View, ref
+from gureum.resources.network_insights import created_within
 from gureum.resources.shapes import tag_list
 from gureum.resources.subnet import arn
-from gureum.wire.pages import paginate
 
 MAX_SCOPES = 1000
 """Scopes per region (Network Access Analyzer guide, "Quotas")."""
@@ -75,6 +76,16 @@ class AccessScopeAnalysis(
 
     scope: str = ref()
     result: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One way that an analysis has found, as the API's path components."""
+
+    id: str
+    created: str
+    analysis: AccessScopeAnalysis
+    components: list[Shape]
 
 
 # --- scopes -------------------------------------------------------------------------------------
@@ -233,46 +244,32 @@ def _head(row: AccessScopeAnalysis) -> Shape:
     }
 
 
-def get_findings(call: Call) -> Shape:
-    """GetNetworkInsightsAccessScopeAnalysisFindings, in pages."""
-    key = call.params["NetworkInsightsAccessScopeAnalysisId"]
-    row = call.txn.get(AccessScopeAnalysis, key)
-    numbered = list(enumerate(json.loads(row.result)["findings"], 1))
-    page, token = paginate(
-        numbered,
-        lambda item: (f"{item[0]:06}",),
-        max_results=call.get("MaxResults"),
-        next_token=call.get("NextToken") or None,
-        low=1,
-        high=100,
-        scope=row.id,
-    )
-    findings = [
-        {
-            "NetworkInsightsAccessScopeAnalysisId": row.id,
-            "NetworkInsightsAccessScopeId": row.scope,
-            "FindingId": f"{row.id}-{number}",
-            "FindingComponents": components,
-        }
-        for number, components in page
-    ]
-    answer: Shape = {
-        "NetworkInsightsAccessScopeAnalysisId": row.id,
-        "AnalysisStatus": "succeeded",
-        "AnalysisFindings": findings,
+def _findings(call: Call) -> Iterator[Finding]:
+    row = call.txn.get(AccessScopeAnalysis, call.params["NetworkInsightsAccessScopeAnalysisId"])
+    for number, components in enumerate(json.loads(row.result)["findings"], 1):
+        # Rows are ordered by when they were made, and these were made one after the other.
+        yield Finding(f"{row.id}-{number}", f"{row.created}/{number:06}", row, components)
+
+
+def _show_finding(finding: Finding, view: View) -> Shape:
+    return {
+        "NetworkInsightsAccessScopeAnalysisId": finding.analysis.id,
+        "NetworkInsightsAccessScopeId": finding.analysis.scope,
+        "FindingId": finding.id,
+        "FindingComponents": finding.components,
     }
-    return answer | ({"NextToken": token} if token else {})
+
+
+def _beside_findings(call: Call) -> Shape:
+    key = call.params["NetworkInsightsAccessScopeAnalysisId"]
+    return {"NetworkInsightsAccessScopeAnalysisId": key, "AnalysisStatus": "succeeded"}
 
 
 def _wanted(call: Call, row: AccessScopeAnalysis) -> bool:
     """Whether an analysis is of the scope, and of the time, that the call names."""
     scope = call.get("NetworkInsightsAccessScopeId")
-    begin, end = call.get("AnalysisStartTimeBegin"), call.get("AnalysisStartTimeEnd")
-    return (
-        scope in (None, row.scope)
-        and (begin is None or row.created >= begin.isoformat())
-        and (end is None or row.created <= end.isoformat())
-    )
+    times = call.get("AnalysisStartTimeBegin"), call.get("AnalysisStartTimeEnd")
+    return scope in (None, row.scope) and created_within(row, *times)
 
 
 KIND = Kind(
@@ -298,9 +295,7 @@ ANALYSIS = Kind(
     actions={
         "StartNetworkInsightsAccessScopeAnalysis": start,
         "DeleteNetworkInsightsAccessScopeAnalysis": delete_analysis,
-        "GetNetworkInsightsAccessScopeAnalysisFindings": get_findings,
     },
-    reads=frozenset({"GetNetworkInsightsAccessScopeAnalysisFindings"}),
     listings=(
         Listing(
             action="DescribeNetworkInsightsAccessScopeAnalyses",
@@ -308,6 +303,13 @@ ANALYSIS = Kind(
             show=show_analysis,
             ids="NetworkInsightsAccessScopeAnalysisIds",
             keep=_wanted,
+        ),
+        Listing(
+            action="GetNetworkInsightsAccessScopeAnalysisFindings",
+            result="AnalysisFindings",
+            show=_show_finding,
+            rows=_findings,
+            beside=_beside_findings,
         ),
     ),
 )

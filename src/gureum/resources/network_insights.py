@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime
 from ipaddress import IPv4Address
 from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
 from gureum.kind import Call, FilterValues, Kind, Listing, Shape
 from gureum.model import Resource, View, ref
+from gureum.model.timestamps import timestamp
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_interface import NetworkInterface
@@ -301,11 +303,14 @@ def _wanted(call: Call, row: NetworkInsightsAnalysis) -> bool:
     """Whether an analysis is of the path, and of the time, that DescribeNetworkInsightsAnalyses
     names."""
     path = call.get("NetworkInsightsPathId")
-    begin, end = call.get("AnalysisStartTime"), call.get("AnalysisEndTime")
-    return (
-        path in (None, row.path)
-        and (begin is None or row.created >= begin.isoformat())
-        and (end is None or row.created <= end.isoformat())
+    times = call.get("AnalysisStartTime"), call.get("AnalysisEndTime")
+    return path in (None, row.path) and created_within(row, *times)
+
+
+def created_within(row: Resource, begin: datetime | None, end: datetime | None) -> bool:
+    """Whether a row was created within two times, both included; None is any time."""
+    return (begin is None or row.created >= timestamp(begin)) and (
+        end is None or row.created <= timestamp(end)
     )
 
 

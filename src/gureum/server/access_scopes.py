@@ -10,29 +10,28 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from itertools import islice, product
+from itertools import islice, pairwise, product
 from typing import Any
 
 from gureum.explain import Network, Packet, explain
 from gureum.explain.aws import Projection, ids
-from gureum.explain.walk import RFC1918, RFC6598
+from gureum.explain.filters import is_group
+from gureum.explain.packet import TCP, UDP
+from gureum.explain.walk import PUBLIC
 from gureum.kind import Shape
 from gureum.model import View
-from gureum.program import InternetHost, Statement
+from gureum.program import InternetHost
 from gureum.reach import Node, Reach, Span
 from gureum.resources.access_scope import TYPES, AccessScope, port_range
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_interface import NetworkInterface
-from gureum.resources.public_ip import associations
+from gureum.server.console_explain import PROTOCOLS
 
 MAX_PAIRS = 50_000
 """Pairs looked at in one analysis, which holds the writer: some seconds."""
 
 MAX_FINDINGS = 500
 """Findings that are kept; AWS too keeps "a representative set"."""
-
-_TCP, _UDP = 6, 17
-_NUMBERS = {"tcp": _TCP, "udp": _UDP}
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,9 @@ class _Headers:
     span: Span
 
 
-def analyse(
-    view: View, network: Network, statements: frozenset[Statement], scope: AccessScope
-) -> Shape:
+def analyse(view: View, network: Network, reach: Reach, scope: AccessScope) -> Shape:
     """What :class:`gureum.resources.access_scope.AccessScopeAnalysis` keeps."""
-    search = _Search(view, network, Reach(statements), scope)
+    search = _Search(view, network, reach, scope)
     found = list(islice(search.findings(), MAX_FINDINGS + 1))
     warning = search.warning
     if len(found) > MAX_FINDINGS:
@@ -88,29 +85,48 @@ class _Search:
                 instance = (row.attachment.instance if row.attachment else None) or ""
                 around = (row.id, instance, row.subnet, row.vpc, *row.groups)
                 yield _End(node, row.vpc, frozenset(around))
-        for address in sorted(self._named()) or [reach.outside().ip]:
+        for address in self._outside():
             yield _End(reach.outside(address), None, frozenset())
 
-    def _named(self) -> set[str]:
-        """One internet address for each block that a statement names; none for everything."""
-        blocks = {
-            IPv4Network(text, strict=False)
-            for path in (*self._match, *self._exclude)
-            for side in ("Source", "Destination")
-            for name in ("SourceAddresses", "DestinationAddresses")
-            for text in _header(path, side).get(name, ())
-        }
-        found = {str(block[0] + (block.num_addresses > 1)) for block in blocks if block.prefixlen}
-        private = [IPv4Network(cidr) for cidr in (*RFC1918, RFC6598)]
-        outside = {ip for ip in found if not any(IPv4Address(ip) in each for each in private)}
-        return outside | {self._reach.outside().ip} if outside else set()
+    def _outside(self) -> Iterator[str]:
+        """An address of each piece into which statements and rules cut the internet: all addresses
+        of a piece are alike to them."""
+        internet = IPv4Network(PUBLIC)
+        first, end = int(internet[0]), int(internet[-1]) + 1
+        cuts = {first, end}
+        for text in {*self._blocks(), *self._peers()}:
+            block = IPv4Network(text, strict=False)
+            cuts |= {int(block[0]), int(block[-1]) + 1}
+        anybody = int(IPv4Address(self._reach.outside().ip))
+        taken = self._reach.state.public
+        for low, high in pairwise(sorted(cut for cut in cuts if first <= cut <= end)):
+            piece = range(low, high)
+            free = anybody if anybody in piece else next((ip for ip in piece if ip not in taken), 0)
+            if free:
+                yield str(IPv4Address(free))
+
+    def _blocks(self) -> Iterator[str]:
+        for path in (*self._match, *self._exclude):
+            for name in ("SourceAddresses", "DestinationAddresses"):
+                yield from _all(path, name)
+
+    def _peers(self) -> Iterator[str]:
+        for filter_ in self._network.filters.values():
+            yield from (rule.peer for rule in filter_.rules if not is_group(rule))
 
     def findings(self) -> Iterator[list[Shape]]:
-        """The components of each way that matches and is not excluded."""
+        """The components of each way that matches and is not excluded.  Pieces of the internet
+        that come the same way by the same rules are one finding."""
+        seen = set()
         for source, target in self._pairs():
             for span in self._reach.spans(source.node, target.node):
-                if span.protocol in (_TCP, _UDP):
-                    yield from self._of(source, target, span)
+                if span.protocol not in (TCP, UDP):
+                    continue
+                for components in self._of(source, target, span):
+                    key = (span.protocol, span.first, span.last, _without_headers(components))
+                    if key not in seen:
+                        seen.add(key)
+                        yield components
 
     def _pairs(self) -> Iterator[tuple[_End, _End]]:
         """Those that may have a way between them and are looked for, as far as the ends tell."""
@@ -152,7 +168,9 @@ class _Search:
         return frozenset(row.id for row in gateways)
 
     def _of(self, source: _End, target: _End, span: Span) -> Iterator[list[Shape]]:
-        headers = _Headers(source.node.ip, self._called(source, target), span)
+        called = self._reach.called(source.node, target.node)
+        assert called is not None, "or nothing would work"
+        headers = _Headers(source.node.ip, called, span)
         excluding = [out for out in self._exclude if self._ends_match(out, source, target)]
         for path in self._matching(source, target):
             for packet in _packets(path, excluding, headers):
@@ -166,13 +184,6 @@ class _Search:
                     yield components
                     return
 
-    def _called(self, source: _End, target: _End) -> str:
-        """The address by which a target is called: the public one from outside of its VPC."""
-        if target.vpc is None or target.vpc == source.vpc:
-            return target.node.ip
-        public = associations(self._view, target.node.id)
-        return next((row.ip for row in public), target.node.ip)
-
     def _walked(self, source: _End, target: _End, packet: Packet) -> list[Shape] | None:
         """The components of the way of a packet; None if it does not arrive."""
         network, start = self._network, self._network.ports.get(source.node.id)
@@ -185,6 +196,12 @@ class _Search:
         shown = Projection(self._view, network).analysis(answer, start)
         components: list[Shape] = shown["ForwardPathComponents"]
         return components
+
+
+def _without_headers(components: list[Shape]) -> str:
+    headers = ("InboundHeader", "OutboundHeader")
+    bare = [{key: each[key] for key in each if key not in headers} for each in components]
+    return json.dumps(bare, sort_keys=True)
 
 
 # --- statements ---------------------------------------------------------------------------------
@@ -216,18 +233,21 @@ def _packets(path: Shape, excluding: list[Shape], headers: _Headers) -> Iterator
     """One packet of each kind within some headers that a path means and exclusions tell apart."""
     span = headers.span
     assert span.protocol is not None
-    cuts = {span.first}
-    cuts |= {port_range(text, "DestinationPorts")[0] for text in _all(path, "DestinationPorts")}
-    for out in excluding:
-        cuts |= {port_range(text, "DestinationPorts")[1] + 1
-                 for text in _all(out, "DestinationPorts")}  # fmt: skip
-    callers: list[int | None] = [port_range(text, "SourcePorts")[0]
-                                 for text in _all(path, "SourcePorts")]  # fmt: skip
+    cuts = {span.first} | _cuts(path, excluding, "DestinationPorts")
+    callers: list[int | None] = [None]
+    if any(_all(path, "SourcePorts")):
+        callers = [*sorted(_cuts(path, excluding, "SourcePorts"))]
     for port in sorted(cut for cut in cuts if span.first <= cut <= span.last):
-        for caller in callers or [None]:
+        for caller in callers:
             packet = Packet(headers.source, headers.target, span.protocol, caller, port)
             if _admits(path, packet):
                 yield packet
+
+
+def _cuts(path: Shape, excluding: list[Shape], name: str) -> set[int]:
+    """Where ports begin that a path means, or that an exclusion does not mean any more."""
+    begun = {port_range(text, name)[0] for text in _all(path, name)}
+    return begun | {port_range(text, name)[1] + 1 for out in excluding for text in _all(out, name)}
 
 
 def _all(path: Shape, name: str) -> Iterator[str]:
@@ -258,5 +278,5 @@ def _in(name: str, value: str | int, wanted: list[str]) -> bool:
         address = IPv4Address(value)
         return any(address in IPv4Network(text, strict=False) for text in wanted)
     if name == "Protocols":
-        return value in (_NUMBERS[text] for text in wanted)
+        return value in (PROTOCOLS[text] for text in wanted)
     return any(first <= value <= last for first, last in (port_range(t, name) for t in wanted))

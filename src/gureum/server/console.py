@@ -119,7 +119,7 @@ class Console:
         self._started = started
         self._explain = Explainer(cloud.networks, cloud.engine)
         self._reaches = Reaches(cloud.networks)
-        self._policies = Policies(self._reaches, self._explain)
+        self._policies = Policies(cloud.networks, self._explain)
         self._live = Live(cloud, self._explain)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))
 

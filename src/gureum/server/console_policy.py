@@ -20,7 +20,8 @@ from gureum.resources.security_group import SecurityGroup
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
 from gureum.server.console_explain import Explainer, Question, shown
-from gureum.server.console_reach import Reaches, end_shown, nodes_named
+from gureum.server.console_reach import end_shown, nodes_named
+from gureum.server.networks import Networks
 from gureum.server.places import Scope
 
 SHOWN = 20
@@ -30,8 +31,8 @@ SHOWN = 20
 class Policies:
     """Checks policies."""
 
-    def __init__(self, reaches: Reaches, explain: Explainer) -> None:
-        self._reaches = reaches
+    def __init__(self, networks: Networks, explain: Explainer) -> None:
+        self._networks = networks
         self._explain = explain
 
     def __call__(self, scope: Scope, body: Mapping[str, Any]) -> Shape:
@@ -48,7 +49,7 @@ class Policies:
         except PolicyError as error:
             raise ApiError("BadPolicy", str(error)) from None
         network = self._explain.network(scope)
-        with self._reaches.at(scope) as reach:
+        with self._networks.reach(scope.view) as reach:
             who = _Selectors(scope, reach, network)
             results = list(check(policy, reach, who.nodes, who.addresses, who.exits))
         found = [self._shown(scope, each) for each in results]
@@ -62,7 +63,7 @@ class Policies:
         """
         only, skip = (_checks(body.get(key)) for key in ("only", "skip"))
         network = self._explain.network(scope)
-        with self._reaches.at(scope) as reach:
+        with self._networks.reach(scope.view) as reach:
             account = Account(scope.view, scope.account, scope.region, network, reach)
             wanted = [c for c in CHECKS if (not only or c.id in only) and c.id not in skip]
             found = [(each, remark) for each in wanted for remark in each.find(account)]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gureum.errors import ApiError
 from gureum.explain.packet import protocol_name
 from gureum.kind import Shape
 from gureum.model import View
-from gureum.program import Statement
 from gureum.reach import Node, Reach, Span, Verdict, difference
 from gureum.resources.instance import Instance
 from gureum.resources.network_interface import NetworkInterface
@@ -27,14 +24,10 @@ Header = tuple[int, int | tuple[int, int] | None]
 
 
 class Reaches:
-    """The reachability of the revision that was asked about last."""
+    """Answers who reaches whom, now and at revisions that were kept."""
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
-        self._lock = threading.Lock()
-        self._revision = -1
-        self._known: frozenset[Statement] = frozenset()
-        self._reach = Reach()
         self._kept: dict[int, tuple[View, Reach]] = {}
 
     def __call__(self, scope: Scope, asked: Mapping[str, Any]) -> Shape:
@@ -46,7 +39,7 @@ class Reaches:
         source, target, what = asked.get("source"), asked.get("target"), _header(asked)
         if not source and not target:
             raise ApiError("BadRequest", "Say from where, to where, or both.")
-        with self.at(scope) as reach:
+        with self._networks.reach(scope.view) as reach:
             sources = nodes_named(scope, reach, source) if source else None
             targets = nodes_named(scope, reach, target) if target else None
             pairs = list(_pairs(scope, reach, sources, targets, what))
@@ -56,7 +49,7 @@ class Reaches:
     def keep(self, scope: Scope) -> Shape:
         """Keep the reachability of this revision to compare later ones with; the oldest of
         ``KEPT`` goes."""
-        with self.at(scope) as reach:
+        with self._networks.reach(scope.view) as reach:
             self._kept.setdefault(scope.view.revision, (scope.view, reach.snapshot()))
             while len(self._kept) > KEPT:
                 del self._kept[min(self._kept)]
@@ -68,7 +61,7 @@ class Reaches:
         Raises:
             ApiError: ``RevisionNotKept``.
         """
-        with self.at(scope) as reach:
+        with self._networks.reach(scope.view) as reach:
             before, older = self._of(asked.get("since"))
             after, newer = scope.view, reach
             if asked.get("until") is not None:
@@ -93,17 +86,6 @@ class Reaches:
             said = f"Revision {revision} is not kept; kept are: {kept}."
             raise ApiError("RevisionNotKept", said, 404)
         return self._kept[revision]
-
-    @contextmanager
-    def at(self, scope: Scope) -> Iterator[Reach]:
-        """The reachability at the scope's revision, for one at a time: what has changed since the
-        last question is followed."""
-        with self._lock:
-            if scope.view.revision != self._revision:
-                now = self._networks.statements(scope.view)
-                self._reach.update(now - self._known, self._known - now)
-                self._known, self._revision = now, scope.view.revision
-            yield self._reach
 
 
 def _pairs(

@@ -129,6 +129,8 @@ class Dispatcher:
             shown = _selected(shown, call.get(member, ()), selector)
         items, token = wire_listing.page(call.action, listing, shown, call.params, call.txn.view)
         answer: Shape = {listing.result: listing.gather(items) if listing.gather else items}
+        if listing.beside is not None:
+            answer |= listing.beside(call)
         if token:
             answer["NextToken"] = token
         return answer

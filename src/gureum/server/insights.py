@@ -44,8 +44,8 @@ class Insights:
     ) -> Shape:
         """See :class:`gureum.kind.Analyse`."""
         if isinstance(path, AccessScope):
-            statements = self._networks.statements(view)
-            return access_scopes.analyse(view, self._networks.at(view), statements, path)
+            with self._networks.reach(view) as reach:
+                return access_scopes.analyse(view, self._networks.at(view), reach, path)
         assert isinstance(path, NetworkInsightsPath)
         outside = InternetHost("internet", _outside(path))
         network = self._networks.at(view).with_host(outside)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 from gureum.compile import Compiler, compile_all
 from gureum.explain import Network
 from gureum.model import View
 from gureum.program import Statement
+from gureum.reach import Reach
 from gureum.reconcile import merge
 from gureum.resources import Registry
 from gureum.store import Commit, Store
@@ -31,6 +33,9 @@ class Networks:
         self._waiting: list[Commit] = []
         self._follows = False
         self._known: tuple[int, Network] | None = None
+        self._reaching = threading.Lock()
+        self._reached: tuple[int, frozenset[Statement]] = (-1, frozenset())
+        self._reach = Reach()
         store.subscribe(self._note)
 
     def _note(self, commit: Commit) -> None:
@@ -54,6 +59,18 @@ class Networks:
                 known = self._known = (view.revision, Network(self._statements(view)))
         known[1].look_at_forwarders(self._passes_on)
         return known[1]
+
+    @contextmanager
+    def reach(self, view: View) -> Iterator[Reach]:
+        """The reachability of a revision, for one at a time: what has changed since the last
+        question is followed."""
+        with self._reaching:
+            revision, known = self._reached
+            if view.revision != revision:
+                now = self.statements(view)
+                self._reach.update(now - known, known - now)
+                self._reached = (view.revision, now)
+            yield self._reach
 
     def _statements(self, view: View) -> Collection[Statement]:
         with self._counting:
