@@ -152,4 +152,3 @@ def test_forth_and_back_side_by_side(shop: Served) -> None:
     assert "BLOCK group:" in blocked
     assert "ENI_SG_RULES_MISMATCH" in blocked
     assert "to mend it: let tcp 23 in" in blocked
-    assert shop.cli("explain", "me", "web", "23", "--sides", "--live").exit_code == 2
