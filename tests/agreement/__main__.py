@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 
 from tests.agreement.compare import compare
 from tests.agreement.draw import Draw
@@ -17,12 +18,14 @@ def main(packets: int, seed: int) -> int:
     """Send that many packets; how many disagreed."""
     lab = Lab("auto")
     sent = answered = wrong = 0
+    codes: Counter[str] = Counter()
     try:
         while sent < packets:
             draw = Draw(seed)
             questions = list(draw.questions(PER_CLOUD))
             found = compare(lab, Replay(draw.calls), questions)
             sent, answered = sent + found.sent, answered + found.answered
+            codes += found.codes
             for each in found.wrong:
                 print(f"seed {seed}: {each}", flush=True)
             if found.wrong:
@@ -32,6 +35,7 @@ def main(packets: int, seed: int) -> int:
     finally:
         lab.close()
     print(f"{sent} packets, {answered} answered, {wrong} disagreements; next seed {seed}")
+    print(f"followed to their blocks: {dict(codes.most_common())}")
     return wrong
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from gureum.explain.packet import ECHO, ICMP, TCP, UDP
 from gureum.program import InternetHost, Port
 from tests.agreement.answerers import CLIENT_PATIENCE, Answerers, ask
 from tests.agreement.draw import PORTS
+from tests.agreement.followed import asked, followed
 from tests.agreement.replay import HOSTS, Replay
 from tests.kernel import packets
 from tests.kernel.lab import Lab
@@ -35,10 +37,12 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Compared:
-    """How many packets were sent, how many of them were answered, and what disagrees."""
+    """How many packets were sent, how many of those that were not followed were answered, which
+    codes the blocks of those that were followed have, and what disagrees."""
 
     sent: int
     answered: int
+    codes: Counter[str]
     wrong: tuple[Disagreement, ...]
 
 
@@ -48,14 +52,24 @@ def compare(lab: Lab, replay: Replay, questions: Iterable[Question]) -> Compared
     for host in replay.forwarders:
         _forward(lab, replay.known.get(host))
     network = Network(replay.statements(), lab.engine.forwards)
-    asked = [each for each in questions if _known(replay, each)]
-    predicted = [_predicted(network, replay, each) for each in asked]
+    known = [each for each in questions if _known(replay, each)]
+    all_asked = [(each, asked(network, *_packet(network, replay, each))) for each in known]
+    hunted = [pair for pair in all_asked if pair[0].get("follow") and pair[1].is_exact]
+    others = [pair[0] for pair in all_asked if pair not in hunted]
+    predicted = [_predicted(network, replay, each) for each in others]
     hosts = [*HOSTS, *(host for host, row in network.hosts.items() if row.kind == "instance")]
     with Answerers([lab.ns(host) for host in hosts], PORTS), ThreadPoolExecutor(_ASKERS) as pool:
-        seen = list(pool.map(partial(_seen, lab, replay), asked, predicted))
-    pairs = zip(asked, predicted, seen, strict=True)
-    wrong = tuple(Disagreement(*each) for each in pairs if each[1] != each[2])
-    return Compared(len(asked), sum(each != "nothing" for each in seen), wrong)
+        reasons = followed(lab.tag, network, [each for _, each in hunted])
+        seen = list(pool.map(partial(_seen, lab, replay), others, predicted))
+    wrong = [
+        Disagreement(question, f"{each.packet}: {' '.join(each.codes) or 'passes'}", "; ".join(why))
+        for (question, each), why in zip(hunted, reasons, strict=True)
+        if why
+    ]
+    pairs = zip(others, predicted, seen, strict=True)
+    wrong += [Disagreement(*each) for each in pairs if each[1] != each[2]]
+    codes = Counter(code for _, each in hunted for code in each.codes)
+    return Compared(len(known), sum(each != "nothing" for each in seen), codes, tuple(wrong))
 
 
 def _forward(lab: Lab, host: str | None) -> None:
@@ -83,9 +97,16 @@ def _predicted(network: Network, replay: Replay, question: Question) -> str:
 
 def answered(network: Network, replay: Replay, question: Question) -> Answer:
     """The explanation of a question."""
+    return explain(network, *_packet(network, replay, question))
+
+
+def _packet(
+    network: Network, replay: Replay, question: Question
+) -> tuple[Port | InternetHost, Packet]:
+    """Where the packet of a question begins, and its header."""
     start, own, target = _start(network, replay, question)
     protocol = question["protocol"]
-    packet = Packet(
+    return start, Packet(
         own,
         target,
         _PROTOCOLS[protocol],
@@ -93,7 +114,6 @@ def answered(network: Network, replay: Replay, question: Question) -> Answer:
         question["port"],
         (ECHO, 0) if protocol == "icmp" else None,
     )
-    return explain(network, start, packet)
 
 
 def _start(

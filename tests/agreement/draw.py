@@ -238,7 +238,8 @@ class Draw:
     # --- questions ------------------------------------------------------------------------------
     def questions(self, count: int) -> Iterator[dict[str, Any]]:
         """Packets to ask about: ``source`` is a host, ``target`` an address, ``port`` and
-        ``source_port`` are None for a ping.  No two have the same client port."""
+        ``source_port`` are None for a ping, ``follow`` says that the packet is followed on its
+        way, as half of them are.  No two have the same client port."""
         for number in range(count):
             source = self.dice.choice((*self.hosts, *self.hosts, "mirror", "stranger"))
             near = [each for each in self.addresses if source[:2] in each]
@@ -250,4 +251,6 @@ class Draw:
                     (32768 + number, 45000 - number, 45001 + number, 60999 - number)
                 )
                 ports = {"port": self.dice.choice(PORTS), "source_port": edge}
-            yield {"source": source, "target": target, "protocol": protocol, **ports}
+            follow = number % 2 == 1
+            yield {"source": source, "target": target, "protocol": protocol, **ports,
+                   "follow": follow}  # fmt: skip

@@ -125,6 +125,7 @@ def test_a_guard_of_an_ordinary_port() -> None:
         ("owners", f"{MAC} . 10.0.1.5"): "",
         ("last_hops", "10.0.1.4 . 10.0.1.4"): "",
         ("last_hops", "10.0.1.5 . 10.0.1.5"): "",
+        ("last_hops", "10.0.1.4 . 10.0.1.5"): "",
         ("sg_out_by_mac", MAC): "goto f-sg/out",
         ("sg_in_by_ip", "10.0.1.4"): "goto f-sg/in",
         ("sg_in_by_ip", "10.0.1.5"): "goto f-sg/in",

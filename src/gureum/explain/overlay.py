@@ -212,7 +212,7 @@ class _Way:
         over = not expected
         for index in _order(self.network, self.trace.steps):
             step = self.trace.steps[index]
-            over = over or (self._circles and step in self.trace.steps[:index])
+            over = over or self._comes_round(index)
             if over:
                 found[index] = Laid(index, "not expected", "")
                 continue
@@ -286,12 +286,12 @@ class _Way:
             return "seen", f"{'drop' if found[0].dropped else 'accept'} {step.by[0]}", found
         return ("seen" if agrees else "contradicted"), found[0].said, found
 
-    @property
-    def _circles(self) -> bool:
-        """Whether the packet is predicted to go round until its time to live is over; boxes may
-        refuse it before, as its own source."""
-        last = self.trace.steps[-1]
-        return (last.kind, last.passed, last.code) == ("route", False, None)
+    def _comes_round(self, index: int) -> bool:
+        """Whether a step repeats an earlier one of a packet that nothing stops on its round; boxes
+        may refuse it from then on, as its own source."""
+        before = self.trace.steps[:index]
+        repeated = self.trace.steps[index] in before
+        return self.trace.circles and repeated and all(step.passed for step in before)
 
     def _visits(self, index: int) -> int:
         """How often the packet was in the same situation before: an appliance hands it back to

@@ -95,6 +95,12 @@ class Trace:
         """Whether the packet arrives."""
         return self.arrived is not None and all(step.passed for step in self.steps)
 
+    @property
+    def circles(self) -> bool:
+        """Whether the packet goes round until its time to live is over."""
+        last = self.steps[-1] if self.steps else None
+        return last is not None and (last.kind, last.passed, last.code) == ("route", False, None)
+
     def blocks(self) -> Iterator[Step]:
         """Every step that stops the packet, not just the first."""
         return (step for step in self.steps if not step.passed)

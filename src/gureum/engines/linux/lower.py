@@ -307,7 +307,8 @@ def _guard(it: Guard, _mode: Mode, _plan: Plan) -> Iterator[Item]:
         yield Element(ns, "inet", "sg_in_by_mac", mac, receives)
     for ip in it.addresses:
         yield Element(ns, "inet", "owners", f"{mac} . {ip}")
-        yield Element(ns, "inet", "last_hops", f"{ip} . {ip}")
+        for hop in dict.fromkeys((ip, it.addresses[0])):  # routes lead to the primary address
+            yield Element(ns, "inet", "last_hops", f"{hop} . {ip}")
         key = "sg_in_by_hop" if it.forwarding else "sg_in_by_ip"
         yield Element(ns, "inet", key, ip, receives)
 

@@ -252,6 +252,8 @@ def _stages(ns: str) -> Iterator[Item]:
             # interfaces that receive for others: by link address where bridged, by hop where routed
             'ether daddr vmap @sg_in_by_mac comment "group"',
             'rt ip nexthop vmap @sg_in_by_hop comment "group"',
+            # a route that leads to an interface which takes only what is addressed to it
+            'rt ip nexthop . ip daddr != @last_hops drop comment "dest-check"',
             'ip daddr vmap @sg_in_by_ip comment "group"',
             'drop comment "dest-check"',
         ),

@@ -12,7 +12,7 @@ import selectors
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from gureum.engines import EngineError
 from gureum.engines.linux.names import INTERNET, internet_host_namespace
@@ -57,6 +57,15 @@ class Station:
     kind: Kind
 
 
+class Sends(Protocol):
+    """What sends a packet, or several that differ in their headers; ``packet`` is the first."""
+
+    @property
+    def packet(self) -> Packet: ...
+
+    def send(self) -> None: ...
+
+
 def stations(network: Network, places: Iterable[str]) -> Iterator[Station]:
     """Places by their ids, of internet hosts by their names, with their namespaces."""
     for place in sorted(places):
@@ -90,12 +99,13 @@ def is_new(
 def follow(
     spaces: Namespaces,
     way: Collection[Station],
-    probe: Probe,
+    probe: Sends,
     wanted: Wanted,
     enough: Callable[[Sighting], bool],
     patience: float,
+    limit: int = LIMIT,
 ) -> list[Sighting]:
-    """Send a packet and gather what is seen of it and of the answer.
+    """Send a packet and gather what is seen of it and of the answer, at most ``limit`` sightings.
 
     Ends :data:`QUIET` seconds after a sighting that is ``enough``, or when ``patience``, in
     seconds, is over.  ``spaces`` are to be closed afterwards, which ends the tracing; they must be
@@ -112,7 +122,7 @@ def follow(
                 if each.kind != "host":
                     mark(spaces, each.ns, wanted, bridged=each.kind == "router")
             wait_for_stamps()
-            found = _gather(readers, probe, enough, patience)
+            found = _gather(readers, probe, enough, patience, limit)
         except (OSError, NftError) as error:
             raise EngineError([f"follow {probe.packet}: {error}"]) from error
     return _timed(found, probe.packet)
@@ -133,9 +143,10 @@ def _listening(
 
 def _gather(
     readers: Collection[Tracer | Capture],
-    probe: Probe,
+    probe: Sends,
     enough: Callable[[Sighting], bool],
     patience: float,
+    limit: int,
 ) -> list[Sighting]:
     found: list[Sighting] = []
     with selectors.DefaultSelector() as selector:
@@ -151,8 +162,8 @@ def _gather(
             for key, _ in ready:
                 found += key.data.read(_AT_ONCE)
             over = over or any(enough(each) for each in found)
-            if len(found) > LIMIT:
-                raise EngineError([f"follow {probe.packet}: more than {LIMIT} packets like it"])
+            if len(found) > limit:
+                raise EngineError([f"follow {probe.packet}: more than {limit} packets like it"])
     return found
 
 
