@@ -18,8 +18,8 @@ _RANGES = ((0, 65535), (80, 80), (80, 443), (444, 3306), (1, 79), (3306, 3306), 
 _CLIENTS = ((1024, 65535), (32768, 60999), (32768, 45000), (45001, 65535), (49152, 65535))
 _PROTOCOLS = ("tcp", "tcp", "udp", "udp", "icmp", "-1", "-1")
 _NUMBERS = {"tcp": "6", "udp": "17", "icmp": "1", "-1": "-1"}
-_VPCS = ("10.0.0.0/16", "10.0.0.0/16", "172.20.0.0/20")
-_OUTSIDE = ("198.19.0.20/32", "198.19.0.0/24", "198.18.0.0/16", "198.16.0.0/12")
+_VPCS = ("10.0.0.0/16", "10.0.0.0/16", "10.1.0.0/16", "172.20.0.0/20")
+_OUTSIDE = ("198.19.0.20/32", "198.19.0.0/24", "198.18.0.0/16", "198.16.0.0/12", "10.0.0.0/8")
 
 
 class Draw:
@@ -31,8 +31,15 @@ class Draw:
         self.hosts: list[str] = []
         self.addresses: list[str] = ["$mirror", "$stranger", "198.18.255.254", "203.0.113.9"]
         self._image = image(Cloud())
-        for vpc in range(self.dice.choice((1, 1, 2))):
-            self._vpc(f"v{vpc}", self.dice.choice(_VPCS))
+        self.tables: list[str] = []
+        cidrs = [self.dice.choice(_VPCS) for _ in range(self.dice.choice((1, 1, 2)))]
+        if self._likely(0.25):
+            cidrs = self.dice.sample(sorted(set(_VPCS)), 2)
+        for vpc, cidr in enumerate(cidrs):
+            self._vpc(f"v{vpc}", cidr)
+        self.peered = len(set(cidrs)) == 2 and self._likely(0.85)
+        if self.peered:
+            self._peering(cidrs)
 
     def _call(self, do: str, kept: dict[str, str] | None = None, /, **params: Any) -> None:
         self.calls.append({"do": do, "with": params, "as": kept or {}})
@@ -78,7 +85,9 @@ class Draw:
                 rules = [self._permission(groups, cidrs)]
                 self._call("AuthorizeSecurityGroupEgress", GroupId=f"${group}", IpPermissions=rules)
 
-    def _permission(self, groups: list[str], cidrs: list[str]) -> dict[str, Any]:
+    def _permission(
+        self, groups: list[str], cidrs: list[str], *, near: bool = True
+    ) -> dict[str, Any]:
         protocol = self.dice.choice(_PROTOCOLS)
         found: dict[str, Any] = {"IpProtocol": protocol}
         if protocol in ("tcp", "udp"):
@@ -87,7 +96,7 @@ class Draw:
             found["FromPort"], found["ToPort"] = self.dice.choice(
                 ((-1, -1), (8, -1), (8, 0), (3, 4))
             )
-        if self._likely(0.4):
+        if near and self._likely(0.4):
             found["UserIdGroupPairs"] = [{"GroupId": f"${self.dice.choice(groups)}"}]
         else:
             found["IpRanges"] = [{"CidrIp": self.dice.choice(cidrs)}]
@@ -225,6 +234,7 @@ class Draw:
                 continue  # the main table
             name = f"{subnet}t"
             self._call("CreateRouteTable", {name: "RouteTable.RouteTableId"}, VpcId=f"${vpc}")
+            self.tables.append(name)
             self._call("AssociateRouteTable", RouteTableId=f"${name}", SubnetId=f"${subnet}")
             ways = [ANY] if self._likely(0.85) else []
             ways += [cidr for cidr in _OUTSIDE if self._likely(0.12)]
@@ -235,6 +245,28 @@ class Draw:
         if self._likely(0.15):
             self._call("DeleteNatGateway", NatGatewayId=f"${vpc}n")
 
+    def _peering(self, cidrs: list[str]) -> None:
+        """Both VPCs joined, with routes from most subnets, not always to the whole of the other,
+        and with groups that let the other in, or some of it."""
+        ends = {"VpcId": "$v0", "PeerVpcId": "$v1"}
+        kept = {"pcx": "VpcPeeringConnection.VpcPeeringConnectionId"}
+        self._call("CreateVpcPeeringConnection", kept, **ends)
+        if self._likely(0.95):
+            self._call("AcceptVpcPeeringConnection", VpcPeeringConnectionId="$pcx")
+        for group in [f"v{vpc}r{number}" for vpc in (0, 1) for number in range(3)]:
+            if self._likely(0.6):
+                rule = self._permission([], [cidrs[1 - int(group[1])]], near=False)
+                self._call(
+                    "AuthorizeSecurityGroupIngress", GroupId=f"${group}", IpPermissions=[rule]
+                )
+        for table in self.tables:
+            far = cidrs[1 - int(table[1])]
+            begin = far.rsplit(".", 2)[0]
+            to = self.dice.choice((far, far, far, f"{begin}.0.0/24", "172.16.0.0/12", "10.0.0.0/8"))
+            if self._likely(0.85):
+                route = {"RouteTableId": f"${table}", "DestinationCidrBlock": to}
+                self._call("CreateRoute", VpcPeeringConnectionId="$pcx", **route)
+
     # --- questions ------------------------------------------------------------------------------
     def questions(self, count: int) -> Iterator[dict[str, Any]]:
         """Packets to ask about: ``source`` is a host, ``target`` an address, ``port`` and
@@ -243,7 +275,10 @@ class Draw:
         for number in range(count):
             source = self.dice.choice((*self.hosts, *self.hosts, "mirror", "stranger"))
             near = [each for each in self.addresses if source[:2] in each]
-            target = self.dice.choice(near if near and self._likely(0.3) else self.addresses)
+            private = [each for each in self.addresses if each.startswith(("10.", "172."))]
+            if self.peered and self._likely(0.4):
+                near = private
+            target = self.dice.choice(near if near and self._likely(0.4) else self.addresses)
             protocol = self.dice.choice(("tcp", "tcp", "udp", "icmp"))
             ports: dict[str, int | None] = {"port": None, "source_port": None}
             if protocol != "icmp":

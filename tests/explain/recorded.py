@@ -12,6 +12,7 @@ from tests.resources.test_instance import image
 
 ACCOUNTS = Path(__file__).parent / "accounts"
 _LAST_RULE = 32767
+_SIDES = ("Requester", "Accepter")
 
 
 class Account:
@@ -25,7 +26,7 @@ class Account:
         self._folder = ACCOUNTS / name
         for build in (
             *(self._vpcs, self._subnets, self._gateways, self._groups, self._rules, self._acls),
-            *(self._interfaces, self._nat_gateways, self._tables),
+            *(self._interfaces, self._nat_gateways, self._peerings, self._tables),
         ):
             build()
 
@@ -140,6 +141,15 @@ class Account:
             )["NatGateway"]
             self.now[each["NatGatewayId"]] = made["NatGatewayId"]
 
+    def _peerings(self) -> None:
+        for each in self._recorded("VpcPeeringConnections"):
+            one, other = (self.now[each[f"{side}VpcInfo"]["VpcId"]] for side in _SIDES)
+            made = self.call("CreateVpcPeeringConnection", VpcId=one, PeerVpcId=other)
+            key = made["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+            self.now[each["VpcPeeringConnectionId"]] = key
+            if each["Status"]["Code"] == "active":
+                self.call("AcceptVpcPeeringConnection", VpcPeeringConnectionId=key)
+
     def _tables(self) -> None:
         for each in self._recorded("RouteTables"):
             vpc = self.now[each["VpcId"]]
@@ -153,7 +163,7 @@ class Account:
     def _routes(self, routes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """The routes to what there is here; there are no VPN gateways yet."""
         for each in routes:
-            for member in ("GatewayId", "NatGatewayId"):
+            for member in ("GatewayId", "NatGatewayId", "VpcPeeringConnectionId"):
                 target = self.now.get(each.get(member, ""))
                 if target and "DestinationCidrBlock" in each:
                     cidr = each["DestinationCidrBlock"]

@@ -17,6 +17,7 @@ from gureum.program import (
     Local,
     Machine,
     Member,
+    Peering,
     Port,
     Program,
     PublicAddress,
@@ -30,8 +31,10 @@ from gureum.program import (
     SegmentTable,
     Statement,
     Table,
+    Target,
     Translator,
     Uplink,
+    ViaPeering,
     ViaPort,
     ViaUplink,
     diff,
@@ -57,6 +60,10 @@ LINES: list[tuple[Statement, str]] = [
     (PORT, "Port id=eni-1 segment=subnet-1 host=i-1 index=0 mac=02:00:00:00:00:02"),
     (Address(PORT, "10.0.1.4", True), "Address port=eni-1 ip=10.0.1.4 primary=True"),
     (Gateway("igw-1"), "Gateway id=igw-1"),
+    (
+        Peering("pcx-1", ("vpc-1", "vpc-2"), (("10.0.0.0/16",), ("10.1.0.0/16", "10.2.0.0/16"))),
+        "Peering id=pcx-1 routers=[vpc-1 vpc-2] cidrs=[[10.0.0.0/16] [10.1.0.0/16 10.2.0.0/16]]",
+    ),
     (Uplink("vpc-1", "igw-1"), "Uplink router=vpc-1 gateway=igw-1"),
     (InternetHost("me", "198.19.0.1"), "InternetHost name=me ip=198.19.0.1"),
     (Range("vpc-1", "10.0.0.0/16"), "Range router=vpc-1 cidr=10.0.0.0/16"),
@@ -128,10 +135,11 @@ def test_every_statement_type_has_a_line_here() -> None:
             "ViaPort(eni-1,subnet-1,10.0.1.4,02:00:00:00:00:02)",
         ),
         (ViaUplink("igw-1"), "ViaUplink(igw-1)"),
+        (ViaPeering("pcx-1", "vpc-2"), "ViaPeering(pcx-1,vpc-2)"),
         (Blackhole("nat-1"), "Blackhole(nat-1)"),
     ],
 )
-def test_targets(target: ViaPort | ViaUplink | Blackhole, text: str) -> None:
+def test_targets(target: Target, text: str) -> None:
     assert line(Route(TABLE, "0.0.0.0/0", target)).endswith(f" target={text}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import combinations
 from random import Random
 
 from gureum.program import (
@@ -15,6 +16,7 @@ from gureum.program import (
     InternetHost,
     Local,
     Member,
+    Peering,
     Port,
     PublicAddress,
     Range,
@@ -29,6 +31,7 @@ from gureum.program import (
     Target,
     Translator,
     Uplink,
+    ViaPeering,
     ViaPort,
     ViaUplink,
 )
@@ -53,6 +56,8 @@ class Site:
     addresses: dict[str, list[str]] = field(default_factory=dict)
     nats: list[Port] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    peers: dict[str, Site] = field(default_factory=dict)
 
 
 class Cloud:
@@ -65,6 +70,17 @@ class Cloud:
         self._public = 0
         for number in range(self._random.randint(1, 3)):
             self._site(number)
+        for one, other in combinations(self.sites, 2):
+            if one.cidr != other.cidr and self._random.random() < 0.7:
+                self._peering(one, other)
+        for site in self.sites:
+            self._members(site)
+        for site in self.sites:
+            self._strangers(site)
+            self._filters(site)
+            for segment in site.segments:
+                self._table(site, segment)
+                self._acl(site, segment)
 
     @property
     def ports(self) -> list[Port]:
@@ -89,11 +105,22 @@ class Cloud:
             site.segments.append(segment)
             self.statements.append(segment)
             self._ports(site, segment, base)
-        self._members(site)
-        self._filters(site)
-        for segment in site.segments:
-            self._table(site, segment)
-            self._acl(site, segment)
+
+    def _peering(self, one: Site, other: Site) -> None:
+        key = f"pcx-{one.id[4:]}-{other.id[4:]}"
+        one.peers[key], other.peers[key] = other, one
+        self.statements.append(Peering(key, (one.id, other.id), ((one.cidr,), (other.cidr,))))
+
+    def _strangers(self, site: Site) -> None:
+        """Groups of peers that rules of this site may name."""
+        for peer in site.peers.values():
+            site.strangers += [group for group in peer.groups if self._random.random() < 0.5]
+            members = [each for each in self.statements if isinstance(each, Member)]
+            self.statements += [
+                Member(site.id, each.group, each.ip)
+                for each in members
+                if each.router == peer.id and each.group in site.strangers
+            ]
 
     def _ports(self, site: Site, segment: Segment, base: str) -> None:
         draw = self._random
@@ -197,7 +224,7 @@ class Cloud:
         allow = stateful or draw.random() < 0.6
         peer = self._peer(site)
         if stateful and draw.random() < 0.4:
-            peer = draw.choice(site.groups)
+            peer = draw.choice([*site.groups, *site.strangers])
         return Rule(f"r-{draw.randrange(10**6)}", allow, protocol, ports, icmp, peer)
 
     def _peer(self, site: Site) -> str:
@@ -207,8 +234,10 @@ class Cloud:
                  "198.18.0.0/24", f"{ME.ip}/32", "128.0.0.0/1", "::/0",
                  f"10.{octet}.0.0/23", f"10.{octet}.1.4/31")  # fmt: skip
         segments = [segment.cidr for segment in site.segments]
-        addresses = [f"{ip}/32" for each in site.addresses.values() for ip in each]
-        return draw.choice((*fixed, *segments, draw.choice(addresses)))
+        beyond = [peer.cidr for peer in site.peers.values()]
+        near = [site, *site.peers.values()]
+        addresses = [f"{ip}/32" for all_ in near for each in all_.addresses.values() for ip in each]
+        return draw.choice((*fixed, *segments, *beyond, *beyond, draw.choice(addresses)))
 
     # --- routes --------------------------------------------------------------------------------
     def _table(self, site: Site, segment: Segment) -> None:
@@ -227,6 +256,10 @@ class Cloud:
             routes[site.cidr] = Local()
         if draw.random() < 0.9:
             routes[ANY] = self._away(site)
+        for key, peer in site.peers.items():
+            to = draw.choice((peer.cidr, peer.cidr, peer.segments[0].cidr, "10.0.0.0/8"))
+            if to not in routes and draw.random() < 0.85:
+                routes[to] = ViaPeering(key, peer.id)
         for _ in range(draw.choice((0, 0, 0, 1, 2))):
             to = draw.choice((self._peer(site), "198.19.0.0/24", f"{MIRROR.ip}/32"))
             if ":" not in to and to not in routes:

@@ -20,6 +20,7 @@ from gureum.program import (
     InternetHost,
     Local,
     Member,
+    Peering,
     Port,
     PublicAddress,
     Route,
@@ -28,6 +29,7 @@ from gureum.program import (
     SegmentTable,
     Statement,
     Translator,
+    ViaPeering,
     ViaPort,
     ViaUplink,
 )
@@ -111,6 +113,19 @@ class World:
         back_home = home == (begin.host if begin else "")
         return host if back_home and answer == wire.answer() else None
 
+    def beyond(self, segment: Segment, ip: str) -> str | None:
+        """The router at the other end of the peering that takes packets to an address."""
+        for _ in range(TTL):
+            target = self._route(segment, ip)
+            if isinstance(target, ViaPeering):
+                return target.router
+            ports = [each for each in self.all(Port) if isinstance(target, ViaPort)
+                     and each.id == target.port and self._nat(each)]  # fmt: skip
+            if not ports:
+                return None
+            segment = ports[0].segment
+        return None
+
     # --- carrying ------------------------------------------------------------------------------
     def _carried(
         self, begin: Port | None, wire: Wire, memory: Memory, *, first: bool
@@ -153,7 +168,10 @@ class World:
             self._acl(segment, "out", wire)
         if isinstance(target, ViaUplink):
             return self._through_gateway(target.gateway, wire)
-        if isinstance(target, Local):
+        if isinstance(target, ViaPeering):
+            self._peered(target.peering, segment.router, wire)
+            next_port = self._in_router(target.router, wire.target)
+        elif isinstance(target, Local):
             next_port = self._in_router(segment.router, wire.target)
         elif isinstance(target, ViaPort):
             found = [each for each in self.all(Port) if each.id == target.port]
@@ -189,6 +207,13 @@ class World:
         after = replace(wire, source=nat.ip)
         memory.rewritten[port.host, after.flow] = wire
         return None, after
+
+    def _peered(self, key: str, near: str, wire: Wire) -> None:
+        (found,) = (each for each in self.all(Peering) if each.id == key)
+        for router, cidrs in zip(found.routers, found.cidrs, strict=True):
+            ip = wire.source if router == near else wire.target
+            if not any(within(ip, cidr) for cidr in cidrs):
+                raise DroppedError("not an address that the peering carries")
 
     # --- looking up ----------------------------------------------------------------------------
     def _guard(self, port: Port) -> Guard | None:

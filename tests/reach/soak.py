@@ -108,6 +108,8 @@ class Trial:
         begin, end = self._ports.get(source.id), self._ports.get(target.id)
         if end is None or (begin and begin.segment.router == end.segment.router):
             return target.ip
+        if begin and self.world.beyond(begin.segment, target.ip) == end.segment.router:
+            return target.ip
         return self._public.get((end.segment.router, target.ip))
 
     def _address(self, draw: Random, target: Node) -> str | None:

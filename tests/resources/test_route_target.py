@@ -173,11 +173,8 @@ def test_a_deleted_interface_stays_as_a_blackhole(cloud: Cloud) -> None:
         ),
         (
             {"VpcPeeringConnectionId": "pcx-00000000000000001"},
-            "UnsupportedOperation",
-            (
-                "The parameter VpcPeeringConnectionId of CreateRoute is not available in this "
-                "cloud yet."
-            ),
+            "InvalidVpcPeeringConnectionID.NotFound",
+            "The vpcPeeringConnection ID 'pcx-00000000000000001' does not exist",
         ),
         (
             {"GatewayId": "vgw-00000000000000001"},

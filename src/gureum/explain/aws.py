@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from gureum.explain.codes import Code
-from gureum.explain.network import Network
+from gureum.explain.network import Network, contains
 from gureum.explain.packet import TCP, UDP, Packet, protocol_name
 from gureum.explain.steps import Step, Trace
 from gureum.explain.verdict import Answer
@@ -23,10 +23,14 @@ from gureum.resources.route_table import RouteTable
 from gureum.resources.route_table import show as show_table
 from gureum.resources.security_group import SecurityGroupRule
 from gureum.resources.subnet import Subnet, arn
+from gureum.resources.vpc_peering import VpcPeeringConnection
 
 Shape = dict[str, Any]
 
-_ROUTE = ("GatewayId", "NatGatewayId", "NetworkInterfaceId", "InstanceId", "Origin", "State")
+_ROUTE = (
+    "GatewayId", "NatGatewayId", "NetworkInterfaceId", "InstanceId", "VpcPeeringConnectionId",
+    "Origin", "State",
+)  # fmt: skip
 """Members of the API's ``Route`` that a route of an analysis has too."""
 
 
@@ -73,6 +77,7 @@ class Projection:
             "acl": self._acl,
             "route": self._route,
             "translate": self._translate,
+            "peering": self._peering,
             "forward": self._passing,
             "deliver": self._arrival,
         }.get(step.kind)
@@ -104,6 +109,22 @@ class Projection:
             "InboundHeader": header(step.packet),
             "OutboundHeader": header(step.after),
         }
+
+    def _peering(self, step: Step) -> Iterator[Shape]:
+        ends = self._ends(step)
+        yield {"Component": self._named(step.place), **ends}
+
+    def _ends(self, step: Step) -> Shape:
+        """The VPCs that a peering connection leads from and to, by the packet's addresses."""
+        row = self._view.find(VpcPeeringConnection, step.place)
+        if row is None:
+            return {}
+        link = self._network.peerings[step.place]
+        cidrs = dict(zip(link.routers, link.cidrs, strict=True))
+        vpcs = [side.vpc for side in row.sides]
+        if any(contains(cidr, step.packet.source) for cidr in cidrs[vpcs[1]]):
+            vpcs.reverse()
+        return {"SourceVpc": self._named(vpcs[0]), "DestinationVpc": self._named(vpcs[1])}
 
     def _passing(self, step: Step) -> Iterator[Shape]:
         yield self._interface(step.place)
@@ -141,6 +162,7 @@ class Projection:
             "acl": self._why_acl,
             "route": self._why_route,
             "gateway": self._why_gateway,
+            "peering": self._why_peering,
             "translate": self._why_gateway,
         }.get(step.kind)
         return shape | (tell(step) if tell else self._why(step))
@@ -187,6 +209,10 @@ class Projection:
     def _why_gateway(self, step: Step) -> Shape:
         kind = "NatGateway" if step.place.startswith("nat-") else "InternetGateway"
         return {kind: self._named(step.place), "Address": step.packet.target}
+
+    def _why_peering(self, step: Step) -> Shape:
+        named = {"VpcPeeringConnection": self._named(step.place)}
+        return {**named, "Address": step.packet.target, **self._ends(step)}
 
     def _why(self, step: Step) -> Shape:
         """A component that is not what it should be, by the first id that is said to decide."""

@@ -22,6 +22,7 @@ from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import Association, PublicIp, public_ip_id
 from gureum.resources.subnet import Lease, Subnet, lease_id
 from gureum.resources.vpc import Vpc
+from gureum.resources.vpc_peering import link
 
 
 def told_anew(view: View, answer: Answer) -> Answer:
@@ -119,16 +120,45 @@ def _no_route(view: View, step: Step) -> Step | None:
     if vpc is None:
         return None
     target = step.packet.target
-    for other in view.all(Vpc):
-        same_owner = (other.account, other.region) == (vpc.account, vpc.region)
-        if same_owner and other.id != vpc.id and interface_at(view, other.id, target):
-            said = f"{target} is in {other.id}, and nothing connects {vpc.id} with it"
-            return replace(step, said=said, code=Code.DISCONNECTED_VPCS, by=(*step.by, other.id))
-    return None
+    other = vpc_with(view, vpc, target)
+    if other is None:
+        return None
+    if row := link(view, vpc.id, other.id):
+        said = f"{target} is in {other.id}, beyond {row.id}, and no route leads there"
+        return replace(step, said=said, by=(*step.by, other.id))
+    said = f"{target} is in {other.id}, and nothing connects {vpc.id} with it"
+    return replace(step, said=said, code=Code.DISCONNECTED_VPCS, by=(*step.by, other.id))
+
+
+def vpc_with(view: View, vpc: Vpc, ip: str) -> Vpc | None:
+    """Another VPC of the same owner and region in which somebody has an address; rather one that is
+    linked with the first, as networks may have the same addresses."""
+    found = [
+        other
+        for other in view.all(Vpc)
+        if (other.account, other.region) == (vpc.account, vpc.region)
+        and other.id != vpc.id
+        and interface_at(view, other.id, ip)
+    ]
+    return min(found, key=lambda row: (link(view, vpc.id, row.id) is None, row.id), default=None)
+
+
+def _private(view: View, step: Step) -> Step | None:
+    """A private target at an internet gateway: somebody of another VPC, perhaps."""
+    gateway = view.find(InternetGateway, step.place)
+    vpc = view.find(Vpc, gateway.vpc) if gateway else None
+    other = vpc_with(view, vpc, step.packet.target) if vpc else None
+    if vpc is None or other is None:
+        return None
+    row = link(view, vpc.id, other.id)
+    way = f"the route to {row.id} is missing" if row else f"nothing connects {vpc.id} with it"
+    said = f"{step.packet.target} is in {other.id}, and {way}; {step.said}"
+    return replace(step, said=said, by=(*step.by, other.id))
 
 
 _CAUSES: dict[Code, Callable[[View, Step], Step | None]] = {
     Code.NO_POSSIBLE_DESTINATION: _nobody,
     Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS: _public,
+    Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS: _private,
     Code.NO_ROUTE_TO_DESTINATION: _no_route,
 }

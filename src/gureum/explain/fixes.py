@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gureum.explain import fixes_filters, fixes_ways
+from gureum.explain import fixes_filters, fixes_peering, fixes_ways
 from gureum.explain.codes import Code
 from gureum.explain.commands import Fix
 from gureum.explain.steps import Step
@@ -31,9 +31,11 @@ _FIXES: dict[Code, Callable[[View, Step], Iterator[Fix]]] = {
     Code.BAD_STATE: fixes_ways.stopped,
     Code.BAD_STATE_ATTACHMENT: fixes_ways.attachment,
     Code.BAD_STATE_ROUTE: fixes_ways.blackhole,
+    Code.DISCONNECTED_VPCS: fixes_peering.joined,
     Code.ENI_ADDRESS_RESTRICTION: fixes_ways.sender_address,
     Code.ENI_SG_RULES_MISMATCH: fixes_filters.group,
     Code.ENI_SOURCE_DEST_CHECK_RESTRICTION: fixes_ways.no_check,
+    Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS: fixes_peering.joined,
     Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS: fixes_ways.ingress_address,
     Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS: fixes_ways.egress_address,
     Code.NO_ROUTE_TO_DESTINATION: fixes_ways.missing_route,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gureum.explain import fixes_peering
 from gureum.explain.causes import interface_at
 from gureum.explain.commands import Fix, aws, kept
 from gureum.explain.network import contains, length
@@ -18,17 +19,20 @@ from gureum.resources.public_ip import associations
 from gureum.resources.route_table import RouteTable, table_of
 from gureum.resources.subnet import Lease, Subnet, lease_id
 from gureum.resources.vpc import Vpc
+from gureum.resources.vpc_peering import VpcPeeringConnection
 
 DEFAULT_ROUTE = "0.0.0.0/0"
 
 
 # --- routes -------------------------------------------------------------------------------------
 def missing_route(view: View, step: Step) -> Iterator[Fix]:
-    """A default route for a packet to the internet."""
+    """A default route for a packet to the internet, or one to another VPC."""
     table = view.find(RouteTable, step.by[0]) if step.by else None
     target = step.packet.target
     if table is not None and not any(contains(each, target) for each in (*RFC1918, RFC6598)):
         yield from _outward(view, step, table, "create-route", DEFAULT_ROUTE)
+    else:
+        yield from fixes_peering.joined(view, step)
 
 
 def blackhole(view: View, step: Step) -> Iterator[Fix]:
@@ -37,7 +41,10 @@ def blackhole(view: View, step: Step) -> Iterator[Fix]:
     if table is None:
         return
     gateway, eni = view.find(InternetGateway, gone), view.find(NetworkInterface, gone)
-    if gateway is not None:
+    peering = view.find(VpcPeeringConnection, gone)
+    if peering is not None:
+        yield from fixes_peering.peering(view, step, peering)
+    elif gateway is not None:
         yield _attach(gateway, table.vpc)
     elif eni is not None:
         instance = eni.attachment.instance if eni.attachment else None

@@ -15,6 +15,7 @@ from gureum.program import (
     Host,
     InternetHost,
     Member,
+    Peering,
     Port,
     PublicAddress,
     Range,
@@ -64,6 +65,7 @@ class Network:
         self.acls: dict[str, SegmentFilter] = {}
         self.members: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.uplinks: dict[str, str] = {}
+        self.peerings: dict[str, Peering] = {}
         self.public: dict[str, PublicAddress] = {}
         self.private: dict[tuple[str, str], PublicAddress] = {}
         self.translators: dict[str, Translator] = {}
@@ -105,6 +107,8 @@ class Network:
                 self.members[it.router, it.group].add(it.ip)
             case Uplink():
                 self.uplinks[it.gateway] = it.router
+            case Peering():
+                self.peerings[it.id] = it
             case PublicAddress():
                 self.public[it.public] = it
                 self.private[it.gateway, it.private] = it

@@ -79,6 +79,8 @@ class _Way:
             self._enter(self._segment(step), "switch")
         elif step.kind in ("acl", "route"):
             self._router(step.place)
+        elif step.kind == "peering":
+            self._peering(step)
         elif step.kind in ("translate", "gateway"):
             self._translator(step)
         elif step.kind == "internet":
@@ -112,6 +114,13 @@ class _Way:
         router = self._network.router_of(place)
         if self.found[-1].id != router:
             self._enter(router, "router")
+
+    def _peering(self, step: Step) -> None:
+        """From the router on this side into the one on the other."""
+        near = self.found[-1].id
+        if step.passed:
+            one, other = self._network.peerings[step.place].routers
+            self._enter(other if near == one else one, "router")
 
     def _internet(self) -> None:
         if self.found[-1].kind != "internet":

@@ -117,6 +117,8 @@ def on_the_way(network: Network, start: str, answer: Answer) -> frozenset[str]:
         for step in trace.steps:
             port = network.ports.get(step.place)
             found |= {port.host, port.segment.router} if port else {network.router_of(step.place)}
+            if step.kind == "peering":
+                found = (found - {step.place}) | {*network.peerings[step.place].routers}
     borders = {*network.uplinks, *(host.name for host in network.internet.values())}
     return frozenset(found | {INTERNET} if found & borders else found)
 
@@ -176,9 +178,10 @@ def _follows(network: Network, earlier: Step, step: Step) -> bool:
     next_hop = earlier.kind == "arp" and earlier.place not in network.ports
     match step.kind, step.direction:
         case "route", _:
-            # a connected prefix is a route, whoever is missing behind it
+            # a connected prefix is a route, whoever is missing behind it; a table's own routes
+            # (``by``) may lead nowhere all the same
             connected = network.segment_at(step.place, step.packet.target)
-            looked_up = step.passed or connected is None
+            looked_up = step.passed or bool(step.by) or connected is None
             return looked_up and earlier.kind in ("group", "acl") and earlier.direction == "out"
         case "group", "in":
             return next_hop
@@ -373,6 +376,15 @@ class _Way:
         port = self.network.ports.get(step.place)
         return port.segment.id if port else step.place
 
+    def peering(self, index: int, step: Step) -> _Judged:
+        """A peering is asked where it begins, in the place of an ACL."""
+        near = self.trace.steps[index - 1].place
+        found = [each for each in self._at(near, step.packet, "acl-in") if step.place in each.why]
+        if not found:
+            return "predicted only", _UNSEEN, []
+        agrees = found[0].dropped != step.passed
+        return ("seen" if agrees else "contradicted"), found[0].said, found[:1]
+
     def stop(self, _index: int, step: Step) -> _Judged:
         """A packet that goes into a place and does not come out."""
         place = self._router(step.place)
@@ -472,6 +484,7 @@ _JUDGES: dict[Kind, Callable[[_Way, int, Step], _Judged]] = {
     "forward": _Way.forward,
     "translate": _Way.translate,
     "gateway": _Way.stop,
+    "peering": _Way.peering,
     "internet": _Way.stop,
     "deliver": _Way.deliver,
     "listen": _Way.listen,

@@ -92,15 +92,19 @@ def _both(
     if end is None:
         return forth, None  # a host that passes packets on
     back = _walked(network, end, forth.packet.reply(), flows, answers=True)
-    return forth, _recognised(back, packet.reply())
+    home = start.host if isinstance(start, Port) else start.name
+    return forth, _recognised(back, packet.reply(), home)
 
 
-def _recognised(back: Trace, expected: Packet) -> Trace:
-    """The way back, with a last step where the answer does not look like one to who asked."""
+def _recognised(back: Trace, expected: Packet, home: str) -> Trace:
+    """The way back, with a last step where the answer comes to somebody who did not ask, or does
+    not look like one to who asked."""
     got = back.packet
-    if back.arrived is None or got is None or got == expected:
+    if back.arrived is None or got is None or (got, back.arrived) == (expected, home):
         return back
     said = f"no answer to {back.arrived}, which waits for {expected}, not for {got}"
+    if back.arrived != home:
+        said = f"{back.arrived} did not ask, and passes nothing on to {home}"
     step = Step("listen", back.arrived, False, said, got, got)
     return replace(back, steps=[*back.steps, step])
 

@@ -25,6 +25,7 @@ from gureum.program import (
     Rule,
     Segment,
     Table,
+    ViaPeering,
     ViaPort,
     ViaUplink,
 )
@@ -184,6 +185,9 @@ class Walk:
             case ViaUplink(gateway=gateway):
                 self._tell("route", segment.router, said, **told)
                 self._out_of_gateway(gateway)
+            case ViaPeering(peering=peering, router=router):
+                self._tell("route", segment.router, said, **told)
+                self._over(peering, segment.router, router)
             case Blackhole(target=gone):
                 told["by"] = (table.id, gone)
                 self._end("route", segment.router, said, Code.BAD_STATE_ROUTE, **told)
@@ -348,6 +352,23 @@ class Walk:
         self._tell("translate", port.host, said, after=after, code=code, passed=True)
         self.from_port(port)
 
+    # --- peerings ------------------------------------------------------------------------------
+    def _over(self, peering: str, near: str, far: str) -> None:
+        """By a peering, which carries packets from the one's addresses to the other's only."""
+        link = self.network.peerings[peering]
+        cidrs = dict(zip(link.routers, link.cidrs, strict=True))
+        for what, ip, router in (
+            ("from", self.packet.source, near),
+            ("to", self.packet.target, far),
+        ):
+            if not any(contains(cidr, ip) for cidr in cidrs[router]):
+                said = f"carries packets {what} addresses of {router} only, and {ip} is none"
+                code = Code.PCX_REQUIRES_ADDRESS_IN_VPC_CIDR
+                self._end("peering", peering, said, code, by=(peering,))
+                return
+        self._tell("peering", peering, f"over to {far}", by=(peering,))
+        self._connected(far)
+
     # --- gateways ------------------------------------------------------------------------------
     def _out_of_gateway(self, gateway: str) -> None:
         target = self.packet.target
@@ -400,6 +421,8 @@ def _way(target: object) -> str:
             return port
         case ViaUplink(gateway=gateway):
             return gateway
+        case ViaPeering(peering=peering):
+            return peering
         case Blackhole(target=gone):
             return f"blackhole ({gone})"
         case _:

@@ -94,6 +94,17 @@ class Uplink:
 
 
 @dataclass(frozen=True, slots=True)
+class Peering:
+    """A link between two routers, ``routers`` in the order of their ids.  It carries packets from
+    an address of one to an address of the other and nothing else: ``cidrs`` are the prefixes of
+    each.  What comes in by it goes to the router's own segments, whatever its route tables say."""
+
+    id: str
+    routers: tuple[str, str]
+    cidrs: tuple[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class InternetHost:
     """A host on the internet, for example the user's own (``me``)."""
 
@@ -152,13 +163,21 @@ class ViaUplink:
 
 
 @dataclass(frozen=True, slots=True)
+class ViaPeering:
+    """To the router at the other end of a peering, ``router``."""
+
+    peering: str
+    router: str
+
+
+@dataclass(frozen=True, slots=True)
 class Blackhole:
     """Nowhere: the target is gone, stopped or detached."""
 
     target: str
 
 
-Target: TypeAlias = Local | ViaPort | ViaUplink | Blackhole
+Target: TypeAlias = Local | ViaPort | ViaUplink | ViaPeering | Blackhole
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +314,7 @@ Statement: TypeAlias = (
     | Address
     | Gateway
     | Uplink
+    | Peering
     | InternetHost
     | Range
     | Table

@@ -49,6 +49,7 @@ class _Difference:
         self._public = {node for node in self._nodes if self._called_outside(node)}
         self._addresses = {number(node.ip) for node in self._nodes if node.kind == "internet"}
         self._addresses.update(*(reach.state.public for reach in self._both))
+        self._addresses.update(number(node.ip) for node in self._public)
         self._judged: dict[tuple[str, str], tuple[list[Node], bool]] = {}
         self._seen: set[tuple[Node, Node]] = set()
 
@@ -64,6 +65,7 @@ class _Difference:
         """Whether a node has an address that others than its neighbours may call."""
         return node.kind == "internet" or any(
             reach.state.public_of(station.place.router, number(node.ip)) is not None
+            or reach.state.linked(station.place.router)
             for reach in self._both
             if (station := reach.state.ports.get(node.id))
         )
@@ -167,7 +169,7 @@ class _Difference:
         """Nodes of which anything but rules and members has changed."""
         old, new = (reach.state for reach in self._both)
         ports = _changed_ports(old, new)
-        places = _changed_places(old, new)
+        places = _changed_places(old, new) | _relinked(old, new)
         grown = True
         while grown:  # what a NAT gateway hides goes with its segment
             found = _hidden_by(old, ports, places) | _hidden_by(new, ports, places)
@@ -248,6 +250,24 @@ def _changed_places(old: State, new: State) -> set[str]:
         found |= {place for place, table in state.tables.items() if table in tables}
         found |= {place for place, keys in state.acls.items() if screens & set(keys)}
     return found
+
+
+def _relinked(old: State, new: State) -> set[str]:
+    """Segments of routers whose peerings have changed."""
+    links = _changed(old.links, new.links)
+    routers = {
+        router
+        for state in (old, new)
+        for key in links
+        if key in state.links
+        for router in state.links[key].routers
+    }
+    return {
+        key
+        for state in (old, new)
+        for key, place in state.places.items()
+        if place.router in routers
+    }
 
 
 def _hidden_by(state: State, ports: set[str], places: set[str]) -> set[str]:

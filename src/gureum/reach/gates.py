@@ -1,8 +1,9 @@
-"""Who gets out of a router, and into one, through gateways: the pairs that are not inside one.
+"""Who gets out of a router, and into one, through gateways and peerings: the pairs that are not
+inside one.
 
-Few of them work: a target needs a public address, a source one too or a NAT gateway.  So pairs are
-asked one by one, but only those whose ends' groups agree, and the ports of a segment that a NAT
-gateway hides are asked together.
+Few of them work: a target needs a public address or a peering, a source one too or a NAT gateway.
+So pairs are asked one by one, but only those whose ends' groups agree, and the ports of a segment
+that a NAT gateway hides are asked together.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gureum.explain.walk import MAX_HOPS
-from gureum.program import ViaPort, ViaUplink
+from gureum.program import ViaPeering, ViaPort, ViaUplink
 from gureum.reach.columns import Columns
 from gureum.reach.prefixes import number
 from gureum.reach.state import Place, State, Station
@@ -31,28 +32,35 @@ class Gates:
 
     def out_of(self, router: str, target: Node) -> Iterator[Node]:
         """The ports of a router that reach a node outside it."""
-        columns, called = self._columns(router), self._called(target)
-        if called is None:
-            return
-        guest = self._state.ports[target.id] if target.kind == "port" else None
-        leaving = self._let_out(columns, called)
+        columns = self._columns(router)
+        leaving: dict[int, int] = {}
         for place, bits in columns.places.items():
-            bits &= leaving
+            called = self._called(place, target)
+            if called is None:
+                continue
+            if called not in leaving:
+                leaving[called] = self._let_out(columns, called)
+            bits &= leaving[called]
             if not bits:
                 continue
             hop = self._state.route(place, called)
             if isinstance(hop, ViaPort):
-                yield from self._hidden(columns, hop.port, bits, target, guest)
-            elif isinstance(hop, ViaUplink):
-                yield from self._shown(columns, place, bits, target, guest)
+                yield from self._hidden(columns, hop.port, bits, target, called)
+            elif isinstance(hop, ViaUplink | ViaPeering):
+                yield from self._shown(columns, place, bits, target, called)
 
     def into(self, source: Node) -> Iterator[Node]:
-        """The ports that a node reaches by their public addresses, from outside their router."""
+        """The ports that a node reaches from outside their router: by their private addresses where
+        a peering leads to them, else by their public ones."""
         ip = number(source.ip)
         station = self._state.ports[source.id] if source.kind == "port" else None
+        if station:
+            yield from self._beyond(source, station, ip)
         for called, behind in self._state.public.items():
             if station and (
-                station.place.router == behind.router or not self._admits_out(station, called)
+                station.place.router == behind.router
+                or self._state.leads(station.place, behind.private) == behind.router
+                or not self._admits_out(station, called)
             ):
                 continue
             seen = self.seen_as(station.place, ip, called) if station else ip
@@ -64,12 +72,27 @@ class Gates:
             if self._lets_in(self._state.ports[node.id], seen) and self._judge(source, node):
                 yield node
 
+    def _beyond(self, source: Node, station: Station, ip: int) -> Iterator[Node]:
+        """The ports to which a peering leads."""
+        for router in self._state.linked(station.place.router):
+            for node in self._columns(router).nodes:
+                called = number(node.ip)
+                led = self._state.leads(station.place, called) == router
+                if not led or not self._admits_out(station, called):
+                    continue
+                seen = self.seen_as(station.place, ip, called)
+                guest = self._state.ports[node.id]
+                if seen is not None and self._lets_in(guest, seen) and self._judge(source, node):
+                    yield node
+
     def seen_as(self, place: Place, ip: int, called: int) -> int | None:
         """The address by which one who is called outside sees the sender; None if no way leads."""
         for _ in range(MAX_HOPS):
             match self._state.route(place, called):
                 case ViaUplink(gateway=gateway):
                     return self._state.private.get((gateway, ip))
+                case ViaPeering():
+                    return ip
                 case ViaPort(port=key):
                     port = self._state.ports.get(key)
                     translator = self._state.translators.get(port.host) if port else None
@@ -80,12 +103,16 @@ class Gates:
                     return None
         return None
 
-    def _called(self, node: Node) -> int | None:
-        """The address that somebody outside calls a node by."""
+    def _called(self, place: Place, node: Node) -> int | None:
+        """The address by which somebody in a segment outside its router calls a node."""
         ip = number(node.ip)
         if node.kind == "internet":
             return ip
-        return self._state.public_of(self._state.ports[node.id].place.router, ip)
+        home = self._state.ports[node.id].place.router
+        return ip if self._state.leads(place, ip) == home else self._state.public_of(home, ip)
+
+    def _guest(self, node: Node) -> Station | None:
+        return self._state.ports[node.id] if node.kind == "port" else None
 
     # --- groups --------------------------------------------------------------------------------
     def _let_out(self, columns: Columns, called: int) -> int:
@@ -118,17 +145,17 @@ class Gates:
 
     # --- the ports of one segment --------------------------------------------------------------
     def _shown(
-        self, columns: Columns, place: Place, bits: int, target: Node, guest: Station | None
+        self, columns: Columns, place: Place, bits: int, target: Node, called: int
     ) -> Iterator[Node]:
-        """Those with public addresses of their own."""
-        called = self._called(target) or 0
+        """Those with public addresses of their own, or for whom none is needed."""
+        guest = self._guest(target)
         for node in columns.members_of(bits):
             seen = self.seen_as(place, number(node.ip), called)
             if seen and self._lets_in(guest, seen) and self._judge(node, target):
                 yield node
 
     def _hidden(
-        self, columns: Columns, via: str, bits: int, target: Node, guest: Station | None
+        self, columns: Columns, via: str, bits: int, target: Node, called: int
     ) -> Iterator[Node]:
         """Those that a NAT gateway hides.
 
@@ -139,8 +166,8 @@ class Gates:
         translator = self._state.translators.get(port.host) if port else None
         if port is None or translator is None:
             return  # a middlebox ends the way
-        seen = self.seen_as(port.place, translator, self._called(target) or 0)
-        if seen is None or not self._lets_in(guest, seen):
+        seen = self.seen_as(port.place, translator, called)
+        if seen is None or not self._lets_in(self._guest(target), seen):
             return
         limits = self._state.limits.get(port.id)
         alone = limits is not None and limits.filter_in is not None

@@ -30,9 +30,10 @@ class Reach:
 
     Nothing is walked per packet: a pair has one way, a way is the filters on it, and a filter is
     ranges of headers.  Pairs are ordered: ``source`` begins.  A target is called by its primary
-    private address within its router and by its public address from elsewhere, unless an
-    ``address`` is given.  A header is a protocol number with a target port (TCP, UDP) or a type and
-    code (ICMP); ``ValueError`` is raised for one that does not exist.
+    private address within its router and from where a peering leads to it, and by its public
+    address from elsewhere, unless an ``address`` is given.  A header is a protocol number with a
+    target port (TCP, UDP) or a type and code (ICMP); ``ValueError`` is raised for one that does not
+    exist.
     """
 
     def __init__(self, statements: Iterable[Statement] = ()) -> None:
@@ -145,9 +146,12 @@ class Reach:
 
     def _called(self, start: Station | None, end: Station | None, target: Node) -> int | None:
         ip = number(target.ip)
-        if end is None or (start is not None and start.place.router == end.place.router):
+        home = end.place.router if end else None
+        if home is None or (start is not None and start.place.router == home):
             return ip
-        return self.state.public_of(end.place.router, ip)
+        if start is not None and self.state.leads(start.place, ip) == home:
+            return ip
+        return self.state.public_of(home, ip)
 
     def _anybody(self) -> int:
         mask, base = prefix(PUBLIC)

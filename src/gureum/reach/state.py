@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from gureum.explain.walk import MAX_HOPS
 from gureum.program import (
     Address,
     Filter,
     Guard,
     InternetHost,
     Member,
+    Peering,
     Port,
     PublicAddress,
     Route,
@@ -24,6 +26,8 @@ from gureum.program import (
     Statement,
     Target,
     Translator,
+    ViaPeering,
+    ViaPort,
 )
 from gureum.reach.prefixes import Longest, number, prefix
 from gureum.reach.screens import Screen
@@ -64,6 +68,25 @@ class Outside(NamedTuple):
     private: int
 
 
+Prefixes = tuple[tuple[int, int], ...]
+
+
+class Link(NamedTuple):
+    """A peering: its routers, and the prefixes of each."""
+
+    routers: tuple[str, str]
+    prefixes: tuple[Prefixes, Prefixes]
+
+    def carries(self, near: str, source: int, target: int) -> bool:
+        """Whether a packet may pass from the router ``near`` to the other."""
+        own, other = self.prefixes if near == self.routers[0] else self.prefixes[::-1]
+        return _in_one(own, source) and _in_one(other, target)
+
+
+def _in_one(prefixes: Prefixes, ip: int) -> bool:
+    return any(ip & mask == base for mask, base in prefixes)
+
+
 def _place(segment: Segment) -> Place:
     return Place(segment.id, segment.router, *prefix(segment.cidr))
 
@@ -94,6 +117,7 @@ class State:
         self.mapped: dict[tuple[str, int], int] = {}
         self.translators: dict[str, int] = {}
         self.internet: dict[int, str] = {}
+        self.links: dict[str, Link] = {}
         self._own: set[tuple[str, Any]] = set()
 
     def copy(self) -> State:
@@ -126,6 +150,29 @@ class State:
         routes = self.routes.get(table) if table is not None else None
         return routes.find(ip) if routes else None
 
+    def leads(self, place: Place, ip: int) -> str | None:
+        """The router into which a peering leads packets from a segment to an address, behind NAT
+        gateways perhaps; None where none does."""
+        for _ in range(MAX_HOPS):
+            match self.route(place, ip):
+                case ViaPeering(router=router):
+                    return router
+                case ViaPort(port=key):
+                    port = self.ports.get(key)
+                    if port is None or port.host not in self.translators:
+                        return None
+                    place = port.place
+                case _:
+                    return None
+        return None
+
+    def linked(self, router: str) -> list[str]:
+        """The routers that peerings join to one."""
+        if not self.links:
+            return []
+        pairs = (link.routers for link in self.links.values())
+        return sorted({other for pair in pairs if router in pair for other in pair} - {router})
+
     def egress(self, host: str, ip: int) -> Station | None:
         """The port out of which a host sends to an address: the first in whose segment that is,
         else the first, which has the default route (ip-route(8))."""
@@ -154,6 +201,7 @@ class State:
             PublicAddress: self._public_address,
             Translator: self._translator,
             InternetHost: self._internet_host,
+            Peering: self._peering,
         }
 
     def _nested(self, name: str, key: Any, empty: Callable[[], Any]) -> Any:
@@ -233,6 +281,10 @@ class State:
 
     def _internet_host(self, it: InternetHost, there: bool) -> None:
         _put(self.internet, number(it.ip), it.name, there)
+
+    def _peering(self, it: Peering, there: bool) -> None:
+        one, other = (tuple(prefix(cidr) for cidr in cidrs) for cidrs in it.cidrs)
+        _put(self.links, it.id, Link(it.routers, (one, other)), there)
 
 
 def _put(index: dict[Any, Any], key: Any, value: Any, there: bool) -> None:

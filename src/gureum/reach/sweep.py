@@ -36,9 +36,10 @@ class Sweep:
             return [node for router in routers for node in self._gates.out_of(router, target)]
         home = self._state.ports[target.id].place.router
         found = self._neighbours(target, inward=True)
-        if self._state.public_of(home, number(target.ip)) is None:
+        if self._state.public_of(home, number(target.ip)) is not None:
+            found += (node for node in internet if self._judge(node, target))
+        elif not self._state.linked(home):
             return found
-        found += (node for node in internet if self._judge(node, target))
         others = (router for router in routers if router != home)
         return [*found, *(node for router in others for node in self._gates.out_of(router, target))]
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from gureum.explain.walk import MAX_HOPS, PUBLIC, RFC1918, RFC6598
-from gureum.program import Local, ViaPort, ViaUplink
+from gureum.program import Local, ViaPeering, ViaPort, ViaUplink
 from gureum.reach.line import ALIKE, PAIRED, WHOLE, Ranges
 from gureum.reach.prefixes import prefix
 from gureum.reach.screens import Screen
@@ -156,6 +156,10 @@ class _Leg:
                 return self._into(port, place) if port else None
             case ViaUplink(gateway=gateway):
                 return self._out_of(gateway)
+            case ViaPeering(peering=peering, router=far):
+                link = self._state.links[peering]
+                carried = link.carries(place.router, self.source, self.target)
+                return self._connected(far) if carried else None
         return None
 
     def _connected(self, router: str) -> str | None:

@@ -24,6 +24,7 @@ from gureum.resources import (
     tags,
     volume,
     vpc,
+    vpc_peering,
 )
 from gureum.resources.registry import Registry
 
@@ -52,6 +53,7 @@ REGISTRY = Registry(
         instance_api.KIND,
         attachment_api.KIND,
         internet_host.KIND,
+        vpc_peering.KIND,
         network_insights.KIND,
         network_insights.ANALYSIS,
         access_scope.KIND,

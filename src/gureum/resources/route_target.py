@@ -12,16 +12,17 @@ from typing import Any
 from gureum.errors import ApiError, invalid_combination
 from gureum.kind import Call, Shape
 from gureum.model import Reader, ref
-from gureum.program import Blackhole, Target, ViaUplink
+from gureum.model.txn import not_found
+from gureum.program import Blackhole, Target, ViaPeering, ViaUplink
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import NetworkInterface, hop, interfaces_of
 from gureum.resources.shapes import given, unsupported
+from gureum.resources.vpc_peering import LINKED, VpcPeeringConnection, asked, far_vpc, state_of
 
 LOCAL = "local"
 
 _LATER = (
-    "VpcPeeringConnectionId",
     "EgressOnlyInternetGatewayId",
     "TransitGatewayId",
     "LocalGatewayId",
@@ -123,6 +124,16 @@ def _instance(call: Call, key: str, table: str, vpc: str) -> str:
     return _interface(call, mine[0].id, table, vpc)
 
 
+def _peering(call: Call, key: str, table: str, vpc: str) -> str:
+    """A connection may still wait to be accepted: the route is a blackhole until then."""
+    row = asked(call, key)
+    if vpc not in (side.vpc for side in row.sides):
+        raise _foreign(table, f"peering {key}")
+    if state_of(call.txn.view, row) not in {*LINKED, "pending-acceptance"}:
+        raise not_found(VpcPeeringConnection, key)
+    return row.id
+
+
 def _foreign(table: str, target: str) -> ApiError:
     return ApiError(
         "InvalidParameterValue", f"route table {table} and {target} belong to different networks"
@@ -135,6 +146,7 @@ _RESOLVE: dict[str, Callable[[Call, Any, str, str], str]] = {
     "NatGatewayId": _nat_gateway,
     "NetworkInterfaceId": _interface,
     "InstanceId": _instance,
+    "VpcPeeringConnectionId": _peering,
 }
 
 
@@ -149,11 +161,18 @@ def target_now(reader: Reader, target: str, vpc: str) -> Target:
     if target.startswith(f"{InternetGateway.prefix}-"):
         gateway = reader.find(InternetGateway, target)
         return ViaUplink(target) if gateway and gateway.vpc == vpc else Blackhole(target)
+    if _is_peering(target):
+        far = far_vpc(reader, target, vpc)
+        return ViaPeering(target, far) if far else Blackhole(target)
     interface: str | None = target
     if target.startswith(f"{NatGateway.prefix}-"):
         row = reader.find(NatGateway, target)
         interface = row.interface if row else None
     return (hop(reader, interface) if interface else None) or Blackhole(target)
+
+
+def _is_peering(target: str) -> bool:
+    return target.startswith(f"{VpcPeeringConnection.prefix}-")
 
 
 def show_target(reader: Reader, target: str, vpc: str) -> Shape:
@@ -164,6 +183,8 @@ def show_target(reader: Reader, target: str, vpc: str) -> Shape:
         return shape | {"GatewayId": target}
     if target.startswith(f"{NatGateway.prefix}-"):
         return shape | {"NatGatewayId": target}
+    if _is_peering(target):
+        return shape | {"VpcPeeringConnectionId": target}
     shape["NetworkInterfaceId"] = target
     eni = reader.find(NetworkInterface, target)
     if eni and eni.attachment and eni.attachment.instance:

@@ -176,6 +176,7 @@ def associate_vpc_cidr_block(call: Call) -> Shape:
             )
     _check_family(vpc, network)
     _check_routes(call, vpc, network)
+    _check_peers(call, vpc, network)
     added = CidrAssociation(id=call.new_id("vpc-cidr-assoc"), cidr=str(network))
     call.txn.put(replace(vpc, cidrs=(*vpc.cidrs, added)))
     return {"VpcId": vpc.id, "CidrBlockAssociation": _show_cidr(added)}
@@ -217,6 +218,20 @@ def _check_routes(call: Call, vpc: Vpc, network: IPv4Network) -> None:
                     "InvalidVpc.Range",
                     f"The CIDR '{network}' is the same as or larger than the destination "
                     f"{destination} of a route in {source}.",
+                )
+
+
+def _check_peers(call: Call, vpc: Vpc, network: IPv4Network) -> None:
+    """A new block must not overlap those of VPCs that are linked with this one.  Rows that link a
+    VPC tell what is ``beyond`` them."""
+    view = call.txn.view
+    for source in view.referring.get(vpc.id, {}):
+        beyond = getattr(view.rows[source], "beyond", None)
+        for cidr in beyond(view, vpc.id) if beyond else ():
+            if network.overlaps(IPv4Network(cidr)):
+                raise ApiError(
+                    "InvalidVpc.Range",
+                    f"The CIDR '{network}' overlaps with the CIDR '{cidr}' beyond {source}.",
                 )
 
 

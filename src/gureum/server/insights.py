@@ -18,6 +18,7 @@ from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_insights import NetworkInsightsPath, PathFilter
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.public_ip import associations
+from gureum.resources.vpc_peering import link
 from gureum.server import access_scopes
 from gureum.server.console_explain import PROTOCOLS
 from gureum.server.networks import Networks
@@ -127,7 +128,7 @@ def _target(
     eni = _interface(view, path.target) if path.target else None
     if eni is None:
         return outside.ip
-    if source is not None and source.vpc == eni.vpc:
+    if source is not None and (source.vpc == eni.vpc or link(view, source.vpc, eni.vpc)):
         return eni.ip
     return next((row.ip for row in associations(view, eni.id)), eni.ip)
 

@@ -21,8 +21,10 @@ from gureum.resources.internet_host import InternetHost
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import interfaces_of
 from gureum.resources.public_ip import associations
+from gureum.resources.route_table import RouteTable
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
+from gureum.resources.vpc_peering import link
 
 INSTANCE: Final = "instance"
 NAT_GATEWAY: Final = "NAT gateway"
@@ -240,8 +242,9 @@ class Target:
 
 
 def target(scope: Scope, source: Place, text: str) -> Target:
-    """The address by which ``source`` reaches ``text``: a private one within a VPC, a public one
-    from elsewhere.  Addresses and host names of the real world are taken as they are.
+    """The address by which ``source`` reaches ``text``: a private one within a VPC and over a
+    peering, a public one from elsewhere.  Addresses and host names of the real world are taken as
+    they are.
 
     Raises:
         ApiError: the codes of :func:`resolve`; ``NoAddress``.
@@ -254,7 +257,9 @@ def target(scope: Scope, source: Place, text: str) -> Target:
         if error.code == "NoSuchPlace" and "." in text:
             return Target(text)
         raise
-    near = place.vpc is not None and place.vpc == source.vpc
+    near = place.vpc is not None and (
+        place.vpc == source.vpc or _is_led_to(scope.view, source, place)
+    )
     address = place.private if near else place.public
     if address is None:
         raise ApiError(
@@ -263,6 +268,18 @@ def target(scope: Scope, source: Place, text: str) -> Target:
             409,
         )
     return Target(address, place)
+
+
+def _is_led_to(view: View, source: Place, place: Place) -> bool:
+    """Whether a peering joins the two, and is the way to take: where there is another one, only if
+    a route of the sender's VPC says so."""
+    if source.vpc is None or place.vpc is None:
+        return False
+    peering = link(view, source.vpc, place.vpc)
+    if peering is None or place.public is None:
+        return peering is not None
+    tables = view.referrers(source.vpc, RouteTable)
+    return any(route.target == peering.id for table in tables for route in table.routes)
 
 
 def is_address(text: str) -> bool:

@@ -47,12 +47,15 @@ from gureum.engines.linux.names import (
     PRIVATE,
     PUBLIC,
     TABLE_BASE,
+    comment,
     filter_chain,
     gateway_link,
     internet_host_link,
     internet_host_namespace,
     link_mac,
     member_set,
+    peering_chain,
+    peering_link,
     port_link,
     router_link,
     segment_link,
@@ -69,6 +72,7 @@ from gureum.program import (
     Local,
     Machine,
     Member,
+    Peering,
     Port,
     PublicAddress,
     Range,
@@ -82,6 +86,7 @@ from gureum.program import (
     Table,
     Translator,
     Uplink,
+    ViaPeering,
     ViaPort,
     ViaUplink,
 )
@@ -184,12 +189,14 @@ def _internet() -> Iterator[Item]:
     yield KernelRoute(INTERNET, MAIN, ANY, "blackhole", metric=FALLBACK_METRIC)
 
 
-def _wire(far_ns: str, far: str, near_ns: str, near: str, alias: str) -> Iterator[Item]:
+def _wire(
+    far_ns: str, far: str, near_ns: str, near: str, alias: str, mtu: int = MTU_OUTSIDE
+) -> Iterator[Item]:
     """A point-to-point link without addresses; both ends know each other's link address."""
     far_mac, near_mac = link_mac(far_ns, far), link_mac(near_ns, near)
     yield Veth(far_ns, far, near_ns, near)
-    yield Settings(far_ns, far, far_mac, MTU_OUTSIDE, alias)
-    yield Settings(near_ns, near, near_mac, MTU_OUTSIDE, alias)
+    yield Settings(far_ns, far, far_mac, mtu, alias)
+    yield Settings(near_ns, near, near_mac, mtu, alias)
     yield Neighbour(far_ns, far, NEAR, near_mac)
     yield Neighbour(near_ns, near, FAR, far_mac)
 
@@ -212,6 +219,22 @@ def _uplink(it: Uplink, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     yield Element(it.router, "inet", "uplinks", f'"{inner}"')
     for stage in ("acl_out_by_segment", "acl_in_by_segment"):
         yield Element(it.router, "inet", stage, f'"{inner}"', "accept")
+
+
+def _peering(it: Peering, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    """A link between two routers.  Where the ACL of a subnet would be asked, each end asks what the
+    peering carries, so that nobody is on the other side who does not belong there."""
+    link, chain = peering_link(it.id), peering_chain(it.id)
+    far, near = it.routers
+    yield from _wire(far, link, near, link, it.id, MTU_INSIDE)
+    one, two = it.cidrs
+    for ns, own, other in ((far, one, two), (near, two, one)):
+        carries = f"ip saddr {{ {', '.join(own)} }} ip daddr {{ {', '.join(other)} }}"
+        why = f'comment "{comment(it.id)}"'
+        yield Chain(ns, "inet", chain, "", (f"{carries} accept {why}", f"drop {why}"))
+        yield Element(ns, "inet", "uplinks", f'"{link}"')
+        yield Element(ns, "inet", "acl_out_by_segment", f'"{link}"', "accept")
+        yield Element(ns, "inet", "acl_in_by_segment", f'"{link}"', f"goto {chain}")
 
 
 def _internet_host(it: InternetHost, _mode: Mode, plan: Plan) -> Iterator[Item]:
@@ -265,6 +288,10 @@ def _route(it: Route, _mode: Mode, _plan: Plan) -> Iterator[Item]:
             yield KernelRoute(ns, table, to, "unicast", ip, segment_link(segment.id))
         case ViaUplink(gateway=gateway):
             yield KernelRoute(ns, table, to, "unicast", FAR, uplink_link(gateway))
+        case ViaPeering(peering=peering, router=router):
+            # the two ends of a link have one hop address each, in the order of their ids
+            hop = NEAR if ns < router else FAR
+            yield KernelRoute(ns, table, to, "unicast", hop, peering_link(peering))
         case Blackhole():
             yield KernelRoute(ns, table, to, "blackhole")
 
@@ -360,6 +387,7 @@ _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     Address: _address,
     Gateway: _gateway,
     Uplink: _uplink,
+    Peering: _peering,
     InternetHost: _internet_host,
     Range: _range,
     Table: _table,

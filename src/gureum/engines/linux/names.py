@@ -91,6 +91,16 @@ def uplink_link(gateway: str) -> str:
     return f"u-{tail(gateway)}"
 
 
+def peering_link(peering: str) -> str:
+    """A router's end of the link to the router that it is peered with."""
+    return f"p-{tail(peering)}"
+
+
+def peering_chain(peering: str) -> str:
+    """The chain that says what a peering carries."""
+    return f"p-{peering}"
+
+
 def router_link(router: str) -> str:
     """The gateway's end of the link to a router."""
     return f"r-{tail(router)}"

@@ -1,0 +1,83 @@
+"""Fixes between VPCs: a peering connection asked for or accepted, and routes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from gureum.explain.causes import interface_at, vpc_with
+from gureum.explain.commands import Fix, aws, kept
+from gureum.explain.network import contains
+from gureum.explain.steps import Step
+from gureum.model import View
+from gureum.resources.internet_gateway import InternetGateway
+from gureum.resources.route_table import RouteTable, table_of
+from gureum.resources.subnet import Subnet
+from gureum.resources.vpc import Vpc
+from gureum.resources.vpc_peering import VpcPeeringConnection, link, peerings_of, state_of
+
+PENDING = "pending-acceptance"
+
+
+def joined(view: View, step: Step) -> Iterator[Fix]:
+    """A way to somebody in another VPC of the same owner: the connection, if there is none yet, and
+    the route on this side."""
+    table = _table(view, step)
+    near = view.find(Vpc, table.vpc) if table else None
+    far = vpc_with(view, near, step.packet.target) if near else None
+    if table is None or near is None or far is None or _overlap(near, far):
+        return
+    made, key = _connection(view, near, far)
+    cidr = next((c.cidr for c in far.cidrs if contains(c.cidr, step.packet.target)), far.cidr)
+    action = "replace-route" if table.route(cidr) else "create-route"
+    words = ("--destination-cidr-block", cidr, "--vpc-peering-connection-id", key)
+    route = aws(table, action, "--route-table-id", table.id, *words)
+    yield Fix(f"lead {cidr} over a peering connection to {far.id}", (*made, route))
+
+
+def peering(view: View, step: Step, row: VpcPeeringConnection) -> Iterator[Fix]:
+    """What a route needs that leads to a connection which carries nothing: the request accepted, or
+    another connection in its place."""
+    if state_of(view, row) == PENDING:
+        yield Fix(f"accept {row.id}", (_accepted(view, row.accepter.vpc, row.id),))
+    else:
+        yield from joined(view, step)
+
+
+def _table(view: View, step: Step) -> RouteTable | None:
+    """The table that sent the packet on: of a block at a gateway, that of the sender's subnet."""
+    table = view.find(RouteTable, step.by[0]) if step.by else None
+    gateway = view.find(InternetGateway, step.place)
+    if table is not None or gateway is None or gateway.vpc is None:
+        return table
+    eni = interface_at(view, gateway.vpc, step.packet.source)
+    subnet = view.find(Subnet, eni.subnet) if eni else None
+    return table_of(view, subnet) if subnet else None
+
+
+def _connection(view: View, near: Vpc, far: Vpc) -> tuple[tuple[str, ...], str]:
+    """The connection of two VPCs, and the commands that make it be there first."""
+    here = link(view, near.id, far.id)
+    if here is not None:
+        return (), here.id
+    for row in peerings_of(view, near.id):
+        if row.other(near.id).vpc == far.id and state_of(view, row) == PENDING:
+            return (_accepted(view, row.accepter.vpc, row.id),), row.id
+    query = "VpcPeeringConnection.VpcPeeringConnectionId"
+    ends = ("--vpc-id", near.id, "--peer-vpc-id", far.id)
+    asked = kept("peering", near, "create-vpc-peering-connection", query, *ends)
+    return (asked, _accepted(view, far.id, "$peering")), "$peering"
+
+
+def _accepted(view: View, vpc: str, key: str) -> str:
+    row = view.find(Vpc, vpc)
+    assert row is not None
+    return aws(row, "accept-vpc-peering-connection", "--vpc-peering-connection-id", key)
+
+
+def _overlap(one: Vpc, other: Vpc) -> bool:
+    return any(
+        ip_network(mine.cidr).overlaps(ip_network(theirs.cidr))
+        for mine in one.cidrs
+        for theirs in other.cidrs
+    )
