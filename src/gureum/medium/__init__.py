@@ -1,0 +1,1 @@
+"""A discrete-event model of shared Ethernet: who sends when, what collides, who waits how long."""
