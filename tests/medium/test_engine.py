@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from itertools import repeat
 
 import numpy as np
 import pytest
 
-from gureum.medium.engine import Engine, Frame, Wire
-from gureum.medium.standard import ETHERNET, GRAIN
+from gureum.medium.channel import Wire
+from gureum.medium.engine import Engine, Frame
+from gureum.medium.standard import ETHERNET, GRAIN, Rules
 from tests.medium.reference import Reference, Station
 
 BITS = ETHERNET.wire(64)
@@ -89,3 +92,120 @@ def test_every_transmission_is_that_of_the_second_model(
     second.run(until)
     assert sorted(record.sent) == sorted(second.sent)
     assert sum(cut for *_, cut in second.sent) > 20
+
+
+def always(stations: int, bits: float = BITS) -> dict[int, Iterator[Frame]]:
+    return {each: repeat((0.0, each, -1, bits)) for each in range(stations)}
+
+
+def scripted(wire: Wire, frames: list[Frame], slots: list[int], until: float) -> Record:
+    """What becomes of frames where the slots of backoffs are given, in the order of the draws."""
+    record = Record()
+
+    def integers(low: int, high: int, size: int) -> np.ndarray[tuple[int], np.dtype[np.int_]]:
+        return np.array(slots[::-1])
+
+    engine = Engine(ETHERNET, [wire], integers, arrivals=frames, trace=record)
+    engine.run(until)
+    return record
+
+
+def test_a_station_alone_sends_all_the_time_but_for_the_gap() -> None:
+    engine = Engine(ETHERNET, [even(1, 0.0)], np.random.default_rng(1).integers, endless=always(1))
+    engine.run(672.0 * 1000 + 576)
+    assert (engine.channels[0].frames, engine.channels[0].cut) == (1001, 0)
+
+
+def test_a_collision_costs_the_preamble_and_the_jam_and_the_gap_comes_after_silence() -> None:
+    frames = [(1000.0, 0, -1, BITS), (1010.0, 1, -1, BITS)]
+    record = scripted(even(2, 20.0), frames, [0, 1], 10_000)
+    assert record.sent == [
+        (0, 1000.0, 1096.0, True),  # hears the other at 1030, within its preamble
+        (1, 1010.0, 1106.0, True),
+        (0, 1222.0, 1798.0, False),  # the other is heard until 1126; 96 bits of gap
+        (1, 1914.0, 2490.0, False),  # backed off until 1618; hears the first until 1818
+    ]
+
+
+def test_a_collision_that_is_heard_after_the_preamble_is_jammed_at_once() -> None:
+    frames = [(1000.0, 0, -1, BITS), (1150.0, 1, -1, BITS)]
+    record = scripted(even(2, 200.0), frames, [0, 1], 5_000)
+    assert record.sent[:2] == [(1, 1150.0, 1246.0, True), (0, 1000.0, 1382.0, True)]
+
+
+def test_a_signal_in_the_first_part_of_the_gap_is_waited_for_and_one_in_the_rest_is_not() -> None:
+    delays = ((0.0, 10.0, 150.0), (10.0, 0.0, 10.0), (150.0, 10.0, 0.0))
+    wire = Wire((0, 1, 2), delays)
+    first = (0.0, 0, -1, BITS)  # heard by 1 until 586, which then may send at 682
+
+    def begins(third: float) -> float:
+        frames = [first, (300.0, 1, -1, BITS), (third, 2, -1, BITS)]
+        return next(at for who, at, *_ in scripted(wire, frames, [0] * 9, 1500).sent if who == 1)
+
+    # The third hears the first from 150 to 726 unless it began before.
+    assert begins(5000.0) == 682.0
+    frames = [first, (300.0, 1, -1, BITS)]
+    assert scripted(wire, frames, [0] * 9, 3000).sent[1] == (1, 682.0, 1258.0, False)
+
+
+def test_frames_are_given_up_after_sixteen_collisions() -> None:
+    frames = [(0.0, 0, -1, BITS), (0.0, 1, -1, BITS)]
+    record = scripted(even(2, 5.0), frames, [3] * 30, 1e6)
+    assert [tried for _, who, tried in record.backoffs if who == 0] == list(range(1, 16))
+    assert [who for _, who in record.drops] == [1, 0]
+    assert sum(cut for *_, cut in record.sent) == 32
+
+
+def test_on_a_wire_within_a_slot_no_collision_is_late_and_no_frame_is_lost() -> None:
+    engine = Engine(
+        ETHERNET, [even(20, 255.0)], np.random.default_rng(3).integers, endless=always(20)
+    )
+    engine.run(2e6)
+    channel = engine.channels[0]
+    assert channel.cut > 500
+    assert (channel.late, channel.lost) == (0, 0)
+
+
+@pytest.mark.parametrize(("size", "lost"), [(1518, False), (64, True)])
+def test_on_a_wire_that_is_too_long_collisions_are_late_or_not_heard_at_all(
+    size: int, lost: bool
+) -> None:
+    """Large frames are long enough to hear it, after the slot; small ones are over by then."""
+    frames = always(30, ETHERNET.wire(size))
+    engine = Engine(ETHERNET, [even(30, 700.0)], np.random.default_rng(3).integers, endless=frames)
+    engine.run(1e7)
+    channel = engine.channels[0]
+    assert channel.late > 0 or lost
+    assert (channel.lost > 0) == lost
+
+
+def test_a_queue_that_is_full_takes_no_more() -> None:
+    frames: list[Frame] = [(float(number), 0, -1, BITS) for number in range(10)]
+    engine = Engine(
+        ETHERNET, [even(1, 0.0)], np.random.default_rng(1).integers, arrivals=frames, room=4
+    )
+    engine.run(1e5)
+    assert (engine.overflow, engine.sent) == (5, [5])
+
+
+def test_rules_of_another_rate_are_the_same_in_bits() -> None:
+    found = []
+    for rate in (10.0, 100.0):
+        engine = Engine(
+            Rules(rate=rate), [even(9, 9.0)], np.random.default_rng(1).integers, endless=always(9)
+        )
+        engine.run(1e6)
+        found.append((engine.channels[0].frames, engine.channels[0].cut, engine.events))
+    assert found[0] == found[1]
+
+
+def test_going_on_in_pieces_is_going_on() -> None:
+    found = []
+    for ends in ([500_000.0], [1.0, 777.0, 1e5, 1e5 + 1, 500_000.0]):
+        record = Record()
+        draw = np.random.default_rng(8)
+        engine = Engine(ETHERNET, [even(7, 12.0)], draw.integers, endless=always(7), trace=record)
+        for end in ends:
+            engine.run(end)
+        found.append((record.sent, engine.events))
+    assert found[0] == found[1]

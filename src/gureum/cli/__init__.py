@@ -18,6 +18,7 @@ from gureum.cli.images import images
 from gureum.cli.internet import internet
 from gureum.cli.lab import lab
 from gureum.cli.map import map_
+from gureum.cli.medium import medium
 from gureum.cli.options import Base
 from gureum.cli.ping import ping
 from gureum.cli.port import port
@@ -51,6 +52,7 @@ COMMANDS = (
     console,
     internet,
     cidr,
+    medium,
     images,
     serve,
 )

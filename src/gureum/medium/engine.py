@@ -22,11 +22,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from heapq import heappop, heappush, heappushpop
 from math import inf
 from typing import Any, Protocol, TypeAlias
 
+from gureum.medium.channel import (
+    CLEAN,
+    COLLIDED,
+    END,
+    GARBLED,
+    HEARD,
+    PLACE,
+    SENDER,
+    START,
+    STATE,
+    Channel,
+    Signal,
+    Wire,
+)
 from gureum.medium.standard import Rules
 
 Frame: TypeAlias = tuple[float, int, int, float]
@@ -38,9 +51,6 @@ Event: TypeAlias = tuple[Any, ...]
 that get a frame, then the next arrival, then the end of the run), and the frame that comes, if
 one does."""
 
-CLEAN, COLLIDED, GARBLED = range(3)
-"""How a transmission fares; garbled is hit by another without its sender hearing that, on wires
-that are too long."""
 _FRESH = -1.0
 _BLOCK = 4096
 _SETTLED = 8
@@ -50,12 +60,6 @@ class Integers(Protocol):
     """Draws integers; numpy's ``Generator.integers``."""
 
     def __call__(self, low: int, high: int, size: int) -> Any: ...
-
-
-Signal: TypeAlias = list[Any]
-"""A transmission as a list, the cheapest thing to make: place of its sender on the wire, start,
-end, how it fares, sender, and when the sender heard that it collided."""
-_PLACE, _START, _END, _STATE, _SENDER, _HEARD = range(6)
 
 
 class Slotted(Protocol):
@@ -68,55 +72,6 @@ class Tracer(Protocol):
     """Is told what happens: when (in bits), what, to which sender, and a number or two."""
 
     def __call__(self, now: float, what: str, sender: int, *numbers: float) -> None: ...
-
-
-@dataclass(frozen=True)
-class Wire:
-    """Who hears whom: senders, and the bits a signal takes from each to each."""
-
-    senders: tuple[int, ...]
-    delays: tuple[tuple[float, ...], ...]
-
-
-@dataclass(slots=True)
-class Channel:
-    """A wire in use, and what was counted on it.
-
-    ``air`` has what may still be heard somewhere, ``live`` counts those that are being sent,
-    ``waiting`` are the stations that heard something and wait for its end, ``carried`` the bits of
-    frames that arrived whole, ``runs`` how often the sender of a good frame was another than that
-    of the one before.
-    """
-
-    stations: int
-    reach: float
-    gap: float
-    air: list[Signal] = field(default_factory=list)
-    waiting: list[int] = field(default_factory=list)
-    live: int = 0
-    quiet: float = field(init=False)
-    clear: float = 0.0
-    past: float = 0.0
-    before: float = 0.0
-    burst: float = 0.0
-    winner: int = -1
-    carried: float = 0.0
-    frames: int = 0
-    runs: int = 0
-    collisions: int = 0
-    cut: int = 0
-    late: int = 0
-    lost: int = 0
-    dropped: int = 0
-
-    def __post_init__(self) -> None:
-        self.quiet = self.reach + self.gap
-
-    def reset(self) -> None:
-        """Count from zero."""
-        self.carried = 0.0
-        self.frames = self.runs = self.collisions = self.cut = 0
-        self.late = self.lost = self.dropped = 0
 
 
 class Engine:
@@ -169,6 +124,7 @@ class Engine:
         self._ended = [-inf] * count
         self._fall, self._own = [_FRESH] * count, [False] * count
         self._begun = False
+        self._since = 0.0
         self.now = 0.0
         self.events = 0
         self.overflow = 0
@@ -180,10 +136,23 @@ class Engine:
         """Forget what was counted, as after warming up."""
         for channel in self.channels:
             channel.reset()
+        self._since = self.now
         self.events = self.overflow = 0
         self.payload = 0.0
         self.sent = [0] * len(self.sent)
         self.delays = []
+
+    def carried(self, channel: Channel) -> float:
+        """The bits that good frames have been on a wire for, since it is counted: with what was
+        sent so far of a frame that nobody can disturb any more."""
+        return channel.carried + sum(
+            self.now - max(float(signal[START]), self._since)
+            for signal in self._sending
+            if signal is not None
+            and self._channel[signal[SENDER]] is channel
+            and signal[STATE] == CLEAN
+            and self.now - signal[START] > 2 * channel.reach
+        )
 
     def run(self, until: float) -> None:  # noqa: C901 - calls would cost more than what they do
         """Go on until a time in bits."""
@@ -198,6 +167,7 @@ class Engine:
         gap, sensed, slot, limit = self._gap, self._sensed, self._slot, len(masks)
         pop, push_and_pop = heappop, heappushpop
         heappush(heap, (until, count * 2 + 1))
+        since = self._since
         new: Event | None = None
         events, payload, before = -1, 0.0, len(self.delays)
         while True:
@@ -242,7 +212,7 @@ class Engine:
                     if signal[3]:
                         channel.lost += 1
                     else:
-                        channel.carried += frame[3]
+                        channel.carried += frame[3] if signal[1] >= since else now - since
                         channel.frames += 1
                         sent[sender] += 1
                         if channel.winner != sender:
@@ -376,14 +346,14 @@ class Engine:
         channel, row, gap = self._channel[sender], self._delays[sender], self._gap
         heard = []
         for signal in channel.air:
-            delay = row[signal[_PLACE]]
-            if signal[_START] + delay < now:
-                heard.append((signal[_START] + delay, signal[_END] + delay, signal))
+            delay = row[signal[PLACE]]
+            if signal[START] + delay < now:
+                heard.append((signal[START] + delay, signal[END] + delay, signal))
         heard.sort()
         silent, own, live = -inf, False, False
         for begins, ends, signal in heard:
-            mine = signal[_SENDER] == sender
-            sending = signal[_END] > now
+            mine = signal[SENDER] == sender
+            sending = signal[END] > now
             if begins >= silent + (0.0 if own else self._sensed):
                 if now <= silent + gap:
                     own, live = True, False
@@ -400,23 +370,25 @@ class Engine:
             return True
         self._fall[sender], self._own[sender] = silent, own
         heappush(self._heap, (silent + gap, sender))
+        if self._trace is not None:
+            self._trace(now, "gap", sender, silent + gap)
         return False
 
     def _meet(self, signal: Signal, channel: Channel) -> None:
         """What a new signal does to those in the air, and they to it."""
-        row, now, air = self._delays[signal[_SENDER]], signal[_START], channel.air
+        row, now, air = self._delays[signal[SENDER]], signal[START], channel.air
         if len(air) > _SETTLED:
             past = now - channel.quiet
-            air[:] = [each for each in air if each[_END] > past]
+            air[:] = [each for each in air if each[END] > past]
         first, heard = True, inf
         for other in air:
-            delay = row[other[_PLACE]]
-            if other[_END] + delay > now:
-                if other[_STATE] == COLLIDED:
+            delay = row[other[PLACE]]
+            if other[END] + delay > now:
+                if other[STATE] == COLLIDED:
                     first = False
-                if other[_START] + delay < heard:
-                    heard = other[_START] + delay
-                if now + delay < other[_HEARD] and other[_END] > now:
+                if other[START] + delay < heard:
+                    heard = other[START] + delay
+                if now + delay < other[HEARD] and other[END] > now:
                     self._hear(other, now + delay)
         if first:
             channel.collisions += 1
@@ -425,15 +397,15 @@ class Engine:
     def _hear(self, signal: Signal, when: float) -> None:
         """The sender of a signal hears another, earlier than any before: it sends the rest of its
         preamble and a jam, and is done."""
-        before = signal[_END]
+        before = signal[END]
         if when < before:
-            begun = signal[_START] + self._rules.preamble
-            signal[_STATE], signal[_HEARD] = COLLIDED, when
-            signal[_END] = (when if when > begun else begun) + self._rules.jam
-            if signal[_END] != before and self._sending[signal[_SENDER]] is signal:
-                heappush(self._heap, (signal[_END], ~signal[_SENDER]))
-        elif signal[_STATE] == CLEAN:
-            signal[_STATE] = GARBLED
+            begun = signal[START] + self._rules.preamble
+            signal[STATE], signal[HEARD] = COLLIDED, when
+            signal[END] = (when if when > begun else begun) + self._rules.jam
+            if signal[END] != before and self._sending[signal[SENDER]] is signal:
+                heappush(self._heap, (signal[END], ~signal[SENDER]))
+        elif signal[STATE] == CLEAN:
+            signal[STATE] = GARBLED
 
     def _next_frame(self, sender: int, now: float) -> None:
         """The frame after the one that is done with."""
@@ -476,7 +448,7 @@ class Engine:
     def _wake(self, channel: Channel) -> None:
         """Something ended: those who wait try when the gap is over, or look again."""
         now = channel.clear - channel.quiet
-        burst = [each for each in channel.air if each[_START] >= channel.burst]
+        burst = [each for each in channel.air if each[START] >= channel.burst]
         if channel.live or not self._together(channel, burst):
             waiting, channel.waiting = channel.waiting, []
             for sender in waiting:
@@ -485,12 +457,12 @@ class Engine:
                     heappush(self._heap, (now, sender))
             return
         heap, gap, fall, own = self._heap, self._gap, self._fall, self._own
-        senders = {each[_SENDER] for each in burst}
+        senders = {each[SENDER] for each in burst}
         for sender in channel.waiting:
             row = self._delays[sender]
             silent = 0.0
             for signal in burst:
-                ends = signal[_END] + row[signal[_PLACE]]
+                ends = signal[END] + row[signal[PLACE]]
                 if ends > silent:
                     silent = ends
             fall[sender], own[sender] = silent, sender in senders
@@ -499,6 +471,6 @@ class Engine:
 
     def _together(self, channel: Channel, burst: list[Signal]) -> bool:
         """Whether everybody heard some signals as one, and well after all before them."""
-        first = min(each[_END] for each in burst)
+        first = min(each[END] for each in burst)
         apart = channel.burst >= channel.before - self._gap + self._sensed
-        return apart and bool(burst[-1][_START] + channel.reach < first)
+        return apart and bool(burst[-1][START] + channel.reach < first)

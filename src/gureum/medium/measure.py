@@ -147,7 +147,7 @@ def counted(plan: Plan, engine: Engine, bits: float) -> Run:
         ]
         domains.append(
             Domain(
-                sum(each.carried for each in wires) / bits / max(1, len(wires)),
+                sum(engine.carried(each) for each in wires) / bits / max(1, len(wires)),
                 sum(each.frames for each in wires),
                 sum(each.collisions for each in wires),
                 sum(each.cut for each in wires),

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gureum.medium.channel import Wire
 from gureum.medium.domains import (
     BroadcastDomain,
     CollisionDomain,
@@ -13,7 +14,7 @@ from gureum.medium.domains import (
     broadcast_domains,
     collision_domains,
 )
-from gureum.medium.engine import Hop, Wire
+from gureum.medium.engine import Hop
 from gureum.medium.standard import SWITCH, Rules
 from gureum.medium.topology import Link, Topology
 
