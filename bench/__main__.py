@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.daemon import Daemon
 
-from bench import by_hand, reach
+from bench import by_hand, medium, reach
 from bench.cloud import Site, daemon
 
 REPEATS = 7
@@ -97,6 +97,7 @@ def main() -> None:
         print(f"rule change in force with no instance: {alone * 1000:.1f} ms")
         many(cloud, site)
     reach.main()
+    medium.main()
 
 
 if __name__ == "__main__":

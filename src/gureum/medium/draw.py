@@ -46,7 +46,7 @@ def _panel(svg: Svg, x: float, y: float, axis: str, curve: Curve, number: int) -
     width, height = _PANEL[0] - left - right, _PANEL[1] - above - below
     across = [at for at, _ in curve.points]
     top = max((each.mean + each.half for _, each in curve.points), default=1.0) or 1.0
-    low, high = min(0.0, *across), max(across) or 1.0
+    low, high = 0.0, max(across, default=0.0) or 1.0
 
     def place(at: float, value: float) -> tuple[float, float]:
         return (

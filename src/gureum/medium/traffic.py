@@ -85,10 +85,13 @@ class Source:
         """For each of some stations any other of its group."""
         size = self._size[who]
         step = 1 + (self._draw.random(len(who)) * (size - 1)).astype(int)
-        found = self._senders[self._first[who] + (self._place[who] + step) % size]
-        return [int(each) for each in found]
+        found: list[int] = self._senders[
+            self._first[who] + (self._place[who] + step) % size
+        ].tolist()
+        return found
 
     def _lengths(self) -> list[float]:
         if len(self._bits) == 1:
             return [float(self._bits[0])] * _BLOCK
-        return [float(each) for each in self._draw.choice(self._bits, _BLOCK, p=self._shares)]
+        found: list[float] = self._draw.choice(self._bits, _BLOCK, p=self._shares).tolist()
+        return found

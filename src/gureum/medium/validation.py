@@ -197,23 +197,30 @@ def _traced(rules: Rules, stations: int, draw: Generator, trace: Tracer) -> Engi
 
 
 class _Races:
-    """Who got the wire after collisions of a first and a second try."""
+    """Who got the wire after collisions of a first and a second try.
+
+    Two that back off at the same time have just collided with each other; what comes first after
+    one of them begins again, a frame sent whole or a collision, decides.
+    """
 
     def __init__(self) -> None:
-        self._tried: dict[int, float] = {}
+        self._waiting: dict[int, float] = {}
+        self._race: dict[int, float] = {}
         self.won: dict[str, list[float]] = {name: [] for name in RACE}
 
     def __call__(self, now: float, what: str, sender: int, *numbers: float) -> None:
         if what == "backoff":
-            self._tried[sender] = numbers[1]
-        elif what in ("end", "cut"):
-            if sorted(self._tried.values()) == [1, 2]:
-                first = self._tried[sender] == 1
-                winner = "both" if what == "cut" else "first" if first else "second"
-                for name, races in self.won.items():
-                    races.append(float(name == winner))
-            if what == "end" or len(self._tried) == 2:
-                self._tried.clear()
+            self._waiting[sender] = numbers[1]
+        elif what == "start":
+            if sorted(self._waiting.values()) == [1, 2]:
+                self._race = dict(self._waiting)
+            self._waiting.pop(sender, None)
+        elif what in ("end", "cut") and self._race:
+            first = self._race[sender] == 1
+            winner = "both" if what == "cut" else "first" if first else "second"
+            for name, races in self.won.items():
+                races.append(float(name == winner))
+            self._race = {}
 
 
 def capture(draw: Generator, *, bits: float = 1e7) -> list[Check]:
