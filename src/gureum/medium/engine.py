@@ -105,7 +105,7 @@ class Engine:
         self._heap: list[Event] = []
         self._draws: list[int] = []
         self._arrivals = iter(arrivals)
-        self._endless = dict(endless or {})
+        self._endless = [(endless or {}).get(each) for each in range(count)]
         self._hops = [dict((hops or {}).get(each, {})) for each in range(count)]
         self.channels = [
             Channel(len(wire.senders), max(map(max, wire.delays)), rules.gap) for wire in wires
@@ -227,8 +227,8 @@ class Engine:
                     tries[sender] = 0
                     if queues[sender]:
                         head[sender] = queues[sender].popleft()
-                    elif sender in endless:
-                        _, source, target, bits = next(endless[sender])
+                    elif (supply := endless[sender]) is not None:
+                        _, source, target, bits = next(supply)
                         head[sender] = (now, source, target, bits)
                     else:
                         head[sender] = None
@@ -306,7 +306,9 @@ class Engine:
         frame = next(self._arrivals, None)
         if frame is not None:
             heappush(self._heap, (frame[0], len(self._head) * 2, frame))
-        for sender in self._endless:
+        for sender, supply in enumerate(self._endless):
+            if supply is None:
+                continue
             self._next_frame(sender, 0.0)
             if self._slotted is None:
                 self._ready(sender, 0.0)
@@ -413,8 +415,8 @@ class Engine:
         queue = self._queue[sender]
         if queue:
             self._head[sender] = queue.popleft()
-        elif sender in self._endless:
-            _, source, target, bits = next(self._endless[sender])
+        elif (supply := self._endless[sender]) is not None:
+            _, source, target, bits = next(supply)
             self._head[sender] = (now, source, target, bits)
         else:
             self._head[sender] = None

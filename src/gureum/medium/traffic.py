@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import numpy as np
 from numpy.random import Generator
@@ -50,15 +51,19 @@ class Source:
         """Frames in the order of the times at which they come; none where stations always have
         one."""
         if not self._offered or not len(self._senders):
-            return
-        pause = float(self._bits @ self._shares) / self._offered
+            return iter(())
+        return chain.from_iterable(self._blocks(self._offered))
+
+    def _blocks(self, offered: float) -> Iterator[Iterator[Frame]]:
+        """Blocks of frames that come at random."""
+        pause = float(self._bits @ self._shares) / offered
         now = 0.0
         while True:
             times = now + np.cumsum(self._draw.exponential(pause, _BLOCK))
             now = float(times[-1])
             times = np.round(times / GRAIN) * GRAIN
             who = self._draw.integers(0, len(self._senders), _BLOCK)
-            yield from zip(
+            yield zip(
                 times.tolist(),
                 self._senders[who].tolist(),
                 self._targets(who),
@@ -71,15 +76,17 @@ class Source:
         if self._offered is not None:
             return {}
         return {
-            int(sender): self._always(number, int(sender))
+            int(sender): chain.from_iterable(self._always(number, int(sender)))
             for number, sender in enumerate(self._senders)
         }
 
-    def _always(self, number: int, sender: int) -> Iterator[Frame]:
+    def _always(self, number: int, sender: int) -> Iterator[Iterator[Frame]]:
+        """Blocks of frames of a station."""
         who = np.full(_BLOCK, number)
         while True:
-            for target, bits in zip(self._targets(who), self._lengths(), strict=True):
-                yield (0.0, sender, target, bits)
+            yield zip(
+                repeat(0.0), repeat(sender), self._targets(who), self._lengths(), strict=False
+            )
 
     def _targets(self, who: np.ndarray[tuple[int], np.dtype[np.int_]]) -> list[int]:
         """For each of some stations any other of its group."""
