@@ -82,6 +82,34 @@ def test_a_way_in_has_the_documented_components(shop: Shop) -> None:
     }  # fmt: skip
 
 
+def test_headers_hold_every_client_port_from_which_it_works(shop: Shop) -> None:
+    key = path(shop, shop.gateway, Destination=shop.web, DestinationPort=80)
+
+    def ports() -> list[Any]:
+        found = analysis(shop, key)
+        there, back = found["ForwardPathComponents"], found["ReturnPathComponents"]
+        assert there[0]["InboundHeader"]["DestinationPortRanges"] == [{"From": 80, "To": 80}]
+        assert back[0]["OutboundHeader"]["SourcePortRanges"] == [{"From": 80, "To": 80}]
+        return [
+            there[0]["InboundHeader"]["SourcePortRanges"],
+            there[-1]["InboundHeader"]["SourcePortRanges"],
+            back[0]["OutboundHeader"]["DestinationPortRanges"],
+            back[-1]["OutboundHeader"]["DestinationPortRanges"],
+        ]
+
+    assert ports() == [[{"From": 32768, "To": 60999}]] * 4
+    subnet = shop.cloud.call("DescribeInstances", InstanceIds=[shop.web])
+    subnet = subnet["Reservations"][0]["Instances"][0]["SubnetId"]
+    acl = shop.cloud.call("CreateNetworkAcl", VpcId=shop.vpc)["NetworkAcl"]["NetworkAclId"]
+    entry = {"NetworkAclId": acl, "RuleNumber": 100, "CidrBlock": ANY, "RuleAction": "allow"}
+    shop.cloud.call("CreateNetworkAclEntry", **entry, Egress=False, Protocol="-1")
+    for number, first, last in ((100, 1024, 40000), (110, 50000, 50009)):
+        span = {"RuleNumber": number, "PortRange": {"From": first, "To": last}}
+        shop.cloud.call("CreateNetworkAclEntry", **entry | span, Egress=True, Protocol="6")
+    shop.cloud.join_acl(acl, subnet)
+    assert ports() == [[{"From": 32768, "To": 40000}, {"From": 50000, "To": 50009}]] * 4
+
+
 def test_a_way_between_subnets(shop: Shop) -> None:
     found = analysis(shop, path(shop, shop.web, Destination=shop.db, DestinationPort=3306))
     expected = ["i", "eni", "sg", "acl", "rtb", "acl", "sg", "eni", "i"]

@@ -26,6 +26,7 @@ from gureum.resources.subnet import Subnet, arn
 from gureum.resources.vpc_peering import VpcPeeringConnection
 
 Shape = dict[str, Any]
+Headers = Callable[[Packet], Shape]
 
 _ROUTE = (
     "GatewayId", "NatGatewayId", "NetworkInterfaceId", "InstanceId", "VpcPeeringConnectionId",
@@ -49,8 +50,8 @@ class Projection:
             end = self._port_of(answer.forth)
             return {
                 "NetworkPathFound": True,
-                "ForwardPathComponents": self.components(answer.forth, start),
-                "ReturnPathComponents": self.components(back, end),
+                "ForwardPathComponents": self._way(answer.forth, start, _headers(answer)),
+                "ReturnPathComponents": self._way(back, end, _headers(answer, answers=True)),
             }
         found = [self.explanation(step, egress=step in answer.forth.steps) for step in
                  answer.failing() if step.code]  # fmt: skip
@@ -61,28 +62,32 @@ class Projection:
         return self._network.ports.get(last.place) if last else None
 
     # --- components -----------------------------------------------------------------------------
-    def components(self, trace: Trace, start: Port | None) -> list[Shape]:
+    def _way(self, trace: Trace, start: Port | None, headers: Headers) -> list[Shape]:
         """The components on a way, numbered from 1."""
         found: list[Shape] = []
         if start is not None:
             found += [{"Component": self._named(start.host)}, self._interface(start.id)]
-            found[0]["OutboundHeader"] = header(trace.steps[0].packet) if trace.steps else {}
+            found[0]["OutboundHeader"] = headers(trace.steps[0].packet) if trace.steps else {}
         for step in trace.steps:
-            found += self._of(step)
+            found += self._of(step, headers)
         return [{"SequenceNumber": number, **each} for number, each in enumerate(found, 1)]
 
-    def _of(self, step: Step) -> Iterator[Shape]:
+    def _of(self, step: Step, headers: Headers) -> Iterator[Shape]:
         tell: Callable[[Step], Iterator[Shape]] | None = {
             "group": self._group,
             "acl": self._acl,
             "route": self._route,
-            "translate": self._translate,
             "peering": self._peering,
             "forward": self._passing,
-            "deliver": self._arrival,
         }.get(step.kind)
         if tell is not None:
             yield from tell(step)
+        elif step.kind == "translate":
+            before, after = headers(step.packet), headers(step.after)
+            named = {"Component": self._named(step.place)}
+            yield {**named, "InboundHeader": before, "OutboundHeader": after}
+        elif step.kind == "deliver":
+            yield from self._arrival(step, headers)
 
     def _group(self, step: Step) -> Iterator[Shape]:
         rule = self._view.find(SecurityGroupRule, step.by[0]) if step.by else None
@@ -102,13 +107,6 @@ class Projection:
         if table is not None:
             route = {"RouteTableRoute": self._taken(step, table)}
             yield {"Component": self._named(table.id), **route, "Vpc": self._named(table.vpc)}
-
-    def _translate(self, step: Step) -> Iterator[Shape]:
-        yield {
-            "Component": self._named(step.place),
-            "InboundHeader": header(step.packet),
-            "OutboundHeader": header(step.after),
-        }
 
     def _peering(self, step: Step) -> Iterator[Shape]:
         ends = self._ends(step)
@@ -130,11 +128,11 @@ class Projection:
         yield self._interface(step.place)
         yield {"Component": self._named(self._network.ports[step.place].host)}
 
-    def _arrival(self, step: Step) -> Iterator[Shape]:
+    def _arrival(self, step: Step, headers: Headers) -> Iterator[Shape]:
         port = self._network.ports.get(step.place)
         if port is not None:
             yield self._interface(port.id)
-            yield {"Component": self._named(port.host), "InboundHeader": header(step.packet)}
+            yield {"Component": self._named(port.host), "InboundHeader": headers(step.packet)}
 
     def _interface(self, key: str) -> Shape:
         eni = self._view.find(NetworkInterface, key)
@@ -252,20 +250,28 @@ class Projection:
         return {}
 
 
-def header(packet: Packet) -> Shape:
-    """A header as sets of one member each."""
-    shape: Shape = {
-        "Protocol": str(packet.protocol),
-        "SourceAddresses": [f"{packet.source}/32"],
-        "DestinationAddresses": [f"{packet.target}/32"],
-    }
-    for member, port in (
-        ("SourcePortRanges", packet.source_port),
-        ("DestinationPortRanges", packet.target_port),
-    ):
-        if port is not None:
-            shape[member] = [{"From": port, "To": port}]
-    return shape
+def _headers(answer: Answer, *, answers: bool = False) -> Headers:
+    """How the headers on a way are shown: as the sets of all for which the exchange works.  They
+    differ in the client's port alone, which nothing on the way changes: of ``answers`` the target
+    port."""
+    client = [{"From": first, "To": last} for first, last in answer.ports]
+
+    def header(packet: Packet) -> Shape:
+        shape: Shape = {
+            "Protocol": str(packet.protocol),
+            "SourceAddresses": [f"{packet.source}/32"],
+            "DestinationAddresses": [f"{packet.target}/32"],
+        }
+        for member, port, is_client in (
+            ("SourcePortRanges", packet.source_port, not answers),
+            ("DestinationPortRanges", packet.target_port, answers),
+        ):
+            if port is not None:
+                one = [{"From": port, "To": port}]
+                shape[member] = client if client and is_client else one
+        return shape
+
+    return header
 
 
 def group_rule(rule: SecurityGroupRule) -> Shape:
