@@ -47,7 +47,7 @@ class Analyse(Protocol):
     ) -> Shape:
         """What an analysis of a Network Insights path finds in a revision, in the names of the
         API's ``NetworkInsightsAnalysis``.  The filters are ARNs of components that a way must
-        have, or must not have.  For an access scope, what its analysis keeps."""
+        have, or must not have."""
 
 
 def no_analysis(

@@ -24,6 +24,7 @@ from gureum.reconcile import Reconciler
 from gureum.resources import REGISTRY, internet_host
 from gureum.resources.image import provided
 from gureum.resources.instance import Instance
+from gureum.server.analyses import Analyses
 from gureum.server.cloud import Cloud as Parts
 from gureum.server.console import console
 from gureum.server.networks import Networks
@@ -62,6 +63,7 @@ class Workshop:
         self.folder = tempfile.TemporaryDirectory(prefix="gu-")
         self.state = Path(self.folder.name)
         images = ImageStore(self.state / "images")
+        networks = Networks(store, REGISTRY, self.engine.forwards)
         self.parts = Parts(
             self.state,
             "cafe",
@@ -72,9 +74,11 @@ class Workshop:
             images,
             reconciler,
             self.api.dispatch,
-            Networks(store, REGISTRY, self.engine.forwards),
+            networks,
+            Analyses(store, networks, self._clock),
         )
         reconciler.start()
+        self.parts.analyses.start()
         self.app = console(self.parts, ENDPOINT, self._stop)
 
     def _clock(self) -> str:
@@ -87,6 +91,7 @@ class Workshop:
         self.stops.append(tear_down)
 
     def close(self) -> None:
+        self.parts.analyses.stop()
         self.parts.reconciler.stop()
         self.folder.cleanup()
 

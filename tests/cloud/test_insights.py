@@ -13,7 +13,7 @@ import pytest
 
 from tests.cloud.site import Site
 from tests.daemon import REGION, Daemon
-from tests.kernel.packets import LONG, SHORT, listening, tcp
+from tests.kernel.packets import LONG, SHORT, eventually, listening, tcp
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
@@ -70,6 +70,15 @@ def test_the_analyser_and_the_packet_agree(daemon: Daemon, site: Site) -> None:
     assert block["ExplanationCode"] == "ENI_SG_RULES_MISMATCH"
 
 
+def _state(daemon: Daemon, analysis: str) -> str:
+    """The status of an analysis of an access scope."""
+    (found,) = aws(
+        daemon, "describe-network-insights-access-scope-analyses",
+        "--network-insights-access-scope-analysis-ids", analysis,
+    )["NetworkInsightsAccessScopeAnalyses"]  # fmt: skip
+    return str(found["Status"])
+
+
 def test_an_access_scope_finds_what_the_internet_reaches(daemon: Daemon, site: Site) -> None:
     web = site.launch(site.public, site.group("page", ("tcp", 80, ANY)), public=True)
     db = site.launch(site.private, site.group("rows", ("tcp", 3306, ANY)))
@@ -84,6 +93,8 @@ def test_an_access_scope_finds_what_the_internet_reaches(daemon: Daemon, site: S
     )["NetworkInsightsAccessScopeAnalysis"]  # fmt: skip
     only = ("--network-insights-access-scope-analysis-id",
             started["NetworkInsightsAccessScopeAnalysisId"])  # fmt: skip
+    assert eventually(lambda: _state(daemon, only[1]) != "running", LONG * 4)
+    assert _state(daemon, only[1]) == "succeeded"
     (finding,) = aws(daemon, "get-network-insights-access-scope-analysis-findings", *only)[
         "AnalysisFindings"
     ]

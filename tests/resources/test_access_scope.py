@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gureum.errors import ApiError
+from gureum.model import View
 from gureum.resources import REGISTRY
+from gureum.resources.access_scope import AccessScopeAnalysis
 from gureum.server import access_scopes
-from gureum.server.insights import Insights
+from gureum.server.analyses import Analyses
 from gureum.server.networks import Networks
 from tests.conftest import Cloud
 from tests.explain.test_walk import ANY, Shop
@@ -20,10 +23,12 @@ INTERFACES = {"ResourceStatement": {"ResourceTypes": ["AWS::EC2::NetworkInterfac
 
 
 @pytest.fixture
-def shop(cloud: Cloud) -> Shop:
+def shop(cloud: Cloud) -> Iterator[Shop]:
     networks = Networks(cloud.store, REGISTRY, lambda host: False)
-    cloud.dispatch.analyse = Insights(networks)
-    return Shop(cloud)
+    analyses = Analyses(cloud.store, networks, lambda: cloud.now)
+    analyses.start()
+    yield Shop(cloud)
+    analyses.stop()
 
 
 def statement(**header: list[str]) -> dict[str, Any]:
@@ -49,11 +54,17 @@ def analysis(shop: Shop, key: str) -> dict[str, Any]:
     )["NetworkInsightsAccessScopeAnalysis"]
     assert started["Status"] == "running"
     only = [started["NetworkInsightsAccessScopeAnalysisId"]]
+    assert shop.cloud.store.until(lambda view: is_done(view, only[0]), 20)
     (found,) = shop.cloud.call(
         "DescribeNetworkInsightsAccessScopeAnalyses", NetworkInsightsAccessScopeAnalysisIds=only
     )["NetworkInsightsAccessScopeAnalyses"]
     assert found["Status"] == "succeeded"
     return dict(found)
+
+
+def is_done(view: View, key: str) -> bool:
+    row = view.find(AccessScopeAnalysis, key)
+    return row is not None and row.result != ""
 
 
 def findings(shop: Shop, found: dict[str, Any], **more: Any) -> dict[str, Any]:

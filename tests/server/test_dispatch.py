@@ -17,8 +17,6 @@ from gureum.resources.security_group import SecurityGroup
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
 from gureum.server.dispatch import Dispatcher, Home, utc_now
-from gureum.server.insights import Insights
-from gureum.server.networks import Networks
 from gureum.store import Commit, MemoryStore
 from gureum.wire import decode
 from gureum.wire.models import input_members
@@ -75,8 +73,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def _analysed(cloud: Cloud) -> tuple[str, str]:
-    """An access scope, and an analysis of it."""
-    cloud.dispatch.analyse = Insights(Networks(cloud.store, REGISTRY, lambda host: False))
+    """An access scope, and an analysis of it, which runs."""
     internet = {"ResourceStatement": {"ResourceTypes": ["AWS::EC2::InternetGateway"]}}
     paths = [{"Source": internet}]
     made = cloud.call("CreateNetworkInsightsAccessScope", MatchPaths=paths, ClientToken="t")

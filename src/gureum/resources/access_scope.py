@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -71,11 +71,13 @@ class AccessScopeAnalysis(
     malformed="InvalidNetworkInsightsAccessScopeAnalysisId.Malformed",
     noun="network insights access scope analysis",
 ):
-    """What was found.  ``result`` is ``AnalyzedEniCount``, ``WarningMessage`` and ``findings``
-    (each the list of its components) as JSON."""
+    """What was found.  ``result`` is empty while it runs, then ``AnalyzedEniCount``,
+    ``WarningMessage`` and ``findings`` (each the list of its components) as JSON; or ``failed``,
+    and why.  ``ended`` is the time at which it was written."""
 
     scope: str = ref()
     result: str
+    ended: str | None = None
 
 
 @dataclass(frozen=True)
@@ -194,18 +196,17 @@ def _content(row: AccessScope) -> Shape:
 
 # --- analyses -----------------------------------------------------------------------------------
 def start(call: Call) -> Shape:
-    """StartNetworkInsightsAccessScopeAnalysis: says that it runs; the next question finds it
-    done."""
+    """StartNetworkInsightsAccessScopeAnalysis: it runs until the server has written its result."""
     scope = call.txn.get(AccessScope, call.params["NetworkInsightsAccessScopeId"])
     if sum(1 for _ in call.txn.all(AccessScopeAnalysis)) >= MAX_ANALYSES:
         raise ApiError(
             "NetworkInsightsAccessScopeAnalysisLimitExceeded",
             "The maximum number of network insights access scope analyses has been reached.",
         )
-    row = AccessScopeAnalysis(**call.common(AccessScopeAnalysis), scope=scope.id, result="")
-    found = call.analyse(call.txn.view, scope, (), ())
-    call.created(replace(row, result=json.dumps(found, separators=(",", ":"))))
-    return {"NetworkInsightsAccessScopeAnalysis": _head(row) | {"Status": "running"}}
+    row = call.created(
+        AccessScopeAnalysis(**call.common(AccessScopeAnalysis), scope=scope.id, result="")
+    )
+    return {"NetworkInsightsAccessScopeAnalysis": show_analysis(row, call.txn.view)}
 
 
 def delete_analysis(call: Call) -> Shape:
@@ -218,35 +219,37 @@ def delete_analysis(call: Call) -> Shape:
 
 def show_analysis(row: AccessScopeAnalysis, view: View) -> Shape:
     """The API's ``NetworkInsightsAccessScopeAnalysis`` structure."""
-    result = json.loads(row.result)
-    warning = result["WarningMessage"]
-    found = "true" if result["findings"] else "unknown" if warning else "false"
-    told = {"WarningMessage": warning} if warning else {}
-    return (
-        _head(row)
-        | told
-        | {
-            "Status": "succeeded",
-            "EndDate": row.created,
-            "FindingsFound": found,
-            "AnalyzedEniCount": result["AnalyzedEniCount"],
-        }
-    )
-
-
-def _head(row: AccessScopeAnalysis) -> Shape:
-    return {
+    shape: Shape = {
         "NetworkInsightsAccessScopeAnalysisId": row.id,
         "NetworkInsightsAccessScopeAnalysisArn": arn(row),
         "NetworkInsightsAccessScopeId": row.scope,
         "StartDate": row.created,
+        "Status": _status(row),
         "Tags": tag_list(row),
     }
+    if not row.result:
+        return shape
+    shape["EndDate"] = row.ended or row.created
+    result = json.loads(row.result)
+    if "failed" in result:
+        return shape | {"StatusMessage": result["failed"], "FindingsFound": "unknown"}
+    warning = result["WarningMessage"]
+    if warning:
+        shape["WarningMessage"] = warning
+    found = "true" if result["findings"] else "unknown" if warning else "false"
+    return shape | {"FindingsFound": found, "AnalyzedEniCount": result["AnalyzedEniCount"]}
+
+
+def _status(row: AccessScopeAnalysis) -> str:
+    if not row.result:
+        return "running"
+    return "failed" if "failed" in json.loads(row.result) else "succeeded"
 
 
 def _findings(call: Call) -> Iterator[Finding]:
     row = call.txn.get(AccessScopeAnalysis, call.params["NetworkInsightsAccessScopeAnalysisId"])
-    for number, components in enumerate(json.loads(row.result)["findings"], 1):
+    found = json.loads(row.result) if row.result else {}
+    for number, components in enumerate(found.get("findings", ()), 1):
         # Rows are ordered by when they were made, and these were made one after the other.
         yield Finding(f"{row.id}-{number}", f"{row.created}/{number:06}", row, components)
 
@@ -262,7 +265,8 @@ def _show_finding(finding: Finding, view: View) -> Shape:
 
 def _beside_findings(call: Call) -> Shape:
     key = call.params["NetworkInsightsAccessScopeAnalysisId"]
-    return {"NetworkInsightsAccessScopeAnalysisId": key, "AnalysisStatus": "succeeded"}
+    status = _status(call.txn.get(AccessScopeAnalysis, key))
+    return {"NetworkInsightsAccessScopeAnalysisId": key, "AnalysisStatus": status}
 
 
 def _wanted(call: Call, row: AccessScopeAnalysis) -> bool:

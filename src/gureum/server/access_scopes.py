@@ -28,7 +28,7 @@ from gureum.resources.network_interface import NetworkInterface
 from gureum.server.console_explain import PROTOCOLS
 
 MAX_PAIRS = 50_000
-"""Pairs looked at in one analysis, which holds the writer: some seconds."""
+"""Pairs looked at in one analysis: some seconds."""
 
 MAX_FINDINGS = 500
 """Findings that are kept; AWS too keeps "a representative set"."""

@@ -9,6 +9,7 @@ from gureum.engines import Engine
 from gureum.machines import ImageStore, MachineRoom
 from gureum.reconcile import Reconciler
 from gureum.resources import Registry
+from gureum.server.analyses import Analyses
 from gureum.server.dispatch import Dispatcher
 from gureum.server.networks import Networks
 from gureum.store import Store
@@ -17,7 +18,8 @@ from gureum.store import Store
 @dataclass(frozen=True)
 class Cloud:
     """One cloud in one process.  ``state`` is its folder; ``tag`` marks what it makes in the
-    kernel; ``dispatch`` carries out API calls; ``networks`` are what questions are about."""
+    kernel; ``dispatch`` carries out API calls; ``networks`` are what questions are
+    about, and ``analyses`` those that take their time."""
 
     state: Path
     tag: str
@@ -29,3 +31,4 @@ class Cloud:
     reconciler: Reconciler
     dispatch: Dispatcher
     networks: Networks
+    analyses: Analyses

@@ -34,6 +34,7 @@ from gureum.engines.linux import LinuxEngine, is_free
 from gureum.machines import ImageStore, Machines
 from gureum.reconcile import Reconciler
 from gureum.resources import REGISTRY, internet_host
+from gureum.server.analyses import Analyses
 from gureum.server.app import Api, application
 from gureum.server.cloud import Cloud
 from gureum.server.console import console
@@ -86,10 +87,12 @@ def serve(settings: Settings) -> None:
         cloud = open_cloud(settings)
         try:
             cloud.reconciler.start()
+            cloud.analyses.start()
             stop = Stop()
             try:
                 asyncio.run(_serve(cloud, settings, tcp, stop))
             finally:
+                cloud.analyses.stop()
                 cloud.reconciler.stop()
             if stop.tear_down:
                 _tear_down(cloud)
@@ -166,6 +169,7 @@ def open_cloud(settings: Settings) -> Cloud:
             analyse=Insights(networks),
         ),
         networks=networks,
+        analyses=Analyses(store, networks, utc_now),
     )
 
 

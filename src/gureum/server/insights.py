@@ -12,14 +12,12 @@ from gureum.explain.steps import Step, Trace
 from gureum.kind import Shape
 from gureum.model import Resource, View
 from gureum.program import InternetHost, Port
-from gureum.resources.access_scope import AccessScope
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_insights import NetworkInsightsPath, PathFilter
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.public_ip import associations
 from gureum.resources.vpc_peering import link
-from gureum.server import access_scopes
 from gureum.server.console_explain import PROTOCOLS
 from gureum.server.networks import Networks
 
@@ -44,9 +42,6 @@ class Insights:
         filter_out: Sequence[str],
     ) -> Shape:
         """See :class:`gureum.kind.Analyse`."""
-        if isinstance(path, AccessScope):
-            with self._networks.reach(view) as reach:
-                return access_scopes.analyse(view, self._networks.at(view), reach, path)
         assert isinstance(path, NetworkInsightsPath)
         outside = InternetHost("internet", _outside(path))
         network = self._networks.at(view).with_host(outside)
