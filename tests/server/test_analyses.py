@@ -111,9 +111,7 @@ def test_one_that_was_deleted_meanwhile_stays_away(
     analyses.start()
     key = begin(cloud)
     assert gate.begun.wait(20)
-    cloud.call(
-        "DeleteNetworkInsightsAccessScopeAnalysis", NetworkInsightsAccessScopeAnalysisId=key
-    )
+    cloud.call("DeleteNetworkInsightsAccessScopeAnalysis", NetworkInsightsAccessScopeAnalysisId=key)
     gate.go_on.set()
     other = begin(cloud, "other")
     assert done(cloud, other)
