@@ -92,7 +92,7 @@ def test_ports_that_make_no_sense(protocol: str, given: dict[str, int], message:
     [
         ({"IpRanges": RANGES}, "MissingParameter"),
         ({"IpProtocol": "-1"}, "InvalidParameterValue"),
-        ({"IpProtocol": "-1", "PrefixListIds": [{"PrefixListId": "pl-1"}]}, "UnsupportedOperation"),
+        ({"IpProtocol": "-1", "PrefixListIds": [{"Description": "x"}]}, "MissingParameter"),
         ({"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.0.0.0"}]}, "InvalidParameterValue"),
         ({"IpProtocol": "-1", "IpRanges": [{}]}, "InvalidParameterValue"),
         ({"IpProtocol": "-1", "IpRanges": [{"CidrIp": "::/0"}]}, "InvalidParameterValue"),

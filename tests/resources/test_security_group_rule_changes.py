@@ -47,7 +47,7 @@ def test_modify_replaces_a_rule_whole(cloud: Cloud) -> None:
             "InvalidParameterCombination",
         ),
         ({"CidrIpv4": "10.0.0.0/8"}, "MissingParameter"),
-        ({"IpProtocol": "-1", "PrefixListId": "pl-1"}, "UnsupportedOperation"),
+        ({"IpProtocol": "-1", "PrefixListId": "pl-1"}, "InvalidPrefixListId.Malformed"),
         (
             {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv4": "0.0.0.0/0"},
             "InvalidPermission.Duplicate",

@@ -19,7 +19,7 @@ from gureum.model import View
 from gureum.program import Port
 from gureum.resources.network_acl import Entry, NetworkAcl
 from gureum.resources.network_interface import NetworkInterface
-from gureum.resources.route_table import RouteTable
+from gureum.resources.route_table import RouteTable, blocks
 from gureum.resources.route_table import show as show_table
 from gureum.resources.security_group import SecurityGroupRule
 from gureum.resources.subnet import Subnet, arn
@@ -243,10 +243,16 @@ class Projection:
     def _taken(self, step: Step, table: RouteTable) -> Shape:
         """The route that a step takes, as ``AnalysisRouteTableRoute``."""
         cidr = step.said.partition(" -> ")[0]
+        made = blocks(self._view, table).get(cidr)
+        listed = made.prefix_list if made else None
         for route in show_table(table, self._view)["Routes"]:
-            if route["DestinationCidrBlock"] == cidr:
+            if (listed or cidr) in (
+                route.get("DestinationCidrBlock"),
+                route.get("DestinationPrefixListId"),
+            ):
                 kept = {name: route[name] for name in _ROUTE if name in route}
-                return {"DestinationCidr": cidr, **kept}
+                through = {"DestinationPrefixListId": listed} if listed else {}
+                return {"DestinationCidr": cidr, **through, **kept}
         return {}
 
 
@@ -283,6 +289,8 @@ def group_rule(rule: SecurityGroupRule) -> Shape:
         shape["Cidr"] = item.cidr
     if item.group:
         shape["SecurityGroupId"] = item.group
+    if item.prefix_list:
+        shape["PrefixListId"] = item.prefix_list
     if item.protocol in (TCP, UDP) and item.first is not None and item.last is not None:
         shape["PortRange"] = {"From": item.first, "To": item.last}
     return shape

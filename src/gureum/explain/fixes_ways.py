@@ -16,7 +16,7 @@ from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import associations
-from gureum.resources.route_table import RouteTable, table_of
+from gureum.resources.route_table import RouteTable, blocks, table_of
 from gureum.resources.subnet import Lease, Subnet, lease_id
 from gureum.resources.vpc import Vpc
 from gureum.resources.vpc_peering import VpcPeeringConnection
@@ -50,14 +50,16 @@ def blackhole(view: View, step: Step) -> Iterator[Fix]:
         instance = eni.attachment.instance if eni.attachment else None
         yield from _started(view, instance)
     else:
-        way = max(
+        routes = blocks(view, table)
+        best = max(
             (
-                each.destination
-                for each in table.routes
-                if each.target == gone and contains(each.destination, step.packet.target)
+                cidr
+                for cidr, each in routes.items()
+                if each.target == gone and contains(cidr, step.packet.target)
             ),
             key=length,
         )
+        way = routes[best].destination
         yield from _outward(view, step, table, "replace-route", way)
 
 
@@ -65,7 +67,8 @@ def _outward(
     view: View, step: Step, table: RouteTable, action: str, destination: str
 ) -> Iterator[Fix]:
     """A route to the internet gateway for a sender with a public address, else to a NAT gateway."""
-    words = ("--route-table-id", table.id, "--destination-cidr-block", destination)
+    named = "prefix-list-id" if destination.startswith("pl-") else "cidr-block"
+    words = ("--route-table-id", table.id, f"--destination-{named}", destination)
     eni = interface_at(view, table.vpc, step.packet.source)
     if eni is None:
         return

@@ -23,6 +23,7 @@ from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_acl import Entry, NetworkAcl
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.permissions import ANY_V4
+from gureum.resources.prefix_list import IPV4, cidrs_of
 from gureum.resources.public_ip import associations
 from gureum.resources.route_table import RouteTable, table_of
 from gureum.resources.route_table import show as show_table
@@ -124,7 +125,8 @@ def _open_groups(account: Account) -> Iterator[Remark]:
     for group in account.all(SecurityGroup):
         for rule in rules_of(account.view, group.id):
             item = rule.permission
-            if not rule.egress and item.protocol is None and item.cidr == ANY_V4:
+            blocks = cidrs_of(account.view, item.prefix_list, IPV4) if item.prefix_list else ()
+            if not rule.egress and item.protocol is None and ANY_V4 in (item.cidr, *blocks):
                 words = ("--group-id", group.id, "--security-group-rule-ids", rule.id)
                 said = f"{rule.id} lets everything in from everywhere"
                 yield Remark(group.id, said, (aws(group, "revoke-security-group-ingress", *words),))
@@ -226,12 +228,21 @@ def _default_groups(account: Account) -> Iterator[Remark]:
             yield Remark(eni.id, said)
 
 
+_DESTINATIONS = (
+    ("DestinationCidrBlock", "--destination-cidr-block"),
+    ("DestinationPrefixListId", "--destination-prefix-list-id"),
+)
+"""Where a route leads: the member that says so and the option that names it."""
+
+
 def _blackholes(account: Account) -> Iterator[Remark]:
     for table in account.all(RouteTable):
         for route in show_table(table, account.view)["Routes"]:
             if route["State"] == "blackhole":
-                cidr = route["DestinationCidrBlock"]
-                words = ("--route-table-id", table.id, "--destination-cidr-block", cidr)
+                named, cidr = next(
+                    (word, route[member]) for member, word in _DESTINATIONS if member in route
+                )
+                words = ("--route-table-id", table.id, named, cidr)
                 yield Remark(
                     table.id,
                     f"the target of {cidr} is gone, stopped or detached",

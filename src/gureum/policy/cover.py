@@ -65,8 +65,8 @@ def covers_permission(wide: Permission, narrow: Permission) -> bool:
     """Whether a security group's rule admits everything that another one admits."""
     if wide.protocol not in (None, narrow.protocol):
         return False
-    if wide.group is not None or narrow.group is not None:
-        peers = wide.group == narrow.group
+    if any((wide.group, narrow.group, wide.prefix_list, narrow.prefix_list)):
+        peers = (wide.group, wide.prefix_list) == (narrow.group, narrow.prefix_list)
     else:
         peers = _prefix(wide.cidr, wide.cidr6, narrow.cidr, narrow.cidr6)
     if wide.protocol is None or wide.first is None:

@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from gureum.kind import Lowering
+from gureum.model import Reader
 from gureum.program import Filter, Rule
 from gureum.resources.permissions import ANY_V4, Permission
+from gureum.resources.prefix_list import IPV4, IPV6, cidrs_of
 from gureum.resources.security_group import rules_of
 from gureum.resources.shapes import ICMP, ICMPV6, TCP, UDP
 
@@ -35,15 +37,18 @@ def group_filters(lowering: Lowering, key: FilterKey) -> None:
     """
     vpc, groups, direction = key
     rules = [rule for group in groups for rule in rules_of(lowering.view, group)]
-    back = [rule.permission for rule in rules if rule.egress != (direction == "out")]
+    pairs = [
+        (rule, item) for rule in rules for item in _spelled_out(lowering.view, rule.permission)
+    ]
+    back = [item for rule, item in pairs if rule.egress != (direction == "out")]
     lines = [
         line
-        for rule in rules
+        for rule, item in pairs
         if rule.egress == (direction == "out")
-        for line in _lines(rule.id, rule.permission, back)
+        for line in _lines(rule.id, item, back)
     ]
     # A flow that an untracked rule admits is untracked whatever else admits it, so these are first.
-    lines.sort(key=lambda line: (not line.untracked, line.why, line.protocol or 0))
+    lines.sort(key=lambda line: (not line.untracked, line.why, line.peer, line.protocol or 0))
     lowering.say(
         Filter(
             id=filter_id(groups, direction),
@@ -55,6 +60,18 @@ def group_filters(lowering: Lowering, key: FilterKey) -> None:
         ),
         *groups,
     )
+
+
+def _spelled_out(reader: Reader, item: Permission) -> list[Permission]:
+    """A permission with a prefix list as one with each of its blocks: the quota of rules, which
+    counts a list by its size, keeps them few."""
+    if item.prefix_list is None:
+        return [item]
+    plain = replace(item, prefix_list=None)
+    return [
+        *(replace(plain, cidr=cidr) for cidr in cidrs_of(reader, item.prefix_list, IPV4)),
+        *(replace(plain, cidr6=cidr) for cidr in cidrs_of(reader, item.prefix_list, IPV6)),
+    ]
 
 
 def _lines(why: str, item: Permission, back: list[Permission]) -> list[Rule]:

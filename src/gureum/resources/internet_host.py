@@ -13,6 +13,7 @@ from gureum.errors import ApiError, invalid_value
 from gureum.kind import Kind, Lowering
 from gureum.model import Resource, Txn
 from gureum.program import InternetHost as Host
+from gureum.resources.prefix_list import GATEWAY_SERVICES
 
 OWNER, PLACE = "internet", "internet"
 """The account and region of these rows."""
@@ -71,14 +72,19 @@ def _asked(ip: str, taken: set[str]) -> str:
         address = IPv4Address(ip)
     except ValueError:
         raise invalid_value("ip", ip, "Not a valid IPv4 address") from None
-    if address not in NETWORK or ip in taken:
+    if address not in NETWORK or str(address) in taken or _of_a_service(address):
         raise invalid_value("ip", ip, f"A free address of {NETWORK} is needed")
     return str(address)
 
 
+def _of_a_service(address: IPv4Address) -> bool:
+    """Whether the address is one that AWS's prefix lists say is a service's."""
+    return any(address in IPv4Network(cidr) for cidr in GATEWAY_SERVICES.values())
+
+
 def _free(taken: set[str]) -> str:
     for number in range(_FIRST, NETWORK.num_addresses - 1):
-        if str(NETWORK[number]) not in taken:
+        if str(NETWORK[number]) not in taken and not _of_a_service(NETWORK[number]):
             return str(NETWORK[number])
     raise ApiError("InsufficientAddressCapacity", f"No address of {NETWORK} is free.")
 

@@ -32,7 +32,8 @@ Resolve = Callable[[Mapping[str, Any]], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Permission:
-    """Traffic with one peer: exactly one of ``cidr``, ``cidr6`` and ``group`` is set.
+    """Traffic with one peer: exactly one of ``cidr``, ``cidr6``, ``group`` and ``prefix_list`` is
+    set.
 
     ``protocol`` is a number or None for all.  ``first`` and ``last`` are a port range (TCP, UDP) or
     an ICMP type and code, where -1 is any; None where the protocol has neither.  Two
@@ -45,6 +46,7 @@ class Permission:
     cidr: str | None = None
     cidr6: str | None = None
     group: str | None = ref("restrict", default=None)
+    prefix_list: str | None = ref("restrict", default=None)
     description: str | None = None
 
     @property
@@ -55,7 +57,7 @@ class Permission:
     @property
     def peer(self) -> str:
         """The other end, as text."""
-        return self.cidr or self.cidr6 or self.group or ""
+        return self.cidr or self.cidr6 or self.group or self.prefix_list or ""
 
     @property
     def protocol_text(self) -> str:
@@ -91,11 +93,6 @@ def _parse_one(item: Mapping[str, Any], resolve: Resolve) -> Iterator[Permission
         raise missing_parameter("ipProtocol")
     protocol = protocol_number(item["IpProtocol"])
     first, last = ports(protocol, item.get("FromPort"), item.get("ToPort"))
-    if item.get("PrefixListIds"):
-        raise ApiError(
-            "UnsupportedOperation",
-            "Prefix lists in security group rules are not available in this cloud yet.",
-        )
     peers = list(_peers(item, resolve))
     if not peers:
         raise ApiError(
@@ -114,6 +111,10 @@ def _peers(item: Mapping[str, Any], resolve: Resolve) -> Iterator[tuple[str, Any
         yield "cidr", cidr_v4(member.get("CidrIp")), _description(member)
     for member in item.get("Ipv6Ranges") or ():
         yield "cidr6", cidr_v6(member.get("CidrIpv6")), _description(member)
+    for member in item.get("PrefixListIds") or ():
+        if not member.get("PrefixListId"):
+            raise missing_parameter("prefixListId")
+        yield "prefix_list", member["PrefixListId"], _description(member)
     for member in item.get("UserIdGroupPairs") or ():
         yield "group", resolve(member), _description(member)
 
@@ -261,5 +262,7 @@ def _add_peer(shape: Shape, permission: Permission, account: str) -> None:
         shape["IpRanges"].append({"CidrIp": permission.cidr, **said})
     elif permission.cidr6:
         shape["Ipv6Ranges"].append({"CidrIpv6": permission.cidr6, **said})
+    elif permission.prefix_list:
+        shape["PrefixListIds"].append({"PrefixListId": permission.prefix_list, **said})
     else:
         shape["UserIdGroupPairs"].append({"GroupId": permission.group, "UserId": account, **said})

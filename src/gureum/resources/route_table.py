@@ -18,11 +18,15 @@ from gureum.model.cidr import ipv4_network
 from gureum.model.txn import dependency_violation, not_found
 from gureum.program import Local, Route, SegmentTable, Table
 from gureum.resources.permissions import ANY_V4
+from gureum.resources.prefix_list import IPV4, IPV6, PrefixList
 from gureum.resources.route_target import (
     LOCAL,
     StaticRoute,
     asked_target,
+    count_routes,
+    is_list,
     show_target,
+    spelled_out,
     target_now,
     within_vpc,
 )
@@ -73,8 +77,10 @@ class RouteTable(
 
     @property
     def destinations(self) -> tuple[str, ...]:
-        """Where the routes lead that somebody made: a VPC must not grow over these."""
-        return tuple(route.destination for route in self.routes)
+        """The blocks to which the routes lead that somebody made: a VPC must not grow over these.
+        Blocks of prefix lists that do not fit are left out, whenever they come (:func:`blocks`).
+        """
+        return tuple(route.destination for route in self.routes if route.prefix_list is None)
 
     def without(self, destination: str) -> tuple[StaticRoute, ...]:
         """The routes but the one to the destination."""
@@ -223,12 +229,9 @@ def create_route(call: Call) -> Shape:
     table, destination = _asked(call), _destination(call)
     target = asked_target(call, table.id, table.vpc)
     cidrs = _cidrs(call.txn.view, table)
-    _check_local(call, table, destination, target, cidrs)
-    if IPv4Network(destination).subnet_of(RESERVED):
-        raise ApiError(
-            "InvalidParameterValue",
-            f"The destination CIDR block {destination} is within the reserved range {RESERVED}.",
-        )
+    if not is_list(destination):
+        _check_local(call, table, destination, target, cidrs)
+        _check_reserved(destination)
     old = table.route(destination)
     if old is not None and old.target == target:
         return {"Return": True}
@@ -236,10 +239,23 @@ def create_route(call: Call) -> Shape:
         raise ApiError(
             "RouteAlreadyExists", f"The route identified by {destination} already exists."
         )
-    if len(table.routes) >= MAX_ROUTES:
+    if over_quota(call.txn.view, _put(call, table, destination, target)):
         raise ApiError("RouteLimitExceeded", "The maximum number of routes has been reached.")
-    _put(call, table, destination, target)
     return {"Return": True}
+
+
+def over_quota(reader: Reader, table: RouteTable) -> bool:
+    """Whether a table has more routes than it may; one to a prefix list counts as its size."""
+    counts = (count_routes(reader, table.routes, family) for family in (IPV4, IPV6))
+    return any(number > MAX_ROUTES for number in counts)
+
+
+def _check_reserved(destination: str) -> None:
+    if IPv4Network(destination).subnet_of(RESERVED):
+        raise ApiError(
+            "InvalidParameterValue",
+            f"The destination CIDR block {destination} is within the reserved range {RESERVED}.",
+        )
 
 
 def replace_route(call: Call) -> Shape:
@@ -255,7 +271,8 @@ def replace_route(call: Call) -> Shape:
             )
         call.txn.put(replace(table, routes=table.without(destination)))
         return {}
-    _check_local(call, table, destination, target, cidrs)
+    if not is_list(destination):
+        _check_local(call, table, destination, target, cidrs)
     if table.route(destination) is None and destination not in cidrs:
         raise ApiError(
             "InvalidParameterValue",
@@ -271,7 +288,7 @@ def delete_route(call: Call) -> Shape:
     table = _asked(call)
     if text := call.get("DestinationIpv6CidrBlock"):
         raise _no_route("destination-ipv6-cidr-block", text, table)
-    if text := call.get("DestinationPrefixListId"):
+    if (text := call.get("DestinationPrefixListId")) and table.route(text) is None:
         raise _no_route("destination-prefix-list-id", text, table)
     destination = _destination(call)
     if destination in _cidrs(call.txn.view, table):
@@ -291,17 +308,18 @@ def _no_route(what: str, destination: str, table: RouteTable) -> ApiError:
     )
 
 
-def _put(call: Call, table: RouteTable, destination: str, target: str) -> None:
-    route = StaticRoute(destination=destination, target=target)
-    call.txn.put(replace(table, routes=(*table.without(destination), route)))
+def _put(call: Call, table: RouteTable, destination: str, target: str) -> RouteTable:
+    key = destination if is_list(destination) else None
+    route = StaticRoute(destination=destination, target=target, prefix_list=key)
+    return call.txn.put(replace(table, routes=(*table.without(destination), route)))
 
 
 def _destination(call: Call) -> str:
-    """The destination in canonical form.
+    """The destination: a block in canonical form, or the id of a prefix list.
 
     Raises:
         ApiError: ``MissingParameter``, ``InvalidParameterCombination``, ``InvalidParameterValue``,
-            ``UnsupportedOperation`` (IPv6, prefix lists).
+            ``InvalidPrefixListID.NotFound``, ``UnsupportedOperation`` (IPv6).
     """
     names = ("DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId")
     named = given(call, *names)
@@ -311,7 +329,9 @@ def _destination(call: Call) -> str:
             "destinationIpv6CidrBlock, destinationPrefixListId"
         )
         raise invalid_combination(message) if named else ApiError("MissingParameter", message)
-    unsupported(call, *names[1:])
+    unsupported(call, "DestinationIpv6CidrBlock")
+    if key := call.get("DestinationPrefixListId"):
+        return call.txn.get(PrefixList, key).id
     return str(ipv4_network(named[0][1], "destinationCidrBlock"))
 
 
@@ -403,8 +423,9 @@ def _show_routes(table: RouteTable, view: View) -> Iterator[Shape]:
             yield shape | {"GatewayId": LOCAL, "State": "active"}
     for route in table.routes:
         if route.destination not in cidrs:
+            member = "DestinationPrefixListId" if route.prefix_list else "DestinationCidrBlock"
             yield {
-                "DestinationCidrBlock": route.destination,
+                member: route.destination,
                 "Origin": "CreateRoute",
                 **show_target(view, route.target, table.vpc),
             }
@@ -419,15 +440,18 @@ def lower(table: RouteTable, lowering: Lowering) -> None:
     for cidr in _cidrs(view, table):
         if table.route(cidr) is None:
             lowering.say(Route(table=statement, destination=cidr, target=Local()))
-    for route in table.routes:
+    for destination, route in blocks(view, table).items():
         target = target_now(view, route.target, table.vpc)
-        lowering.say(
-            Route(table=statement, destination=route.destination, target=target), route.target
-        )
+        lowering.say(Route(table=statement, destination=destination, target=target), route.target)
     for subnet, why in _subnets(table, view):
         segment = segment_of(view, subnet)
         if segment:
             lowering.say(SegmentTable(segment=segment, table=statement), why)
+
+
+def blocks(reader: Reader, table: RouteTable) -> dict[str, StaticRoute]:
+    """The route that somebody made to each block (:func:`spelled_out`)."""
+    return spelled_out(reader, table.routes, _cidrs(reader, table))
 
 
 def _subnets(table: RouteTable, view: Reader) -> Iterator[tuple[str, str]]:

@@ -5,8 +5,9 @@ Sources: VPC User Guide, "Configure route tables"; EC2 API Reference, CreateRout
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any
 
 from gureum.errors import ApiError, invalid_combination
@@ -17,6 +18,7 @@ from gureum.program import Blackhole, Target, ViaPeering, ViaUplink
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import NetworkInterface, hop, interfaces_of
+from gureum.resources.prefix_list import IPV4, PrefixList, cidrs_of, weight
 from gureum.resources.shapes import given, unsupported
 from gureum.resources.vpc_peering import LINKED, VpcPeeringConnection, asked, far_vpc, state_of
 
@@ -40,10 +42,46 @@ _SERVING = frozenset({"pending", "available"})
 @dataclass(frozen=True, kw_only=True)
 class StaticRoute:
     """A route that somebody made.  ``target`` is the id of a gateway or a network interface; it
-    may be gone, and the route is a blackhole then."""
+    may be gone, and the route is a blackhole then.
+
+    ``destination`` is a CIDR block, or the id of a prefix list, which ``prefix_list`` is too then.
+    """
 
     destination: str
     target: str = ref("weak")
+    prefix_list: str | None = ref("restrict", default=None)
+
+
+def is_list(destination: str) -> bool:
+    """Whether a destination is a prefix list rather than a block."""
+    return destination.startswith(f"{PrefixList.prefix}-")
+
+
+def count_routes(reader: Reader, routes: Iterable[StaticRoute], family: str) -> int:
+    """As how many routes of an address family some routes count: one to a prefix list as its
+    size."""
+    return sum(
+        weight(reader, route.prefix_list, family) if route.prefix_list else int(family == IPV4)
+        for route in routes
+    )
+
+
+def spelled_out(
+    reader: Reader, routes: Iterable[StaticRoute], local: Iterable[str]
+) -> dict[str, StaticRoute]:
+    """The route to each block, those of prefix lists too; ``local`` are the VPC's own blocks.
+
+    A route to the block itself goes before a prefix list that has it, the older of two lists
+    before the younger; a list's blocks inside the VPC's own are left out (VPC User Guide, "Route
+    priority for prefix lists").
+    """
+    known, own = list(routes), [IPv4Network(cidr) for cidr in local]
+    found = {route.destination: route for route in known if route.prefix_list is None}
+    for route in known:
+        for cidr in cidrs_of(reader, route.prefix_list, IPV4) if route.prefix_list else ():
+            if not any(IPv4Network(cidr).subnet_of(network) for network in own):
+                found.setdefault(cidr, route)
+    return found
 
 
 def asked_target(call: Call, table: str, vpc: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gureum.errors import ApiError, missing_parameter
 from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import View
+from gureum.model import Reader, View
 from gureum.resources.permissions import (
     Permission,
     check_text,
@@ -23,6 +23,7 @@ from gureum.resources.permissions import (
     show_permissions,
     words,
 )
+from gureum.resources.prefix_list import IPV4, IPV6, PrefixList, weight
 from gureum.resources.security_group import (
     SecurityGroup,
     SecurityGroupRule,
@@ -96,7 +97,7 @@ def _authorize(call: Call, *, egress: bool) -> Shape:
     group = asked_group(call)
     wanted = _permissions(call, group)
     there = [rule.permission for rule in _rules(call, group, egress)]
-    _check_new(wanted, there)
+    _check_new(call, wanted, there)
     tags = call.tags_for(SecurityGroupRule.kind)
     rules = [add_rule(call, group, item, egress=egress, tags=tags) for item in wanted]
     return {"Return": True, "SecurityGroupRules": [show(rule, call.txn.view) for rule in rules]}
@@ -106,7 +107,7 @@ def _rules(call: Call, group: SecurityGroup, egress: bool) -> list[SecurityGroup
     return [rule for rule in rules_of(call.txn.view, group.id) if rule.egress == egress]
 
 
-def _check_new(wanted: list[Permission], there: list[Permission]) -> None:
+def _check_new(call: Call, wanted: list[Permission], there: list[Permission]) -> None:
     known = {permission.traffic for permission in there}
     for permission in wanted:
         if permission.traffic in known:
@@ -114,15 +115,35 @@ def _check_new(wanted: list[Permission], there: list[Permission]) -> None:
                 "InvalidPermission.Duplicate",
                 f'the specified rule "{words(permission)}" already exists',
             )
-    together = [*there, *wanted]
-    for family in ("cidr", "cidr6"):
-        # A rule with a group counts in both families.
-        other = "cidr6" if family == "cidr" else "cidr"
-        if sum(1 for item in together if getattr(item, other) is None) > MAX_RULES:
-            raise ApiError(
-                "RulesPerSecurityGroupLimitExceeded",
-                "The maximum number of rules per security group has been reached.",
-            )
+    for item in wanted:
+        if item.prefix_list:
+            call.txn.get(PrefixList, item.prefix_list)
+    if _too_many(call.txn.view, [*there, *wanted]):
+        raise ApiError(
+            "RulesPerSecurityGroupLimitExceeded",
+            "The maximum number of rules per security group has been reached.",
+        )
+
+
+def _too_many(reader: Reader, permissions: Iterable[Permission]) -> bool:
+    together = list(permissions)
+    families = (IPV4, IPV6)
+    return any(sum(_counts(reader, p, each) for p in together) > MAX_RULES for each in families)
+
+
+def _counts(reader: Reader, item: Permission, family: str) -> int:
+    """As how many rules of an address family a permission counts: a prefix list as its size, a
+    group once in both families."""
+    if item.prefix_list:
+        return weight(reader, item.prefix_list, family)
+    return 0 if (item.cidr if family == IPV6 else item.cidr6) else 1
+
+
+def over_quota(view: View, group: str) -> bool:
+    """Whether a group has more rules than it may, in either direction."""
+    rules = rules_of(view, group)
+    ways = ([r.permission for r in rules if r.egress == egress] for egress in (True, False))
+    return any(_too_many(view, way) for way in ways)
 
 
 def _revoke(call: Call, *, egress: bool) -> Shape:
@@ -204,17 +225,13 @@ def modify_rules(call: Call) -> Shape:
         call.txn.put(rule)
     for rule in changed:
         twins = [r for r in _rules(call, group, rule.egress) if r.id != rule.id]
-        _check_new([rule.permission], [twin.permission for twin in twins])
+        _check_new(call, [rule.permission], [twin.permission for twin in twins])
     return {"Return": True}
 
 
 def _replaced(call: Call, group: SecurityGroup, item: Mapping[str, Any]) -> Permission:
-    if item.get("PrefixListId"):
-        raise ApiError(
-            "UnsupportedOperation",
-            "Prefix lists in security group rules are not available in this cloud yet.",
-        )
-    peers = [name for name in ("CidrIpv4", "CidrIpv6", "ReferencedGroupId") if item.get(name)]
+    names = ("CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroupId")
+    peers = [name for name in names if item.get(name)]
     if len(peers) != 1:
         raise ApiError(
             "InvalidParameterCombination",
@@ -232,6 +249,7 @@ def _replaced(call: Call, group: SecurityGroup, item: Mapping[str, Any]) -> Perm
         cidr=cidr_v4(value) if peers == ["CidrIpv4"] else None,
         cidr6=cidr_v6(value) if peers == ["CidrIpv6"] else None,
         group=_peer(call, group, value, None, None) if peers == ["ReferencedGroupId"] else None,
+        prefix_list=value if peers == ["PrefixListId"] else None,
         description=check_text(text, "rule description") if text else None,
     )
 
@@ -288,6 +306,8 @@ def _show_parts(rule: SecurityGroupRule) -> Shape:
         shape["CidrIpv4"] = item.cidr
     if item.cidr6:
         shape["CidrIpv6"] = item.cidr6
+    if item.prefix_list:
+        shape["PrefixListId"] = item.prefix_list
     if item.description:
         shape["Description"] = item.description
     return shape

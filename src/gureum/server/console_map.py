@@ -149,7 +149,8 @@ def _table(txn: Txn, table: RouteTable) -> Shape:
         ],
         "routes": [
             {
-                "destination": route["DestinationCidrBlock"],
+                "destination": route.get("DestinationCidrBlock")
+                or route["DestinationPrefixListId"],
                 "target": next((route[name] for name in _TARGETS if name in route), ""),
                 "state": route["State"],
             }
