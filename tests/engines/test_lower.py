@@ -59,7 +59,10 @@ def test_every_statement_type_is_known() -> None:
     types = {getattr(program, name) for name in program.__all__}
     statements = {each for each in types if each in Statement.__args__}
     assert statements == set(Statement.__args__)
-    assert items(Machine("i-1", "ami-1", "h", "10.0.1.4", "10.0.0.2", 1, 64, 1, (), "")) == set()
+    assert (
+        items(Machine("i-1", "ami-1", "h", "10.0.1.4", ("10.0.0.2",), (), 1, 64, 1, (), ""))
+        == set()
+    )
 
 
 @pytest.mark.parametrize(

@@ -31,10 +31,18 @@ def test_files(tmp_path: Path) -> None:
 
 
 def test_a_name_without_a_domain(tmp_path: Path) -> None:
-    seed.write(tmp_path, machine(hostname="web"))
+    seed.write(tmp_path, machine(hostname="web", search=()))
     files = read(tmp_path)
     assert files["hosts"].endswith("\n10.9.0.10 web\n")
     assert files["resolv.conf"] == "nameserver 10.9.0.2\n"
+
+
+def test_name_servers_and_domains_as_they_are_given(tmp_path: Path) -> None:
+    seed.write(tmp_path, machine(resolvers=("10.0.0.53", "10.0.1.53"), search=("a.example", "b")))
+    wanted = "nameserver 10.0.0.53\nnameserver 10.0.1.53\nsearch a.example b\n"
+    assert read(tmp_path)["resolv.conf"] == wanted
+    seed.write(tmp_path, machine(resolvers=(), search=()))
+    assert read(tmp_path)["resolv.conf"] == ""
 
 
 def test_user_data_that_was_removed_is_gone(tmp_path: Path) -> None:

@@ -109,10 +109,22 @@ LINES: list[tuple[Statement, str]] = [
     ),
     (Translator(PORT, "10.0.1.4"), "Translator port=eni-1 ip=10.0.1.4"),
     (
-        Machine("i-1", "ami-1", "web", "10.0.1.4", "10.0.0.2", 2, 512, 3, ("ssh-rsa A",), ""),
+        Machine(
+            "i-1",
+            "ami-1",
+            "web",
+            "10.0.1.4",
+            ("10.0.0.2",),
+            ("a", "b"),
+            2,
+            512,
+            3,
+            ("ssh-rsa A",),
+            "",
+        ),
         (
-            "Machine id=i-1 image=ami-1 hostname=web ip=10.0.1.4 resolver=10.0.0.2 cpus=2 "
-            "memory=512 boot=3 keys=[ssh-rsa A] user_data="
+            "Machine id=i-1 image=ami-1 hostname=web ip=10.0.1.4 resolvers=[10.0.0.2] "
+            "search=[a b] cpus=2 memory=512 boot=3 keys=[ssh-rsa A] user_data="
         ),
     ),
 ]

@@ -63,7 +63,10 @@ def test_an_instance_is_pending_until_its_machine_runs(cloud: Cloud) -> None:
     assert (machine.cpus, machine.memory, machine.boot) == (2, 1024, 1)
     assert machine.image == "gureum-base"
     assert machine.ip == made["PrivateIpAddress"]
-    assert machine.resolver == "172.31.0.2"
+    assert (machine.resolvers, machine.search) == (
+        ("172.31.0.2",),
+        ("ap-northeast-2.compute.internal",),
+    )
     assert machine.hostname == made["PrivateDnsName"]
     assert seen(cloud, made["InstanceId"], "running")["State"]["Name"] == "running"
 

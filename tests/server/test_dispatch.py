@@ -63,6 +63,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "DescribeInstanceAttribute": {"InstanceId": "INSTANCE", "Attribute": "instanceType"},
     "DescribeImageAttribute": {"ImageId": "IMAGE", "Attribute": "description"},
     "GetConsoleOutput": {"InstanceId": "INSTANCE"},
+    "GetManagedPrefixListAssociations": {"PrefixListId": "LIST"},
+    "GetManagedPrefixListEntries": {"PrefixListId": "LIST"},
     "GetInstanceUefiData": {"InstanceId": "INSTANCE"},
     "DescribeInstanceCreditSpecifications": {},
     "GetNetworkInsightsAccessScopeContent": {"NetworkInsightsAccessScopeId": "SCOPE"},
@@ -100,6 +102,7 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
         "ENI": make_interface(cloud, subnet)["NetworkInterfaceId"],
         "INSTANCE": launched["Instances"][0]["InstanceId"],
         "IMAGE": image,
+        "LIST": cloud.call("DescribePrefixLists")["PrefixLists"][0]["PrefixListId"],
     }
     params = {name: names.get(value, value) for name, value in PARAMETERS.get(action, {}).items()}
     told, before = commits(cloud), cloud.store.view

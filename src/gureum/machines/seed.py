@@ -50,14 +50,15 @@ def write(folder: Path, machine: Machine) -> None:
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     short = short_name(machine)
     names = machine.hostname if machine.hostname == short else f"{machine.hostname} {short}"
-    domain = machine.hostname.partition(".")[2]
+    lines = [f"nameserver {each}\n" for each in machine.resolvers]
+    if machine.search:
+        lines.append(f"search {' '.join(machine.search)}\n")
     files = {
         "id": f"{machine.id}\n",
         "boot": f"{machine.boot}\n",
         "hostname": f"{short}\n",
         "hosts": f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n{machine.ip} {names}\n",
-        "resolv.conf": f"nameserver {machine.resolver}\n"
-        + (f"search {domain}\n" if domain else ""),
+        "resolv.conf": "".join(lines),
         "authorized_keys": "".join(f"{key.strip()}\n" for key in machine.keys),
     }
     for name, text in files.items():

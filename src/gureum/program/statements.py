@@ -289,15 +289,17 @@ class Machine:
 
     ``image`` is an image id, ``cpus`` cores and ``memory`` MiB that it may use, ``boot`` counts its
     starts (a change restarts it), ``keys`` are public keys in OpenSSH form that may log in,
-    ``user_data`` is the first-boot script, base64, or empty.  ``hosts`` are the address and names
-    for its hosts file, ``resolver`` the address of its name server.
+    ``user_data`` is the first-boot script, base64, or empty.  ``hostname`` and ``ip`` stand in its
+    hosts file, ``resolvers`` are the addresses of its name servers and ``search`` the domains that
+    complete its short names.
     """
 
     id: str
     image: str
     hostname: str
     ip: str
-    resolver: str
+    resolvers: tuple[str, ...]
+    search: tuple[str, ...]
     cpus: int
     memory: int
     boot: int

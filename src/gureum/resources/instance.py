@@ -17,7 +17,13 @@ from gureum.model import Reader, Resource, Txn, ref
 from gureum.model.cidr import resolver_address
 from gureum.program import Host, Machine
 from gureum.resources import network_interface
-from gureum.resources.dhcp_options import internal_domain
+from gureum.resources.dhcp_options import (
+    AMAZON_DNS,
+    DOMAIN_NAME,
+    NAME_SERVERS,
+    DhcpOptions,
+    internal_domain,
+)
 from gureum.resources.instance_types import TYPES
 from gureum.resources.network_interface import interfaces_of, private_dns
 from gureum.resources.volume import Volume
@@ -198,6 +204,28 @@ def hostname(reader: Reader, row: Instance) -> str:
     return private_dns(row.region, found[0].ip) if found else ""
 
 
+@dataclass(frozen=True)
+class _Naming:
+    """What a VPC's DHCP options tell an instance: ``domain`` is that of its own name where it is
+    not the region's."""
+
+    resolvers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    domain: str = ""
+
+
+def _naming(reader: Reader, vpc: Vpc) -> _Naming:
+    """Source: EC2 API Reference, CreateDhcpOptions: the custom domain is part of a host's name
+    only where a custom name server is given too."""
+    options = reader.find(DhcpOptions, vpc.dhcp_options)
+    if options is None:
+        return _Naming()
+    amazon, given = resolver_address(vpc.cidr), options.values(NAME_SERVERS)
+    domains = tuple(word for text in options.values(DOMAIN_NAME) for word in text.split())
+    own = domains[0] if domains and given and AMAZON_DNS not in given else ""
+    return _Naming(tuple(amazon if each == AMAZON_DNS else each for each in given), domains, own)
+
+
 # --- lowering -----------------------------------------------------------------------------------
 def lower(row: Instance, lowering: Lowering) -> None:
     """A host for as long as there may be processes, and a machine while it is to run."""
@@ -208,6 +236,8 @@ def lower(row: Instance, lowering: Lowering) -> None:
     if not found or vpc is None:
         return
     name = hostname(lowering.view, row)
+    names = _naming(lowering.view, vpc)
+    own = f"{name.partition('.')[0]}.{names.domain}" if names.domain else name
     lowering.say(Host(id=row.id, kind="instance", router=row.vpc, name=name))
     if row.state in UP:
         size = TYPES[row.type]
@@ -215,9 +245,10 @@ def lower(row: Instance, lowering: Lowering) -> None:
             Machine(
                 id=row.id,
                 image=row.base,
-                hostname=name,
+                hostname=own,
                 ip=found[0].ip,
-                resolver=resolver_address(vpc.cidr),
+                resolvers=names.resolvers,
+                search=names.search,
                 cpus=size.cpus,
                 memory=size.memory,
                 boot=row.boot,

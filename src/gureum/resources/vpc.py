@@ -156,6 +156,14 @@ def modify_vpc_tenancy(call: Call) -> Shape:
     return {"ReturnValue": True}
 
 
+def associate_dhcp_options(call: Call) -> Shape:
+    """AssociateDhcpOptions: another set, or with ``default`` none, for instances that start."""
+    vpc, key = call.txn.get(Vpc, call.params["VpcId"]), call.params["DhcpOptionsId"]
+    found = None if key == "default" else call.txn.get(dhcp_options.DhcpOptions, key).id
+    call.txn.put(replace(vpc, dhcp_options=found))
+    return {}
+
+
 def associate_vpc_cidr_block(call: Call) -> Shape:
     """AssociateVpcCidrBlock: a secondary IPv4 block.  IPv6 comes with dual-stack VPCs."""
     vpc = call.txn.get(Vpc, call.params["VpcId"])
@@ -323,6 +331,7 @@ KIND = Kind(
         "DescribeVpcAttribute": describe_vpc_attribute,
         "ModifyVpcAttribute": modify_vpc_attribute,
         "ModifyVpcTenancy": modify_vpc_tenancy,
+        "AssociateDhcpOptions": associate_dhcp_options,
         "AssociateVpcCidrBlock": associate_vpc_cidr_block,
         "DisassociateVpcCidrBlock": disassociate_vpc_cidr_block,
     },
