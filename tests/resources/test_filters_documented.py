@@ -68,10 +68,24 @@ def documented(action: str) -> list[str]:
     ]
 
 
+def _a_subnet(cloud: Cloud) -> str:
+    return str(cloud.call("DescribeSubnets")["Subnets"][0]["SubnetId"])
+
+
+def _a_vpc(cloud: Cloud) -> str:
+    return str(cloud.call("DescribeVpcs")["Vpcs"][0]["VpcId"])
+
+
+_REQUIRED = {"SubnetId": _a_subnet, "VpcId": _a_vpc}
+"""Something for the members without which a listing is not answered."""
+
+
 def _accepted(cloud: Cloud, action: str, name: str) -> bool:
     member = "Filters" if "Filters" in _members(action) else "Filter"
+    operation: OperationModel = _model().operation_model(action)
+    required = {each: _REQUIRED[each](cloud) for each in operation.input_shape.required_members}
     try:
-        cloud.call(action, **{member: [{"Name": name, "Values": ["x"]}]})
+        cloud.call(action, **required, **{member: [{"Name": name, "Values": ["x"]}]})
     except ApiError as error:
         if error.message != f"The filter '{name}' is invalid":
             raise

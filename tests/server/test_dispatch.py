@@ -65,6 +65,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "GetConsoleOutput": {"InstanceId": "INSTANCE"},
     "GetManagedPrefixListAssociations": {"PrefixListId": "LIST"},
     "GetManagedPrefixListEntries": {"PrefixListId": "LIST"},
+    "GetSubnetCidrReservations": {"SubnetId": "SUBNET"},
     "GetInstanceUefiData": {"InstanceId": "INSTANCE"},
     "DescribeInstanceCreditSpecifications": {},
     "GetNetworkInsightsAccessScopeContent": {"NetworkInsightsAccessScopeId": "SCOPE"},
@@ -102,6 +103,7 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
         "ENI": make_interface(cloud, subnet)["NetworkInterfaceId"],
         "INSTANCE": launched["Instances"][0]["InstanceId"],
         "IMAGE": image,
+        "SUBNET": subnet,
         "LIST": cloud.call("DescribePrefixLists")["PrefixLists"][0]["PrefixListId"],
     }
     params = {name: names.get(value, value) for name, value in PARAMETERS.get(action, {}).items()}

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
+from itertools import chain
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
@@ -24,6 +25,9 @@ MAX_SUBNETS = 200
 
 MODE_TAG = "gureum:segment-mode"
 """A tag on a subnet with which its owner chooses how it carries frames (see ``SegmentMode``)."""
+
+PREFIX_LENGTH = 28
+"""The length of an IPv4 prefix that an interface can be given."""
 
 _MODES: dict[str | None, Mode] = {"switch": "switch", "hub": "hub"}
 
@@ -58,13 +62,39 @@ class Lease(
     not_found="InvalidAddress.NotFound",
     noun="address lease",
 ):
-    """A private address that is taken.  The id is made of subnet and address, so that asking
-    whether an address is free costs one look-up however many there are.  ``holder`` is the network
-    interface, which takes the lease with it when it goes."""
+    """A private address that is taken, or a prefix of them (``10.0.1.16/28``).
+
+    The id is made of subnet and address, so that asking whether an address is free costs two
+    look-ups however many there are.  ``holder`` is the network interface, which takes the lease
+    with it when it goes.
+    """
 
     subnet: str = ref("weak")
     holder: str = ref("cascade")
     ip: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CidrReservation(
+    Resource,
+    kind="subnet-cidr-reservation",
+    prefix="scr",
+    not_found="InvalidSubnetCidrReservationID.NotFound",
+    noun="subnet CIDR reservation",
+):
+    """A block of a subnet out of which no address is given unasked.  ``type`` is ``explicit``, or
+    ``prefix`` where AWS gives out whole prefixes."""
+
+    subnet: str = ref("cascade")
+    cidr: str
+    type: str
+    description: str | None = None
+
+
+def reservations(reader: Reader, subnet_id: str) -> list[CidrReservation]:
+    """The reservations of a subnet, oldest first."""
+    rows = reader.referrers(subnet_id, CidrReservation)
+    return sorted(rows, key=lambda row: (row.created, row.id))
 
 
 def lease(call: Call, subnet: Subnet, holder: str, ip: str | None = None) -> str:
@@ -75,6 +105,12 @@ def lease(call: Call, subnet: Subnet, holder: str, ip: str | None = None) -> str
             ``InsufficientFreeAddressesInSubnet``.
     """
     taken = _free_address(call.txn, subnet) if ip is None else _asked_address(call.txn, subnet, ip)
+    take(call, subnet, holder, taken)
+    return taken
+
+
+def take(call: Call, subnet: Subnet, holder: str, taken: str) -> None:
+    """Store the lease of an address or prefix that is known to be free."""
     row = Lease(
         id=lease_id(subnet.id, taken),
         account=call.account,
@@ -85,11 +121,10 @@ def lease(call: Call, subnet: Subnet, holder: str, ip: str | None = None) -> str
         ip=taken,
     )
     call.txn.put(row)
-    return taken
 
 
 def release(call: Call, subnet_id: str, ip: str) -> None:
-    """Give an address back."""
+    """Give an address or a prefix back."""
     row = call.txn.find(Lease, lease_id(subnet_id, ip))
     if row is not None:
         call.txn.delete(row)
@@ -111,23 +146,29 @@ def _asked_address(txn: Txn, subnet: Subnet, ip: str) -> str:
         )
     if is_reserved(subnet.cidr, ip):
         raise ApiError("InvalidParameterValue", "Address is in subnet's reserved address range")
-    if lease_id(subnet.id, str(address)) in txn.view.rows:
+    if is_taken(txn, subnet, address):
         raise ApiError("InvalidIPAddress.InUse", f"Address {ip} is in use.")
     return str(address)
 
 
+def is_taken(txn: Txn, subnet: Subnet, address: IPv4Address) -> bool:
+    """Whether the address is leased, by itself or in a prefix."""
+    around = IPv4Network((address, PREFIX_LENGTH), strict=False)
+    return any(lease_id(subnet.id, str(each)) in txn.view.rows for each in (address, around))
+
+
 def _free_address(txn: Txn, subnet: Subnet) -> str:
-    """A random free address: a few draws nearly always hit; a full search follows if not."""
+    """A random free address outside of reservations: a few draws nearly always hit; a full search
+    follows if not."""
     network = IPv4Network(subnet.cidr)
+    kept = [IPv4Network(row.cidr) for row in reservations(txn.view, subnet.id)]
     count, first = usable(subnet.cidr), network.network_address + 4
-    for _ in range(20):
-        candidate = str(first + secrets.randbelow(count))
-        if lease_id(subnet.id, candidate) not in txn.view.rows:
-            return candidate
-    for offset in range(count):
-        candidate = str(first + offset)
-        if lease_id(subnet.id, candidate) not in txn.view.rows:
-            return candidate
+    draws = (secrets.randbelow(count) for _ in range(20))
+    for offset in chain(draws, range(count)):
+        candidate = first + offset
+        if any(candidate in block for block in kept) or is_taken(txn, subnet, candidate):
+            continue
+        return str(candidate)
     raise ApiError(
         "InsufficientFreeAddressesInSubnet",
         f"The subnet '{subnet.id}' does not have enough free addresses to satisfy the request.",
@@ -141,12 +182,17 @@ def create_subnet(call: Call) -> Shape:
         raise ApiError("MissingParameter", "Either 'cidrBlock' or 'ipv6CidrBlock' should be given.")
     network = ipv4_network(call.params["CidrBlock"])
     _check_range(call, vpc, network)
-    zone = _zone(call)
+    zone = asked_zone(call)
     subnet = call.created(Subnet(**call.common(Subnet), vpc=vpc.id, cidr=str(network), zone=zone))
     return {"Subnet": show(subnet, call.txn.view)}
 
 
-def _zone(call: Call) -> str:
+def asked_zone(call: Call) -> str:
+    """The zone that a call names by name or id, or the region's first.
+
+    Raises:
+        ApiError: ``InvalidParameterValue``.
+    """
     names = zones(call.region)
     if key := call.get("AvailabilityZoneId"):
         for name in names:
@@ -184,15 +230,15 @@ def default_subnets(call: Call, vpc: Vpc) -> None:
         return
     parts = IPv4Network(vpc.cidr).subnets(new_prefix=20)
     for zone, part in zip(zones(call.region), parts, strict=False):
-        row = Subnet(
-            **{**call.common(Subnet), "tags": ()},
-            vpc=vpc.id,
-            cidr=str(part),
-            zone=zone,
-            default=True,
-            map_public_ip=True,
-        )
-        call.created(row)
+        add_default(call, vpc, str(part), zone)
+
+
+def add_default(call: Call, vpc: Vpc, cidr: str, zone: str) -> Subnet:
+    """Store a default subnet."""
+    common = {**call.common(Subnet), "tags": ()}
+    return call.created(
+        Subnet(**common, vpc=vpc.id, cidr=cidr, zone=zone, default=True, map_public_ip=True)
+    )
 
 
 def delete_subnet(call: Call) -> Shape:
@@ -232,7 +278,8 @@ def modify_subnet_attribute(call: Call) -> Shape:
 
 def free_addresses(subnet: Subnet, view: View) -> int:
     """AvailableIpAddressCount: usable addresses less those that are taken."""
-    return usable(subnet.cidr) - sum(1 for _ in view.referrers(subnet.id, Lease))
+    leases = (row.ip for row in view.referrers(subnet.id, Lease))
+    return usable(subnet.cidr) - sum(2 ** (32 - PREFIX_LENGTH) if "/" in ip else 1 for ip in leases)
 
 
 def arn(row: Resource) -> str:
