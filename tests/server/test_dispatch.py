@@ -22,7 +22,7 @@ from gureum.wire import decode
 from gureum.wire.models import input_members
 from tests.conftest import Cloud
 from tests.model.rows import ACCOUNT, REGION, House
-from tests.resources.building import make_interface, make_subnet, make_vpc, only
+from tests.resources.building import default_group, make_interface, make_subnet, make_vpc, only
 from tests.wiring import request_for
 
 
@@ -51,7 +51,9 @@ def test_an_action_that_is_not_built(cloud: Cloud) -> None:
 
 def test_reads_are_named_like_reads() -> None:
     names = {*REGISTRY.actions, *REGISTRY.listings}
-    assert {name for name in names if name.startswith(("Describe", "Get"))} == REGISTRY.reads
+    assert {
+        name for name in names if name.startswith(("Describe", "Get", "Validate"))
+    } == REGISTRY.reads
 
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -66,6 +68,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "GetManagedPrefixListAssociations": {"PrefixListId": "LIST"},
     "GetManagedPrefixListEntries": {"PrefixListId": "LIST"},
     "GetSubnetCidrReservations": {"SubnetId": "SUBNET"},
+    "DescribeSecurityGroupReferences": {"GroupId": "GROUPS"},
+    "ValidateSecurityGroupQuotasForInterface": {"SecurityGroupIds": "GROUPS"},
+    "GetSecurityGroupsForVpc": {"VpcId": "VPC"},
+    "DescribeStaleSecurityGroups": {"VpcId": "VPC"},
     "GetInstanceUefiData": {"InstanceId": "INSTANCE"},
     "DescribeInstanceCreditSpecifications": {},
     "GetNetworkInsightsAccessScopeContent": {"NetworkInsightsAccessScopeId": "SCOPE"},
@@ -104,6 +110,7 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
         "INSTANCE": launched["Instances"][0]["InstanceId"],
         "IMAGE": image,
         "SUBNET": subnet,
+        "GROUPS": [default_group(cloud, vpc)["GroupId"]],
         "LIST": cloud.call("DescribePrefixLists")["PrefixLists"][0]["PrefixListId"],
     }
     params = {name: names.get(value, value) for name, value in PARAMETERS.get(action, {}).items()}

@@ -65,6 +65,30 @@ class SecurityGroupRule(
         return target == self.group
 
 
+@dataclass(frozen=True, kw_only=True)
+class GroupVpcAssociation(
+    Resource,
+    kind="security-group-vpc-association",
+    prefix="sgvpc",
+    not_found="InvalidSecurityGroupVpcAssociation.NotFound",
+    noun="security group VPC association",
+):
+    """Another VPC whose interfaces may have the group.  The id is made of both."""
+
+    group: str = ref()
+    vpc: str = ref()
+
+
+def association_id(group: str, vpc: str) -> str:
+    """The id of the row of a group's association with a VPC."""
+    return f"sgvpc-{group}/{vpc}"
+
+
+def vpcs_of(reader: Reader, group: SecurityGroup) -> set[str]:
+    """The VPCs whose interfaces may have the group: its own, and those it is associated with."""
+    return {group.vpc, *(row.vpc for row in reader.referrers(group.id, GroupVpcAssociation))}
+
+
 def rules_of(reader: Reader, group_id: str) -> list[SecurityGroupRule]:
     """The group's own rules, oldest first; not those of others that refer to it."""
     rules = (row for row in reader.referrers(group_id, SecurityGroupRule) if row.group == group_id)
@@ -196,7 +220,7 @@ def check_groups(call: Call, keys: Iterable[str], vpc_id: str, place: str) -> tu
     """
     found = tuple(dict.fromkeys(keys))
     for key in found:
-        if call.txn.get(SecurityGroup, key).vpc != vpc_id:
+        if vpc_id not in vpcs_of(call.txn.view, call.txn.get(SecurityGroup, key)):
             raise ApiError(
                 "InvalidParameterValue",
                 f"Security group {key} and {place} belong to different networks.",

@@ -31,6 +31,7 @@ from gureum.resources.security_group import (
     asked_group,
     named,
     rules_of,
+    vpcs_of,
 )
 from gureum.resources.shapes import protocol_number, tag_list
 from gureum.resources.subnet import arn
@@ -73,7 +74,7 @@ def _flat(call: Call) -> list[dict[str, Any]]:
 def _peer(
     call: Call, group: SecurityGroup, key: str | None, name: str | None, owner: str | None
 ) -> str:
-    """The id of a group that a rule refers to: of the same account and VPC."""
+    """The id of a group that a rule refers to: of the same account, for a VPC of the group."""
     if owner and owner != call.account:
         raise ApiError(
             "InvalidGroup.NotFound",
@@ -84,7 +85,8 @@ def _peer(
     peer = call.txn.get(SecurityGroup, key) if key else named(call, str(name), group.vpc)
     if peer is None:
         raise ApiError("InvalidGroup.NotFound", f"The security group '{name}' does not exist")
-    if peer.vpc != group.vpc:
+    view = call.txn.view
+    if not vpcs_of(view, peer) & vpcs_of(view, group):
         raise ApiError(
             "InvalidGroup.NotFound",
             "You have specified two resources that belong to different networks.",
