@@ -34,7 +34,7 @@ def aws(daemon: Daemon, *words: str) -> dict[str, Any]:
     argv = [str(Path(sys.executable).with_name("aws")), "ec2", *words, "--output", "json"]
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(done.stdout or "{}")  # nothing: no members
     return answer
 
 

@@ -58,7 +58,10 @@ LINES: list[tuple[Statement, str]] = [
         "Host id=i-1 kind=instance router=vpc-1 name=web",
     ),
     (PORT, "Port id=eni-1 segment=subnet-1 host=i-1 index=0 mac=02:00:00:00:00:02"),
-    (Address(PORT, "10.0.1.4", True), "Address port=eni-1 ip=10.0.1.4 primary=True"),
+    (
+        Address(PORT, "10.0.1.4", True),
+        "Address port=eni-1 ip=10.0.1.4 primary=True delegated=False",
+    ),
     (Gateway("igw-1"), "Gateway id=igw-1"),
     (
         Peering("pcx-1", ("vpc-1", "vpc-2"), (("10.0.0.0/16",), ("10.1.0.0/16", "10.2.0.0/16"))),

@@ -334,7 +334,7 @@ def test_lowering(cloud: Cloud) -> None:
     }
     types = (Address, Guard, Host, Port, PublicAddress, Translator)
     assert said(cloud, names, *types) == (
-        "Address port=ENI ip=10.0.1.9 primary=True  # ENI\n"
+        "Address port=ENI ip=10.0.1.9 primary=True delegated=False  # ENI\n"
         "Guard port=ENI addresses=[10.0.1.9] forwarding=True filter_in=None filter_out=None"
         "  # ENI\n"
         "Host id=NAT kind=nat-gateway router=VPC name=NAT  # NAT\n"

@@ -155,8 +155,8 @@ def test_lowering(cloud: Cloud) -> None:
     plug_in(cloud, key, INSTANCE)
     names = {key: "ENI", subnet: "SUBNET", INSTANCE: "INSTANCE", group: "WEB", vpc: "VPC"}
     assert said(cloud, names, Port, Address, Member, Guard) == (
-        "Address port=ENI ip=10.0.1.20 primary=True  # ENI\n"
-        "Address port=ENI ip=10.0.1.21 primary=False  # ENI\n"
+        "Address port=ENI ip=10.0.1.20 primary=True delegated=False  # ENI\n"
+        "Address port=ENI ip=10.0.1.21 primary=False delegated=False  # ENI\n"
         "Guard port=ENI addresses=[10.0.1.20 10.0.1.21] forwarding=False filter_in=WEB/in "
         "filter_out=WEB/out  # ENI\n"
         "Member router=VPC group=WEB ip=10.0.1.20  # ENI WEB\n"

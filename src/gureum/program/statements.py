@@ -71,11 +71,16 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address of a port.  Exactly one address of a port is ``primary``."""
+    """An address of a port.  Exactly one address of a port is ``primary``.
+
+    A ``delegated`` one reaches the port without being the host's own (AWS: prefix delegation): the
+    host gives it to itself or to whom it likes.
+    """
 
     port: Port
     ip: str
     primary: bool
+    delegated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

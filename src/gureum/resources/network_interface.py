@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
 
 from gureum.errors import ApiError
 from gureum.kind import Call, Lowering, Shape
@@ -63,7 +64,8 @@ class NetworkInterface(
     malformed="InvalidNetworkInterfaceId.Malformed",
     noun="networkInterface",
 ):
-    """A network interface; the first of ``ips`` is the primary private address.
+    """A network interface; the first of ``ips`` is the primary private address, ``prefixes`` are
+    blocks that are delegated to it.
 
     ``host`` is what it is plugged into *now*: the instance while that is up, a NAT gateway; None
     while the interface is free or its instance is stopped.
@@ -81,6 +83,13 @@ class NetworkInterface(
     requester_managed: bool = False
     attachment: Attachment | None = None
     host: str | None = ref("weak", default=None)
+    prefixes: tuple[str, ...] = ()
+    public_name: str | None = None
+
+    @property
+    def delegated(self) -> tuple[str, ...]:
+        """The addresses of the delegated blocks."""
+        return tuple(str(ip) for prefix in self.prefixes for ip in IPv4Network(prefix))
 
     @property
     def ip(self) -> str:
@@ -356,6 +365,12 @@ def show(eni: NetworkInterface, view: View) -> Shape:
         shape["Attachment"] = show_attachment(eni.attachment)
     if eni.requester_managed:
         shape["RequesterId"] = eni.account
+    if eni.prefixes:
+        shape["Ipv4Prefixes"] = [{"Ipv4Prefix": prefix} for prefix in eni.prefixes]
+    if eni.public_name:
+        shape["PublicIpDnsNameOptions"] = {"DnsHostnameType": eni.public_name}
+        if name := shape.get("PublicDnsName"):
+            shape["PublicIpDnsNameOptions"]["PublicIpv4DnsName"] = name
     return shape
 
 
@@ -385,14 +400,16 @@ def lower(eni: NetworkInterface, lowering: Lowering) -> None:
     if port is None:
         return
     lowering.say(port)
-    for ip in eni.ips:
-        lowering.say(Address(port=port, ip=ip, primary=ip == eni.ip))
+    own = (*eni.ips, *eni.delegated)
+    for ip in own:
+        delegated = ip not in eni.ips
+        lowering.say(Address(port=port, ip=ip, primary=ip == eni.ip, delegated=delegated))
         for group in eni.groups:
             lowering.say(Member(router=eni.vpc, group=group, ip=ip), group)
     lowering.say(
         Guard(
             port=port,
-            addresses=eni.ips,
+            addresses=own,
             forwarding=not eni.source_dest_check,
             filter_in=_filter(eni, "in", lowering),
             filter_out=_filter(eni, "out", lowering),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from gureum.errors import ApiError, invalid_combination, missing_parameter
+from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
 from gureum.kind import Call, Kind, Listing, Shape
 from gureum.resources.network_interface import (
     Attachment,
@@ -22,6 +22,11 @@ from gureum.resources.network_interface import (
     show_attachment,
     take_address,
 )
+from gureum.resources.network_interface_prefix import (
+    asked_prefixes,
+    give_prefixes,
+    take_prefix,
+)
 from gureum.resources.security_group import show_identifiers
 from gureum.resources.shapes import unsupported
 from gureum.resources.subnet import Lease, Subnet, lease_id
@@ -29,11 +34,13 @@ from gureum.resources.subnet import Lease, Subnet, lease_id
 _IPV6_AND_PREFIXES = (
     "Ipv6Addresses",
     "Ipv6AddressCount",
-    "Ipv4Prefixes",
-    "Ipv4PrefixCount",
     "Ipv6Prefixes",
     "Ipv6PrefixCount",
 )
+
+
+PUBLIC_NAMES = ("public-dual-stack-dns-name", "public-ipv4-dns-name", "public-ipv6-dns-name")
+"""The kinds of public host names."""
 
 
 def create_network_interface(call: Call) -> Shape:
@@ -41,6 +48,7 @@ def create_network_interface(call: Call) -> Shape:
     unsupported(call, *_IPV6_AND_PREFIXES)
     subnet = call.txn.get(Subnet, call.params["SubnetId"])
     primary, secondary = asked_addresses(call.params)
+    prefixes = asked_prefixes(call.params)
     eni = create(
         call,
         subnet,
@@ -50,6 +58,7 @@ def create_network_interface(call: Call) -> Shape:
         secondary=secondary,
         interface_type=call.get("InterfaceType", "interface"),
     )
+    eni = give_prefixes(call, eni, prefixes)
     return {
         "NetworkInterface": show(eni, call.txn.view),
         "ClientToken": call.get("ClientToken", ""),
@@ -170,17 +179,21 @@ def describe_attribute(call: Call) -> Shape:
 
 # --- secondary addresses ------------------------------------------------------------------------
 def assign_private_addresses(call: Call) -> Shape:
-    """AssignPrivateIpAddresses: secondary addresses, given or any free ones.
+    """AssignPrivateIpAddresses: secondary addresses or prefixes, given or any free ones.
 
     With ``AllowReassignment`` an address that is a secondary one of another interface moves here.
     """
-    unsupported(call, "Ipv4Prefixes", "Ipv4PrefixCount")
-    eni = _own(call)
+    eni, prefixes = _own(call), asked_prefixes(call.params)
     ips, count = call.get("PrivateIpAddresses", []), call.get("SecondaryPrivateIpAddressCount", 0)
-    if bool(ips) == bool(count):
+    if [bool(ips), bool(count), bool(prefixes)].count(True) != 1:
         raise invalid_combination(
-            "Exactly one of privateIpAddresses and secondaryPrivateIpAddressCount must be given."
+            "Exactly one of privateIpAddresses, secondaryPrivateIpAddressCount, ipv4Prefixes and "
+            "ipv4PrefixCount must be given."
         )
+    if prefixes:
+        given = give_prefixes(call, eni, prefixes).prefixes[len(eni.prefixes) :]
+        shown = [{"Ipv4Prefix": prefix} for prefix in given]
+        return {"NetworkInterfaceId": eni.id, "AssignedIpv4Prefixes": shown}
     before = len(eni.ips)
     for ip in ips or [None] * count:
         if ip is not None:
@@ -202,9 +215,10 @@ def _make_free(call: Call, eni: NetworkInterface, ip: str) -> None:
 
 
 def unassign_private_addresses(call: Call) -> Shape:
-    """UnassignPrivateIpAddresses: any but the primary one."""
-    unsupported(call, "Ipv4Prefixes")
+    """UnassignPrivateIpAddresses: any but the primary one, and prefixes."""
     eni = _own(call)
+    for prefix in call.get("Ipv4Prefixes", []):
+        eni = take_prefix(call, eni, prefix)
     for ip in call.get("PrivateIpAddresses", []):
         if ip not in eni.ips[1:]:
             what = "is the primary address of" if ip == eni.ip else "is not assigned to interface"
@@ -214,6 +228,15 @@ def unassign_private_addresses(call: Call) -> Shape:
             )
         eni = take_address(call, eni, ip)
     return {}
+
+
+def modify_public_names(call: Call) -> Shape:
+    """ModifyPublicIpDnsNameOptions: the kind of public host name that the interface has."""
+    eni, kind = _own(call), call.params["HostnameType"]
+    if kind not in PUBLIC_NAMES:
+        raise invalid_value("hostnameType", kind)
+    call.txn.put(replace(eni, public_name=kind))
+    return {"Successful": True}
 
 
 def attached(call: Call, attachment_id: str) -> NetworkInterface:
@@ -266,6 +289,7 @@ KIND = Kind(
         "DescribeNetworkInterfaceAttribute": describe_attribute,
         "AssignPrivateIpAddresses": assign_private_addresses,
         "UnassignPrivateIpAddresses": unassign_private_addresses,
+        "ModifyPublicIpDnsNameOptions": modify_public_names,
     },
     reads=frozenset({"DescribeNetworkInterfaceAttribute"}),
     listings=(

@@ -54,6 +54,11 @@ def protocol_number(text: str) -> int | None:
     )
 
 
+def is_account(text: str) -> bool:
+    """Whether the text is an account's id: twelve digits."""
+    return len(text) == 12 and text.isascii() and text.isdigit()
+
+
 def given(call: Call, *names: str) -> list[tuple[str, Any]]:
     """Those of the parameters that the call has, with their values."""
     return [(name, call.params[name]) for name in names if call.get(name)]

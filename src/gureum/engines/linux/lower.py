@@ -178,7 +178,8 @@ def _address(it: Address, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     port = it.port
     length = ipaddress.ip_network(port.segment.cidr).prefixlen
     length = length if it.primary else 32
-    yield IpAddress(port.host, f"eth{port.index}", it.ip, length, metric=port.index)
+    if not it.delegated:
+        yield IpAddress(port.host, f"eth{port.index}", it.ip, length, metric=port.index)
     yield Neighbour(port.segment.router, segment_link(port.segment.id), it.ip, port.mac)
 
 
