@@ -2,6 +2,7 @@
 
 from gureum.resources import (
     access_scope,
+    address_transfer,
     attachment_api,
     default_subnet,
     dhcp_options,
@@ -52,6 +53,7 @@ REGISTRY = Registry(
         public_ip.KIND,
         public_ip.ASSOCIATION,
         elastic_ip.KIND,
+        address_transfer.KIND,
         network_interface_api.KIND,
         network_interface_permission.KIND,
         nat_gateway.KIND,

@@ -5,9 +5,10 @@ Sources: EC2 User Guide, "Elastic IP addresses"; EC2 API Reference, AssociateAdd
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
-from gureum.errors import ApiError, invalid_combination, missing_parameter
+from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
 from gureum.kind import Call, Kind, Listing, Selector, Shape
 from gureum.model import Resource, View
 from gureum.resources import public_ip
@@ -23,6 +24,9 @@ from gureum.resources.vpc import Vpc
 MAX_ADDRESSES = 5
 """Elastic IPs per region (VPC quotas)."""
 
+_LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})+\.?")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ElasticIp(
@@ -32,9 +36,11 @@ class ElasticIp(
     not_found="InvalidAllocationID.NotFound",
     noun="allocation",
 ):
-    """A public address allocated to an account."""
+    """A public address allocated to an account; ``ptr`` is the name that its reverse record has,
+    with the dot at its end."""
 
     ip: str
+    ptr: str | None = None
 
 
 def association_of(view: View, allocation: str) -> Association | None:
@@ -47,12 +53,11 @@ def allocate_address(call: Call) -> Shape:
     unsupported(call, "CustomerOwnedIpv4Pool", "IpamPoolId")
     if call.get("PublicIpv4Pool", "amazon") != "amazon":
         unsupported(call, "PublicIpv4Pool")
-    if sum(1 for _ in call.txn.all(ElasticIp)) >= MAX_ADDRESSES:
-        raise ApiError("AddressLimitExceeded", "The maximum number of addresses has been reached.")
+    check_quota(call)
     row = ElasticIp(**call.common(ElasticIp), ip="")
     call.txn.put(row)  # addresses are given to a row that exists
     ip = public_ip.allocate(call, row.id, call.get("Address") or None)
-    call.created(ElasticIp(**call.common(ElasticIp, row.id), ip=ip))
+    call.created(replace(row, ip=ip))
     return {
         "PublicIp": ip,
         "AllocationId": row.id,
@@ -62,9 +67,22 @@ def allocate_address(call: Call) -> Shape:
     }
 
 
+def check_quota(call: Call) -> None:
+    """Raises:
+    ApiError: ``AddressLimitExceeded`` where the account has as many as it may have.
+    """
+    if sum(1 for _ in call.txn.all(ElasticIp)) >= MAX_ADDRESSES:
+        raise ApiError("AddressLimitExceeded", "The maximum number of addresses has been reached.")
+
+
 def release_address(call: Call) -> Shape:
-    """ReleaseAddress: refused while it is associated."""
+    """ReleaseAddress: refused while it is associated or has a reverse record."""
     row = _asked(call)
+    if row.ptr is not None:
+        raise ApiError(
+            "InvalidAddress.PtrSet",
+            f"The address {row.ip} cannot be released because it has a custom reverse DNS record.",
+        )
     if association_of(call.txn.view, row.id):
         raise ApiError("InvalidIPAddress.InUse", f"Address {row.ip} is in use.")
     call.txn.delete(row)
@@ -80,6 +98,15 @@ def _asked(call: Call) -> ElasticIp:
         return call.txn.get(ElasticIp, key)
     if not ip:
         raise missing_parameter("AllocationId")
+    return named_address(call, ip)
+
+
+def named_address(call: Call, ip: str) -> ElasticIp:
+    """The account's Elastic IP with that address.
+
+    Raises:
+        ApiError: ``InvalidAddress.NotFound``.
+    """
     for row in call.txn.all(ElasticIp):
         if row.ip == ip:
             return row
@@ -199,11 +226,36 @@ def _not_yours() -> ApiError:
     return ApiError("AuthFailure", "You do not have permission to access the specified resource.")
 
 
-def describe_addresses_attribute(call: Call) -> Shape:
-    """DescribeAddressesAttribute: reverse names, of which there are none here."""
-    keys = call.get("AllocationIds") or [row.id for row in call.txn.all(ElasticIp)]
-    rows = [call.txn.get(ElasticIp, key) for key in keys]
-    return {"Addresses": [{"AllocationId": row.id, "PublicIp": row.ip} for row in rows]}
+def modify_address_attribute(call: Call) -> Shape:
+    """ModifyAddressAttribute: the name that the reverse record of the address has.
+
+    AWS wants a record of the name that leads to the address; there is nobody to ask here.
+    """
+    row, name = call.txn.get(ElasticIp, call.params["AllocationId"]), call.get("DomainName")
+    if not name:
+        raise missing_parameter("domainName")
+    if not _DOMAIN.fullmatch(name) or len(name) > 253:
+        raise invalid_value("domainName", name, "Not a valid domain name")
+    ptr = f"{name.removesuffix('.')}."
+    call.txn.put(replace(row, ptr=ptr))
+    update = {"Value": ptr, "Status": "PENDING"}
+    return {"Address": show_attribute(row, call.txn.view) | {"PtrRecordUpdate": update}}
+
+
+def reset_address_attribute(call: Call) -> Shape:
+    """ResetAddressAttribute: without a reverse record of its own again."""
+    row = call.txn.get(ElasticIp, call.params["AllocationId"])
+    if call.params["Attribute"] != "domain-name":
+        raise invalid_value("attribute", call.params["Attribute"])
+    call.txn.put(replace(row, ptr=None))
+    shown = show_attribute(row, call.txn.view)
+    return {"Address": shown | {"PtrRecordUpdate": {"Value": "", "Status": "PENDING"}}}
+
+
+def show_attribute(row: ElasticIp, view: View) -> Shape:
+    """The API's ``AddressAttribute`` structure."""
+    shape: Shape = {"AllocationId": row.id, "PublicIp": row.ip}
+    return shape | ({"PtrRecord": row.ptr} if row.ptr else {})
 
 
 def show(row: ElasticIp, view: View) -> Shape:
@@ -238,10 +290,16 @@ KIND = Kind(
         "ReleaseAddress": release_address,
         "AssociateAddress": associate_address,
         "DisassociateAddress": disassociate_address,
-        "DescribeAddressesAttribute": describe_addresses_attribute,
+        "ModifyAddressAttribute": modify_address_attribute,
+        "ResetAddressAttribute": reset_address_attribute,
     },
-    reads=frozenset({"DescribeAddressesAttribute"}),
     listings=(
+        Listing(
+            action="DescribeAddressesAttribute",
+            result="Addresses",
+            show=show_attribute,
+            ids="AllocationIds",
+        ),
         Listing(
             action="DescribeAddresses",
             result="Addresses",
