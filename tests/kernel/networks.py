@@ -145,12 +145,14 @@ class Net:
             self.add(Member(self.router, group, ip))
         return port
 
-    def nat(self, name: str, segment: Segment, ip: str) -> ViaPort:
-        """A NAT gateway; the target for routes through it."""
+    def nat(self, name: str, segment: Segment, ip: str, *others: str) -> ViaPort:
+        """A NAT gateway with one or several addresses; the target for routes through it."""
         host = self.suffix(f"nat-{name}")
         self.add(Host(host, "nat-gateway", self.router, host))
         port = self.port(name, segment, ip, None, True, host)
-        self.add(Translator(port, ip))
+        self.statements.discard(Guard(port, (ip,), True, None, None))
+        self.add(*(Address(port, each, primary=False) for each in others))
+        self.add(Guard(port, (ip, *others), True, None, None), Translator(port, ip, others))
         return ViaPort(port.id, segment, ip, port.mac)
 
     def gateway(self, name: str) -> str:

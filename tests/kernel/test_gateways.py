@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from gureum.program import PublicAddress, ViaUplink
+from gureum.program import PublicAddress, Translator, ViaUplink
 from tests.kernel import packets
 from tests.kernel.lab import Lab
 from tests.kernel.networks import ANY, Net, allow, internet
@@ -239,3 +239,37 @@ def test_without_its_public_address_a_nat_gateway_leads_nowhere(lab: Lab) -> Non
         inner me     icmp drop
         inner beside icmp pass
     """)
+
+
+def test_addresses_of_a_nat_gateway_share_source_ports(lab: Lab) -> None:
+    """Each address has its share of the source ports of TCP and UDP, as the statement says, and
+    answers come back by each; all other traffic has the first one."""
+    net = Net()
+    a, b = net.segment("a", "10.0.1.0/24"), net.segment("b", "10.0.2.0/24")
+    net.group("sg-none")
+    net.instance("db", b, "10.0.2.20", "sg-none")
+    gateway = net.gateway("1")
+    net.route("b", ANY, net.nat("1", a, "10.0.1.5", "10.0.1.6", "10.0.1.7"))
+    net.route("a", ANY, ViaUplink(gateway))
+    for number in (5, 6, 7):
+        net.public(gateway, f"10.0.1.{number}", f"198.18.0.{number}")
+    lab.build(net.statements, internet())
+    (nat,) = (each for each in lab.statements if isinstance(each, Translator))
+    seen: dict[int, str] = {}
+    with packets.listening(lab.ns("me"), 80) as listener:
+        for port in range(40000, 40008):
+            with packets.make(lab.ns("i-db")) as client:
+                client.bind(("", port))
+                client.connect(("198.19.0.10", 80))
+                server, (seen[port], _) = listener.accept()
+                with server:
+                    assert packets.alive(server, client)
+    wanted = {port: nat.address_for(TCP, port).replace("10.0.1.", "198.18.0.") for port in seen}
+    assert seen == wanted
+    assert set(seen.values()) == {"198.18.0.5", "198.18.0.6", "198.18.0.7"}
+    lab.check("""
+        db  me          icmp   pass
+        db  other       udp/53 pass
+        me  198.18.0.6  tcp/80 drop
+    """)
+    assert not lab.engine.drift(lab.statements)

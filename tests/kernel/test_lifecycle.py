@@ -70,8 +70,9 @@ def _everything() -> set[Statement]:
     net.instance("box1", b, "10.0.2.40", "sg-plain", host=box.host, index=1)
     net.public(gateway, "10.0.1.10", "198.18.0.1")
     net.route("a", ANY, ViaUplink(gateway))
-    net.route("b", ANY, net.nat("1", a, "10.0.1.5"))
+    net.route("b", ANY, net.nat("1", a, "10.0.1.5", "10.0.1.6"))
     net.public(gateway, "10.0.1.5", "198.18.0.5")
+    net.public(gateway, "10.0.1.6", "198.18.0.6")
     return net.statements | internet()
 
 

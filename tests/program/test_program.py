@@ -110,7 +110,7 @@ LINES: list[tuple[Statement, str]] = [
         PublicAddress("igw-1", "vpc-1", "10.0.1.4", "198.18.0.9"),
         "PublicAddress gateway=igw-1 router=vpc-1 private=10.0.1.4 public=198.18.0.9",
     ),
-    (Translator(PORT, "10.0.1.4"), "Translator port=eni-1 ip=10.0.1.4"),
+    (Translator(PORT, "10.0.1.4"), "Translator port=eni-1 ip=10.0.1.4 others=[]"),
     (
         Machine(
             "i-1",

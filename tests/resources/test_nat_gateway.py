@@ -241,14 +241,6 @@ def test_private_gateways(cloud: Cloud) -> None:
                 "yet."
             ),
         ),
-        (
-            {"SecondaryPrivateIpAddressCount": 2},
-            "UnsupportedOperation",
-            (
-                "The parameter SecondaryPrivateIpAddressCount of CreateNatGateway is not "
-                "available in this cloud yet."
-            ),
-        ),
     ],
 )
 def test_what_cannot_be_created(
@@ -340,7 +332,7 @@ def test_lowering(cloud: Cloud) -> None:
         "Host id=NAT kind=nat-gateway router=VPC name=NAT  # NAT\n"
         "Port id=ENI segment=SUBNET host=NAT index=0 mac=MAC  # ENI\n"
         "PublicAddress gateway=IGW router=VPC private=10.0.1.9 public=PUBLIC  # EIP ENI\n"
-        "Translator port=ENI ip=10.0.1.9  # NAT\n"
+        "Translator port=ENI ip=10.0.1.9 others=[]  # NAT\n"
     )
     cloud.call("DeleteNatGateway", NatGatewayId=nat["NatGatewayId"])
     assert said(cloud, names, *types) == ""

@@ -345,9 +345,10 @@ class Walk:
             said = f"{port.host} does not know the flow that this packet answers"
             self._tell("translate", port.host, said, code=Code.NO_POSSIBLE_DESTINATION)
         translator = self.network.translators[port.host]
-        before, after = self.packet, replace(self.packet, source=translator.ip)
+        own = translator.address_for(self.packet.protocol, self.packet.source_port)
+        before, after = self.packet, replace(self.packet, source=own)
         self.flows.translated[port.host, after.flow] = before
-        said = f"source {before.source} becomes {translator.ip}"
+        said = f"source {before.source} becomes {own}"
         code = Code.NGW_SOURCE_ADDRESS_REASSIGN
         self._tell("translate", port.host, said, after=after, code=code, passed=True)
         self.from_port(port)

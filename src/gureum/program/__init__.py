@@ -2,6 +2,7 @@
 
 from gureum.program.program import Program, diff, render
 from gureum.program.statements import (
+    SHARES,
     Address,
     Blackhole,
     Filter,
@@ -34,6 +35,7 @@ from gureum.program.statements import (
 )
 
 __all__ = [
+    "SHARES",
     "Address",
     "Blackhole",
     "Filter",

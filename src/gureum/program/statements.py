@@ -13,6 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+SHARES = 8
+"""Into how many equal shares a translator divides source ports among its addresses."""
+
 Mode = Literal["fabric", "switch", "hub"]
 Direction = Literal["in", "out"]
 
@@ -281,10 +284,19 @@ class PublicAddress:
 @dataclass(frozen=True, slots=True)
 class Translator:
     """A NAT gateway: what the port forwards leaves with the source address ``ip``, the port's
-    own; answers come back; nothing new comes in."""
+    own; answers come back; nothing new comes in.  TCP and UDP are shared out among ``ip`` and
+    ``others`` by their source ports."""
 
     port: Port
     ip: str
+    others: tuple[str, ...] = ()
+
+    def address_for(self, protocol: int, source_port: int | None) -> str:
+        """The source address that what is sent from a port gets; ``ip`` where it has no port."""
+        addresses = (self.ip, *self.others)
+        if source_port is None or protocol not in (6, 17):
+            return self.ip
+        return addresses[source_port % SHARES % len(addresses)]
 
 
 # --- machines -----------------------------------------------------------------------------------

@@ -6,10 +6,11 @@ Reference, CreateNatGateway.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gureum.errors import ApiError
+from gureum.errors import ApiError, invalid_combination
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Resource, Txn, View, ref
 from gureum.program import Host, Translator
@@ -25,7 +26,20 @@ MAX_PER_ZONE = 5
 KEPT = timedelta(hours=1)
 """How long deleted and failed NAT gateways stay visible."""
 
+MAX_ADDRESSES = {"public": 2, "private": 8}
+"""Addresses of a gateway by its connectivity, the primary one among them (VPC quotas)."""
+
 _ALIVE = frozenset({"pending", "available", "deleting"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondaryAddress:
+    """A further private address of a gateway, with its Elastic IP if the gateway is public."""
+
+    ip: str
+    allocation: str | None = None
+    association: str | None = None
+    public_ip: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +71,7 @@ class NatGateway(
     failure_code: str | None = None
     failure_message: str | None = None
     ended: str | None = None
+    secondary: tuple[SecondaryAddress, ...] = ()
 
 
 def create_nat_gateway(call: Call) -> Shape:
@@ -65,13 +80,7 @@ def create_nat_gateway(call: Call) -> Shape:
     What AWS finds out only while it makes the gateway (no internet gateway, an Elastic IP in use)
     leaves a failed NAT gateway rather than an error, as there.
     """
-    unsupported(
-        call,
-        "SecondaryAllocationIds",
-        "SecondaryPrivateIpAddresses",
-        "SecondaryPrivateIpAddressCount",
-        "AvailabilityZoneAddresses",
-    )
+    unsupported(call, "AvailabilityZoneAddresses")
     if call.get("AvailabilityMode", "zonal") != "zonal":
         unsupported(call, "AvailabilityMode")
     if not call.get("SubnetId"):
@@ -79,6 +88,7 @@ def create_nat_gateway(call: Call) -> Shape:
     subnet = call.txn.get(Subnet, call.params["SubnetId"])
     connectivity = call.get("ConnectivityType", "public")
     address = _address(call, connectivity)
+    private, allocations = _asked_secondary(call, connectivity)
     _check_quota(call, subnet)
     row = NatGateway(
         **call.common(NatGateway),
@@ -89,7 +99,11 @@ def create_nat_gateway(call: Call) -> Shape:
         state="pending",
         allocation=address.id if address else None,
     )
-    row = call.created(_equipped(call, row, subnet, address))
+    row = _equipped(call, row, subnet, address)
+    eni = call.txn.find(NetworkInterface, row.interface)
+    if eni is not None:
+        row = add_addresses(call, row, eni, private, allocations)
+    row = call.created(row)
     return {"NatGateway": show(row, call.txn.view), "ClientToken": call.get("ClientToken", "")}
 
 
@@ -114,6 +128,69 @@ def _address(call: Call, connectivity: str) -> ElasticIp | None:
     if not key:
         raise _missing("AllocationId")
     return call.txn.get(ElasticIp, key)
+
+
+def _asked_secondary(call: Call, connectivity: str) -> tuple[Sequence[str | None], list[str]]:
+    """The further private addresses (None for any free one) and Elastic IPs that are asked for."""
+    allocations = call.get("SecondaryAllocationIds", [])
+    named = call.get("SecondaryPrivateIpAddresses", [])
+    count = call.get("SecondaryPrivateIpAddressCount", 0)
+    if connectivity == "private":
+        if allocations:
+            raise invalid_combination(
+                "SecondaryAllocationIds cannot be given for a NAT gateway with private "
+                "connectivity."
+            )
+        return asked_private(named, count), []
+    if count or (named and len(named) != len(allocations)):
+        raise invalid_combination(
+            "A public NAT gateway has as many secondary private IP addresses as secondary "
+            "allocation IDs."
+        )
+    return named or [None] * len(allocations), list(allocations)
+
+
+def asked_private(named: Sequence[str], count: int) -> Sequence[str | None]:
+    """Private addresses that are named, or None for each of those that are only counted.
+
+    Raises:
+        ApiError: ``InvalidParameterCombination``.
+    """
+    if named and count:
+        raise invalid_combination("Private IP addresses and their number cannot both be given.")
+    return list(named) or [None] * count
+
+
+def add_addresses(
+    call: Call,
+    row: NatGateway,
+    eni: NetworkInterface,
+    private: Sequence[str | None],
+    allocations: Sequence[str],
+) -> NatGateway:
+    """The gateway with further addresses, those of a public one each with an Elastic IP.
+
+    Raises:
+        ApiError: the codes of :func:`gureum.resources.subnet.lease` and of
+            :func:`gureum.resources.elastic_ip.associate`, ``AddressLimitExceeded``.
+    """
+    most = MAX_ADDRESSES[row.connectivity]
+    if len(eni.ips) + len(private) > most:
+        raise ApiError(
+            "AddressLimitExceeded",
+            f"Performing this operation would exceed the limit of {most} addresses of a "
+            f"{row.connectivity} NAT gateway",
+        )
+    added = []
+    for index, ip in enumerate(private):
+        eni = network_interface.give_address(call, eni, ip)
+        item = SecondaryAddress(ip=eni.ips[-1])
+        if allocations:
+            address = call.txn.get(ElasticIp, allocations[index])
+            mapped = associate(call, address, eni, item.ip, reassociate=False)
+            item = replace(item, allocation=address.id, association=mapped.id, public_ip=mapped.ip)
+        added.append(item)
+    return replace(row, secondary=(*row.secondary, *added))
 
 
 def _check_quota(call: Call, subnet: Subnet) -> None:
@@ -215,7 +292,10 @@ def show(row: NatGateway, view: View) -> Shape:
         "ConnectivityType": row.connectivity,
         "AvailabilityMode": "zonal",
         "CreateTime": row.created,
-        "NatGatewayAddresses": [_show_address(row)],
+        "NatGatewayAddresses": [
+            _show_address(row),
+            *(show_secondary(row, each) for each in row.secondary),
+        ],
         "Tags": tag_list(row),
     }
     extra = {
@@ -241,6 +321,19 @@ def _show_address(row: NatGateway) -> Shape:
     }
 
 
+def show_secondary(row: NatGateway, address: SecondaryAddress) -> Shape:
+    """The API's ``NatGatewayAddress`` structure, of a further address."""
+    values = {
+        "AllocationId": address.allocation,
+        "AssociationId": address.association,
+        "NetworkInterfaceId": row.interface,
+        "PrivateIp": address.ip,
+        "PublicIp": address.public_ip,
+    }
+    shape: Shape = {name: value for name, value in values.items() if value is not None}
+    return shape | {"IsPrimary": False, "Status": "succeeded"}
+
+
 def lower(row: NatGateway, lowering: Lowering) -> None:
     """A host that translates; its port is said by its interface."""
     eni = lowering.view.find(NetworkInterface, row.interface)
@@ -248,7 +341,7 @@ def lower(row: NatGateway, lowering: Lowering) -> None:
     if eni is None or port is None:
         return
     lowering.say(Host(id=row.id, kind="nat-gateway", router=row.vpc, name=row.id))
-    lowering.say(Translator(port=port, ip=eni.ip))
+    lowering.say(Translator(port=port, ip=eni.ip, others=eni.ips[1:]))
 
 
 KIND = Kind(

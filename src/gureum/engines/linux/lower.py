@@ -62,6 +62,7 @@ from gureum.engines.linux.names import (
     uplink_link,
 )
 from gureum.program import (
+    SHARES,
     Address,
     Blackhole,
     Filter,
@@ -367,12 +368,19 @@ def _translator(it: Translator, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     others = f"oifname {link} ip saddr != {it.ip}"
     name = f"postrouting-{it.port.index}"
     why = f'comment "{it.port.host}"'
+    shared = []
+    for share in range(SHARES):
+        ip = it.address_for(6, share)
+        if ip != it.ip:
+            ports = f"meta l4proto {{ 6, 17 }} th sport & {SHARES - 1} == {share}"
+            shared.append(f"{others} {ports} snat ip to {ip}:1024-65535 {why}")
     yield Chain(
         ns,
         "inet",
         name,
         rulesets.hook("nat", "postrouting", 100),
         (
+            *shared,
             f"{others} meta l4proto {{ 6, 17 }} snat ip to {it.ip}:1024-65535 {why}",
             f"{others} snat ip to {it.ip} {why}",
         ),
