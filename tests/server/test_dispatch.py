@@ -72,6 +72,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "ValidateSecurityGroupQuotasForInterface": {"SecurityGroupIds": "GROUPS"},
     "GetSecurityGroupsForVpc": {"VpcId": "VPC"},
     "DescribeStaleSecurityGroups": {"VpcId": "VPC"},
+    "DescribeIdentityIdFormat": {"PrincipalArn": "arn:aws:iam::123456789012:root"},
     "GetInstanceUefiData": {"InstanceId": "INSTANCE"},
     "DescribeInstanceCreditSpecifications": {},
     "GetNetworkInsightsAccessScopeContent": {"NetworkInsightsAccessScopeId": "SCOPE"},

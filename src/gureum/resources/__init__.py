@@ -7,6 +7,7 @@ from gureum.resources import (
     default_subnet,
     dhcp_options,
     elastic_ip,
+    id_format,
     image,
     instance_api,
     instance_types,
@@ -75,6 +76,7 @@ REGISTRY = Registry(
         access_scope.ANALYSIS,
         tags.KIND,
         region_api.KIND,
+        id_format.KIND,
     )
 )
 """All kinds.  What AWS makes unasked in a region, or along with a row, is made in this order: DHCP

@@ -1,15 +1,14 @@
 """What the API tells about regions, zones and the account: facts that nobody made or can change.
 
-Sources: EC2 API Reference, DescribeRegions, DescribeAvailabilityZones, DescribeAccountAttributes,
-DescribeIdFormat; EC2 User Guide, "Regions and Zones".
+Sources: EC2 API Reference, DescribeRegions, DescribeAvailabilityZones, DescribeAccountAttributes;
+EC2 User Guide, "Regions and Zones".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gureum.errors import invalid_value
+from gureum.errors import ApiError, invalid_value
 from gureum.kind import Call, Kind, Listing, Selector, Shape
 from gureum.model import Resource, View
 from gureum.resources.network_interface import MAX_GROUPS
@@ -71,6 +70,11 @@ def _zones(call: Call) -> list[Place]:
     return [Place(name, call.region) for name in zones(call.region)]
 
 
+def zone_group(region: str) -> str:
+    """The name of the group that all zones of a region are in."""
+    return f"{region}-zg-1"
+
+
 def show_zone(place: Place, view: View) -> Shape:
     """The API's ``AvailabilityZone`` structure."""
     return {
@@ -78,7 +82,7 @@ def show_zone(place: Place, view: View) -> Shape:
         "ZoneId": zone_id(place.id),
         "ZoneType": "availability-zone",
         "RegionName": place.region,
-        "GroupName": f"{place.region}-zg-1",
+        "GroupName": zone_group(place.region),
         "GroupLongName": f"{regions().get(place.region, place.region)} 1",
         "NetworkBorderGroup": place.region,
         # Zones of a region need no opting in, also where the region does.
@@ -116,73 +120,29 @@ def describe_account_attributes(call: Call) -> Shape:
     }
 
 
-ID_TYPES = (
-    "bundle",
-    "conversion-task",
-    "customer-gateway",
-    "dhcp-options",
-    "elastic-ip-allocation",
-    "elastic-ip-association",
-    "export-task",
-    "flow-log",
-    "image",
-    "import-task",
-    "instance",
-    "internet-gateway",
-    "network-acl",
-    "network-acl-association",
-    "network-interface",
-    "network-interface-attachment",
-    "prefix-list",
-    "reservation",
-    "route-table",
-    "route-table-association",
-    "security-group",
-    "snapshot",
-    "subnet",
-    "subnet-cidr-block-association",
-    "volume",
-    "vpc",
-    "vpc-cidr-block-association",
-    "vpc-endpoint",
-    "vpc-peering-connection",
-    "vpn-connection",
-    "vpn-gateway",
-)
-"""Types whose ids once were shorter; all have 17 digits now."""
-
-
-def describe_id_format(call: Call) -> Shape:
-    """DescribeIdFormat, of one type or all.
+def modify_zone_group(call: Call) -> Shape:
+    """ModifyAvailabilityZoneGroup: the zones of a region are opted into, and stay so.
 
     Raises:
-        ApiError: ``InvalidParameterValue``.
+        ApiError: ``InvalidParameterValue``, ``OperationNotPermitted``.
     """
-    asked = call.get("Resource")
-    if asked is not None and asked not in ID_TYPES:
-        raise invalid_value("resource", asked)
-    return {"Statuses": _formats(ID_TYPES if asked is None else (asked,))}
+    name, status = call.params["GroupName"], call.params["OptInStatus"]
+    if name != zone_group(call.region):
+        raise invalid_value("groupName", name, "There is no such zone group in the region.")
+    if status not in ("opted-in", "not-opted-in"):
+        raise invalid_value("optInStatus", status)
+    if status == "not-opted-in":
+        raise ApiError("OperationNotPermitted", f"The zone group {name} cannot be opted out of.")
+    return {"Return": True}
 
-
-def describe_aggregate_id_format(call: Call) -> Shape:
-    """DescribeAggregateIdFormat: long ids everywhere."""
-    return {"UseLongIdsAggregated": True, "Statuses": _formats(ID_TYPES)}
-
-
-def _formats(types: Iterable[str]) -> list[Shape]:
-    return [{"Resource": name, "UseLongIds": True} for name in types]
-
-
-_READS = {
-    "DescribeAccountAttributes": describe_account_attributes,
-    "DescribeIdFormat": describe_id_format,
-    "DescribeAggregateIdFormat": describe_aggregate_id_format,
-}
 
 KIND: Kind[Resource] = Kind(
     row=None,
-    actions=_READS,
-    reads=frozenset(_READS),
+    actions={
+        "DescribeAccountAttributes": describe_account_attributes,
+        "ModifyAvailabilityZoneGroup": modify_zone_group,
+    },
+    reads=frozenset({"DescribeAccountAttributes"}),
     listings=(
         Listing(
             action="DescribeRegions",
