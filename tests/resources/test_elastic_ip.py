@@ -377,16 +377,12 @@ def test_filters(cloud: Cloud, name: str) -> None:
 
 
 def test_terraform_asks_for_the_domain_name(cloud: Cloud) -> None:
-    address = make_address(cloud)
-    found = cloud.call(
-        "DescribeAddressesAttribute",
-        AllocationIds=[address["AllocationId"]],
-        Attribute="domain-name",
-    )
-    assert found["Addresses"] == [
-        {"AllocationId": address["AllocationId"], "PublicIp": address["PublicIp"]}
-    ]
-    assert len(cloud.call("DescribeAddressesAttribute")["Addresses"]) == 1
+    """Addresses without a name are not listed; an unknown one is refused."""
+    key = make_address(cloud)["AllocationId"]
+    only_it = {"AllocationIds": [key], "Attribute": "domain-name"}
+    assert cloud.call("DescribeAddressesAttribute", **only_it)["Addresses"] == []
+    gone = {**only_it, "AllocationIds": ["eipalloc-00000000000000001"]}
+    assert cloud.error("DescribeAddressesAttribute", **gone).code == "InvalidAllocationID.NotFound"
 
 
 def test_lowering_needs_a_port_and_a_gateway(cloud: Cloud) -> None:

@@ -146,7 +146,7 @@ def test_permissions(cloud: Cloud, subnet: str) -> None:
     assert made == {
         "NetworkInterfacePermissionId": key,
         **asked,
-        "PermissionState": {"State": "granted"},
+        "PermissionState": {"State": "GRANTED"},
     }
     assert cloud.call("CreateNetworkInterfacePermission", **asked)["InterfacePermission"] == made
     listed, members = "DescribeNetworkInterfacePermissions", "NetworkInterfacePermissions"

@@ -17,7 +17,7 @@ from tests.kernel.packets import eventually, run, tcp
 
 pytestmark = [pytest.mark.terraform, pytest.mark.kernel, pytest.mark.timeout(600)]
 
-CONFIGURATION = Path(__file__).with_name("main.tf")
+CONFIGURATIONS = Path(__file__).parent
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 
 
@@ -31,7 +31,7 @@ def mirrors() -> list[Path]:
 class Terraform:
     """Terraform in a folder of its own."""
 
-    def __init__(self, folder: Path, endpoint: str) -> None:
+    def __init__(self, folder: Path, endpoint: str, configuration: str) -> None:
         self.folder = folder
         self.environment = os.environ | {
             "TF_VAR_endpoint": endpoint,
@@ -39,7 +39,7 @@ class Terraform:
             "CHECKPOINT_DISABLE": "1",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        shutil.copy(CONFIGURATION, folder)
+        shutil.copy(CONFIGURATIONS / configuration, folder)
 
     def __call__(self, *args: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -70,13 +70,14 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def terraform(tmp_path: Path, daemon: Daemon) -> Terraform:
+def terraform(request: Any, tmp_path: Path, daemon: Daemon) -> Terraform:
+    """Terraform for the configuration that a test names, ``main.tf`` unless it does."""
     found = mirrors()
     if shutil.which("terraform") is None or not found:
         pytest.skip("NOT TESTED: terraform or a mirror of its AWS provider is not on this machine")
     folder = tmp_path / "configuration"
     folder.mkdir()
-    made = Terraform(folder, daemon.endpoint)
+    made = Terraform(folder, daemon.endpoint, getattr(request, "param", "main.tf"))
     made.must("init", "-input=false", f"-plugin-dir={found[0]}")
     return made
 
@@ -97,3 +98,29 @@ def test_apply_shows_no_drift_carries_packets_and_destroys(
     ec2 = daemon.ec2()
     assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
     assert ec2.describe_addresses()["Addresses"] == []
+
+
+@pytest.mark.parametrize("terraform", ["network.tf"], indirect=True)
+def test_the_lesser_resources_of_networks(terraform: Terraform, daemon: Daemon) -> None:
+    once = ("-auto-approve", "-input=false", "-parallelism=20")
+
+    def same() -> None:
+        plan = terraform("plan", "-detailed-exitcode", "-input=false", *changes)
+        assert plan.returncode == 0, plan.stdout[-4000:]
+
+    changes: tuple[str, ...] = ()
+    terraform.must("apply", *once)
+    same()
+    made = terraform.outputs()
+    assert made["prefix"] == "10.0.1.64/28"
+    assert len(set(made["s3"])) == 1
+    ec2 = daemon.ec2()
+    changes = ("-var", 'offices=["198.51.100.0/24", "192.0.2.128/25"]')
+    terraform.must("apply", *once, *changes)
+    same()
+    found = ec2.get_managed_prefix_list_entries(PrefixListId=made["offices"])["Entries"]
+    assert [entry["Cidr"] for entry in found] == ["198.51.100.0/24", "192.0.2.128/25"]
+    terraform.must("destroy", *once, *changes)
+    assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
+    lists = ec2.describe_managed_prefix_lists()["PrefixLists"]
+    assert {each["OwnerId"] for each in lists} == {"AWS"}

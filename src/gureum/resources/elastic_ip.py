@@ -299,6 +299,8 @@ KIND = Kind(
             result="Addresses",
             show=show_attribute,
             ids="AllocationIds",
+            # Terraform waits until an address without a name is listed no more.
+            keep=lambda call, row: row.ptr is not None,
         ),
         Listing(
             action="DescribeAddresses",

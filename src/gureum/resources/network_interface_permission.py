@@ -65,7 +65,8 @@ def show(row: InterfacePermission, view: View) -> Shape:
         "NetworkInterfaceId": row.interface,
         "AwsAccountId": row.grantee,
         "Permission": row.permission,
-        "PermissionState": {"State": "granted"},
+        # In capitals, whatever the model says: Terraform's provider waits for this word.
+        "PermissionState": {"State": "GRANTED"},
     }
 
 

@@ -24,11 +24,13 @@ Format = Callable[[Any], str]
 
 _BEYOND: Mapping[str, frozenset[str]] = {
     "AttachmentStatus": frozenset({"available"}),
+    "NetworkInterfacePermissionStateCode": frozenset({"GRANTED"}),
     "NetworkInterfaceType": frozenset({"nat_gateway"}),
 }
 """Values that AWS sends although the enum of the shape lacks them: an attached internet gateway is
 ``available`` (EC2 API Reference, InternetGatewayAttachment), and recorded answers show
-``nat_gateway`` where the enum has ``natGateway``."""
+``nat_gateway`` where the enum has ``natGateway``.  Terraform's provider waits until a permission is
+``GRANTED``."""
 
 
 class MisfitError(ValueError):
