@@ -34,11 +34,17 @@ DESTINATIONS = ("0.0.0.0/0", "192.168.0.0/16", *CIDRS, *SUBNETS)
 MODES = ("fabric", "switch", "hub")
 
 
-class Player:
-    """Does random things to a cloud, most of them to one VPC."""
+Moves = tuple[tuple[str, Callable[["Player"], None]], ...]
+"""Names with what is done; more often what stands there more often."""
 
-    def __init__(self, seed: int) -> None:
+
+class Player:
+    """Does random things to a cloud, most of them to one VPC; ``moves`` are those it knows, the
+    usual ones unless some are given."""
+
+    def __init__(self, seed: int, moves: Moves | None = None) -> None:
         self.cloud = Cloud()
+        self.moves = moves or _BAG
         self.draw = Random(seed).randrange
         self.done: Counter[str] = Counter()
         self.time = 0
@@ -75,7 +81,7 @@ class Player:
         """One action or change by the system; a refused one must leave no trace."""
         self.time += 1
         self.cloud.now = f"2026-11-24T09:{self.time // 60:02}:{self.time % 60:02}.000Z"
-        name, move = self.one(_BAG)
+        name, move = self.one(self.moves)
         before = self.cloud.store.view.revision
         try:
             move(self)
@@ -214,7 +220,7 @@ _OFTEN = {
 }
 """Moves that are often refused, or that matter more."""
 
-_BAG = tuple(pair for pair in MOVES.items() for _ in range(_OFTEN.get(pair[0], 1)))
+_BAG: Moves = tuple(pair for pair in MOVES.items() for _ in range(_OFTEN.get(pair[0], 1)))
 
 
 def check(cloud: Cloud) -> None:
