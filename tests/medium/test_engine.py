@@ -133,19 +133,56 @@ def test_a_collision_that_is_heard_after_the_preamble_is_jammed_at_once() -> Non
     assert record.sent[:2] == [(1, 1150.0, 1246.0, True), (0, 1000.0, 1382.0, True)]
 
 
-def test_a_signal_in_the_first_part_of_the_gap_is_waited_for_and_one_in_the_rest_is_not() -> None:
-    delays = ((0.0, 10.0, 150.0), (10.0, 0.0, 10.0), (150.0, 10.0, 0.0))
-    wire = Wire((0, 1, 2), delays)
-    first = (0.0, 0, -1, BITS)  # heard by 1 until 586, which then may send at 682
+def in_the_gap(far: float, *frames: Frame) -> float:
+    """When station 0 first begins to send.  Stations 2 and 3 beside it collide from 0 to 96, so
+    it hears them until 97 and its gap is over at 193; station 1, so far away, begins just before
+    it hears them, and what it sends reaches station 0 within the gap."""
+    delays = (
+        (0.0, far, 1.0, 1.0),
+        (far, 0.0, far, far),
+        (1.0, far, 0.0, 1.0),
+        (1.0, far, 1.0, 0.0),
+    )
+    others = [(0.0, 2, -1, BITS), (0.0, 3, -1, BITS), (far - 1, 1, -1, BITS)]
+    given = sorted([*others, *frames])
+    record = scripted(Wire((0, 1, 2, 3), delays), given, [9] * 20, 1000)
+    return next(begins for who, begins, *_ in record.sent if who == 0)
 
-    def begins(third: float) -> float:
-        frames = [first, (300.0, 1, -1, BITS), (third, 2, -1, BITS)]
-        return next(at for who, at, *_ in scripted(wire, frames, [0] * 9, 1500).sent if who == 1)
 
-    # The third hears the first from 150 to 726 unless it began before.
-    assert begins(5000.0) == 682.0
-    frames = [first, (300.0, 1, -1, BITS)]
-    assert scripted(wire, frames, [0] * 9, 3000).sent[1] == (1, 682.0, 1258.0, False)
+def test_a_signal_in_the_first_part_of_the_gap_is_waited_for() -> None:
+    assert in_the_gap(60.0, (50.0, 0, -1, BITS)) == 59 + 96 + 60 + 96
+
+
+def test_a_signal_in_the_second_part_of_the_gap_is_not_waited_for() -> None:
+    assert in_the_gap(82.0, (50.0, 0, -1, BITS)) == 193
+
+
+def test_a_frame_that_comes_in_such_a_gap_is_sent_after_it_too() -> None:
+    """Though the station hears the far one, from 163 on, when it gets the frame."""
+    assert in_the_gap(82.0, (170.0, 0, -1, BITS)) == 193
+    assert in_the_gap(60.0, (170.0, 0, -1, BITS)) == 59 + 96 + 60 + 96
+
+
+def test_a_backoff_that_is_over_in_such_a_gap_is_followed_by_a_try_after_it_too() -> None:
+    """Station 0 collides with 4 and backs off a slot, until 608.  It hears 2 and 3 collide until
+    541, so its gap is over at 637; the far one is heard from 607 on."""
+    near = (1.0, 82.0, 1.0, 1.0, 1.0)
+    far = (82.0, 0.0, 82.0, 82.0, 82.0)
+    delays = tuple(
+        far if i == 1 else tuple(0.0 if i == j else near[j] for j in range(5)) for i in range(5)
+    )
+    frames = [(0.0, 0, -1, BITS), (0.0, 4, -1, BITS), (444.0, 2, -1, BITS), (444.0, 3, -1, BITS)]
+    frames.append((525.0, 1, -1, BITS))
+    record = scripted(Wire((0, 1, 2, 3, 4), delays), frames, [9, 1, *[9] * 20], 1000)
+    assert [begins for who, begins, *_ in record.sent if who == 0][:2] == [0, 637]
+
+
+def test_after_its_own_transmission_a_station_does_not_listen_in_the_gap() -> None:
+    """It collides with its neighbour from 0 to 96; the far one reaches it at 159."""
+    delays = ((0.0, 80.0, 1.0), (80.0, 0.0, 80.0), (1.0, 80.0, 0.0))
+    frames = [(0.0, 0, -1, BITS), (0.0, 2, -1, BITS), (79.0, 1, -1, BITS)]
+    record = scripted(Wire((0, 1, 2), delays), frames, [5, 0, 9, 9, 9, 9], 600)
+    assert record.sent[3] == (0, 193.0, 289.0, True)
 
 
 def test_frames_are_given_up_after_sixteen_collisions() -> None:
