@@ -5,7 +5,8 @@ Sources: VPC User Guide, "VPC CIDR blocks" and "Subnet CIDR blocks".
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, ip_network
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, collapse_addresses, ip_network
 
 from gureum.errors import ApiError
 
@@ -70,3 +71,52 @@ def split(cidr: str, count: int) -> list[str]:
         )
     parts = network.subnets(prefixlen_diff=bits)
     return [str(part) for part, _ in zip(parts, range(count), strict=False)]
+
+
+def fit(cidr: str, lengths: Sequence[int], taken: Sequence[str] = ()) -> list[str]:
+    """Subnets of some prefix lengths within a block, in the order of the lengths.
+
+    Larger ones are placed first, each into the smallest gap that holds it: a block that has room
+    for all is never cut so that one does not fit.
+
+    Raises:
+        ApiError: ``InvalidParameterValue`` where they do not fit, beside what is taken already.
+
+    """
+    gaps = free(cidr, taken)
+    found: dict[int, str] = {}
+    for number in sorted(range(len(lengths)), key=lambda each: lengths[each]):
+        length = lengths[number]
+        room = [gap for gap in gaps if gap.prefixlen <= length]
+        if not room:
+            raise ApiError(
+                "InvalidParameterValue",
+                f"{cidr} has no room for a /{length} beside the others: "
+                f"{sum(gap.num_addresses for gap in gaps)} addresses are left",
+            )
+        gap = max(room, key=lambda each: (each.prefixlen, -int(each.network_address)))
+        part = next(gap.subnets(new_prefix=length))
+        gaps.remove(gap)
+        gaps.extend(gap.address_exclude(part))
+        found[number] = str(part)
+    return [found[number] for number in range(len(lengths))]
+
+
+def free(cidr: str, taken: Sequence[str]) -> list[IPv4Network]:
+    """What is left of a block beside others, as few blocks as can be, in order."""
+    gaps = [ipv4_network(cidr)]
+    for each in taken:
+        block = ipv4_network(each)
+        kept: list[IPv4Network] = []
+        for gap in gaps:
+            if block.subnet_of(gap):
+                kept.extend(gap.address_exclude(block))
+            elif not gap.subnet_of(block):
+                kept.append(gap)
+        gaps = kept
+    return list(collapse_addresses(gaps))
+
+
+def merge(cidrs: Sequence[str]) -> list[str]:
+    """The fewest blocks that have exactly the addresses of some, in order."""
+    return [str(each) for each in collapse_addresses(ipv4_network(each) for each in cidrs)]
