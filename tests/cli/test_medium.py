@@ -69,7 +69,7 @@ def test_a_topology_is_run_as_it_is(tmp_path: Path) -> None:
         (("run", "--hub", "2", "--switch", "2"), "--hub and --switch exclude each other"),
         (("run", "--hub", "2,3", "--load", "1,2"), "not both"),
         (("run", "--hub", "many"), "'many' is no number"),
-        (("run", "--hub", "0"), "0 is not from 1 to 1024"),
+        (("run", "--hub", "1"), "1 is not from 2 to 1024"),
         (("run", "--switch", "max"), "is no number"),
         (("run", "--load", "0"), "0 is not from 0.001 to 1000"),
         (("run", "--load", "nan"), "nan is not from 0.001 to 1000"),

@@ -119,7 +119,7 @@ def _shape(function: F) -> F:
         (
             click.option(
                 "--hub",
-                type=_Numbers(1, _MOST_STATIONS, whole=True),
+                type=_Numbers(2, _MOST_STATIONS, whole=True),
                 metavar="N[,N…]",
                 help="N stations on one hub.  [default: 10]",
             ),
@@ -201,7 +201,7 @@ def _cases(options: dict[str, Any]) -> list[_Case]:
         ]
     if len(layouts) > 1 and len(loads) > 1:
         raise click.UsageError("several numbers of stations, or several loads; not both")
-    if not all(layout.stations for _, layout in layouts) and options["hub"] != (1,):
+    if not all(layout.stations for _, layout in layouts):
         raise Failure("there are no two stations that can reach each other")
     if len(layouts) > 1:
         return [_Case(f"{at:.0f} stations", at, layout, loads[0]) for at, layout in layouts]

@@ -155,7 +155,12 @@ class Engine:
         )
 
     def run(self, until: float) -> None:  # noqa: C901 - calls would cost more than what they do
-        """Go on until a time in bits."""
+        """Go on until a time in bits.
+
+        The members of a :data:`Signal` are numbers here, not names, and nothing that most events
+        need is a call: both are what the time goes to.  A key below 0 is the end of a
+        transmission, one below the number of senders a try; see :data:`Event`.
+        """
         if not self._begun:
             self._begin()
         heap, count, trace = self._heap, len(self._head), self._trace
