@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -131,6 +131,29 @@ def test_the_network_outlives_the_processes(running: Running) -> None:
     running.call("StopInstances", InstanceIds=[key])
     assert running.reaches(key, "stopped")
     assert there == [True]
+
+
+def test_a_machine_waits_for_its_network(running: Running) -> None:
+    """Also if somebody asks after it while the network is being made."""
+    (key,) = running.launch()
+    assert running.reaches(key, "running")
+    running.call("StopInstances", InstanceIds=[key])
+    assert running.reaches(key, "stopped")
+    assert eventually(lambda: key not in of(running.engine.statements, Host))
+    early: list[bool] = []
+    apply = running.engine.apply
+
+    def asking(add: Collection[Statement], remove: Collection[Statement]) -> None:
+        if key in of(frozenset(add), Host):
+            running.machines.exits(key)
+            started = f"start {key} boot=2"
+            early.append(eventually(lambda: started in running.machines.calls, 0.3))
+        apply(add, remove)
+
+    running.engine.apply = asking  # type: ignore[method-assign]
+    running.call("StartInstances", InstanceIds=[key])
+    assert running.reaches(key, "running")
+    assert early == [False]
 
 
 def test_many_instances_all_run(running: Running) -> None:

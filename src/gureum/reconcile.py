@@ -175,8 +175,12 @@ class Reconciler:
         if self._afresh:
             return  # the pass that comes next compiles everything
         added, removed = self._compiler.update(self._view, merged)
-        touched = self._want(added, removed)
+        machines = {s.id: s for s in added if isinstance(s, Machine)}
+        touched = {*machines, *self._unwant(removed)}
         in_force = self._apply(added, removed)
+        # Only now: a task that an earlier change woke would start them on a network that is not
+        # there yet.
+        self._wanted.update(machines)
         for key, (old, new) in merged.rows.items():
             if isinstance(old, Instance) or isinstance(new, Instance):
                 touched.add(key)
@@ -187,14 +191,12 @@ class Reconciler:
         if in_force:
             self._settle(merged)
 
-    def _want(self, added: Collection[Statement], removed: Collection[Statement]) -> set[str]:
-        """Follow the difference among the machines; the ids of those that it touches."""
-        old = [s.id for s in removed if isinstance(s, Machine)]
-        new = {s.id: s for s in added if isinstance(s, Machine)}
+    def _unwant(self, removed: Collection[Statement]) -> set[str]:
+        """Let go of the machines that are no more wanted, or not as they were; their ids."""
+        old = {s.id for s in removed if isinstance(s, Machine)}
         for key in old:
             self._wanted.pop(key, None)
-        self._wanted.update(new)
-        return {*old, *new}
+        return old
 
     def _apply(self, added: Collection[Statement], removed: Collection[Statement]) -> bool:
         """Bring the compiler's revision into force; whether it is."""
