@@ -17,6 +17,7 @@ from tests.resources.building import (
     plug_in,
 )
 from tests.resources.routing import refusal
+from tests.resources.test_instance import one
 from tests.resources.test_subnet_reservation import reserve
 
 
@@ -112,6 +113,16 @@ def test_lowering(cloud: Cloud, subnet: str) -> None:
     (guard,) = (s for s in statements if isinstance(s, Guard))
     assert guard.addresses == ("10.0.1.4", *block)
     assert {s.ip for s in statements if isinstance(s, Member)} == set(addresses)
+
+
+def test_an_instance_shows_its_prefixes(cloud: Cloud) -> None:
+    made = one(cloud)
+    eni = made["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    (prefix,) = assign(cloud, eni, Ipv4PrefixCount=1)
+    name = "network-interface.ipv4-prefixes.ipv4-prefix"
+    (found,) = cloud.call("DescribeInstances", Filters=only({name: prefix}))["Reservations"]
+    (shape,) = found["Instances"][0]["NetworkInterfaces"]
+    assert shape["Ipv4Prefixes"] == [{"Ipv4Prefix": prefix}]
 
 
 def test_kinds_of_public_names(cloud: Cloud) -> None:

@@ -167,6 +167,8 @@ def _show_interface(eni: NetworkInterface, view: View) -> Shape:
             address["Association"] = _part(item["Association"], _ASSOCIATION)
         addresses.append(address)
     shape["PrivateIpAddresses"] = addresses
+    if "Ipv4Prefixes" in whole:
+        shape["Ipv4Prefixes"] = whole["Ipv4Prefixes"]
     if "Association" in addresses[0]:
         shape["Association"] = addresses[0]["Association"]
     return shape
