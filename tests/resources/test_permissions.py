@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gureum.errors import ApiError
+from gureum.model import View
 from gureum.resources.permissions import (
     Permission,
     check_text,
@@ -174,6 +175,7 @@ def test_shown_by_protocol_and_ports() -> None:
             Permission(protocol=6, first=80, last=81, cidr6="::/0"),
         ],
         "123456789012",
+        View(),
     )
     assert found == [
         {

@@ -287,8 +287,8 @@ def group_rule(rule: SecurityGroupRule) -> Shape:
     shape: Shape = {"Direction": "egress" if rule.egress else "ingress", "Protocol": name}
     if item.cidr:
         shape["Cidr"] = item.cidr
-    if item.group:
-        shape["SecurityGroupId"] = item.group
+    if item.named_group:
+        shape["SecurityGroupId"] = item.named_group
     if item.prefix_list:
         shape["PrefixListId"] = item.prefix_list
     if item.protocol in (TCP, UDP) and item.first is not None and item.last is not None:

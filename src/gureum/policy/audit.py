@@ -200,7 +200,7 @@ def _stale(account: Account) -> Iterator[Remark]:
     worn = {group for eni in account.view.all(NetworkInterface) for group in eni.groups}
     for group in account.all(SecurityGroup):
         for rule in rules_of(account.view, group.id):
-            named = rule.permission.group
+            named = rule.permission.named_group
             if named not in (None, group.id) and named not in worn:
                 way = "egress" if rule.egress else "ingress"
                 words = ("--group-id", group.id, "--security-group-rule-ids", rule.id)
@@ -212,7 +212,7 @@ def _stale(account: Account) -> Iterator[Remark]:
 # --- what nobody uses ---------------------------------------------------------------------------
 def _unused_groups(account: Account) -> Iterator[Remark]:
     worn = {group for eni in account.view.all(NetworkInterface) for group in eni.groups}
-    named = {rule.permission.group for rule in account.view.all(SecurityGroupRule)}
+    named = {rule.permission.named_group for rule in account.view.all(SecurityGroupRule)}
     for group in account.all(SecurityGroup):
         if not group.default and group.id not in worn and group.id not in named:
             command = aws(group, "delete-security-group", "--group-id", group.id)

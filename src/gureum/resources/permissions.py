@@ -13,7 +13,7 @@ from typing import Any
 
 from gureum.errors import ApiError, missing_parameter
 from gureum.kind import Shape
-from gureum.model import ref
+from gureum.model import Reader, ref
 from gureum.resources.shapes import (
     ICMP,
     ICMPV6,
@@ -23,17 +23,31 @@ from gureum.resources.shapes import (
     UDP,
     protocol_number,
 )
+from gureum.resources.vpc_peering import VpcPeeringConnection, state_of
 
 ANY_V4 = "0.0.0.0/0"
 
-Resolve = Callable[[Mapping[str, Any]], str]
-"""Gives the id of the group that a ``UserIdGroupPair`` names."""
+
+@dataclass(frozen=True, kw_only=True)
+class FarGroup:
+    """A group beyond a peering connection, with its owner's account and its VPC.  It may go, and
+    so may the connection: the rule stays and admits nobody (VPC Peering Guide, "Identify stale
+    security group rules")."""
+
+    id: str = ref("weak")
+    account: str
+    vpc: str
+    peering: str = ref("weak")
+
+
+Resolve = Callable[[Mapping[str, Any]], str | FarGroup]
+"""Gives the group that a ``UserIdGroupPair`` names: the id of one nearby, or one that is far."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Permission:
-    """Traffic with one peer: exactly one of ``cidr``, ``cidr6``, ``group`` and ``prefix_list`` is
-    set.
+    """Traffic with one peer: exactly one of ``cidr``, ``cidr6``, ``group``, ``far`` and
+    ``prefix_list`` is set.
 
     ``protocol`` is a number or None for all.  ``first`` and ``last`` are a port range (TCP, UDP) or
     an ICMP type and code, where -1 is any; None where the protocol has neither.  Two
@@ -46,6 +60,7 @@ class Permission:
     cidr: str | None = None
     cidr6: str | None = None
     group: str | None = ref("restrict", default=None)
+    far: FarGroup | None = None
     prefix_list: str | None = ref("restrict", default=None)
     description: str | None = None
 
@@ -57,7 +72,12 @@ class Permission:
     @property
     def peer(self) -> str:
         """The other end, as text."""
-        return self.cidr or self.cidr6 or self.group or self.prefix_list or ""
+        return self.cidr or self.cidr6 or self.named_group or self.prefix_list or ""
+
+    @property
+    def named_group(self) -> str | None:
+        """The group that is the peer, near or far."""
+        return self.far.id if self.far else self.group
 
     @property
     def protocol_text(self) -> str:
@@ -116,7 +136,9 @@ def _peers(item: Mapping[str, Any], resolve: Resolve) -> Iterator[tuple[str, Any
             raise missing_parameter("prefixListId")
         yield "prefix_list", member["PrefixListId"], _description(member)
     for member in item.get("UserIdGroupPairs") or ():
-        yield "group", resolve(member), _description(member)
+        found = resolve(member)
+        far = isinstance(found, FarGroup)
+        yield "far" if far else "group", found, _description(member)
 
 
 _DESCRIPTION = frozenset(" ._-:/()#,@[]+=&;{}!$*")
@@ -238,14 +260,16 @@ def _or_all(number: int | None) -> str:
     return "ALL" if number in (None, -1) else str(number)
 
 
-def show_permissions(permissions: Iterable[Permission], account: str) -> list[Shape]:
+def show_permissions(
+    permissions: Iterable[Permission], account: str, reader: Reader
+) -> list[Shape]:
     """``IpPermissions``: one item per protocol and ports, with the peers of each."""
     items: dict[tuple[str, int | None, int | None], Shape] = {}
     for permission in permissions:
         key = (permission.protocol_text, permission.first, permission.last)
         if key not in items:
             items[key] = _empty(permission)
-        _add_peer(items[key], permission, account)
+        _add_peer(items[key], permission, account, reader)
     return list(items.values())
 
 
@@ -256,7 +280,7 @@ def _empty(permission: Permission) -> Shape:
     return shape | {"UserIdGroupPairs": [], "IpRanges": [], "Ipv6Ranges": [], "PrefixListIds": []}
 
 
-def _add_peer(shape: Shape, permission: Permission, account: str) -> None:
+def _add_peer(shape: Shape, permission: Permission, account: str, reader: Reader) -> None:
     said = {"Description": permission.description} if permission.description else {}
     if permission.cidr:
         shape["IpRanges"].append({"CidrIp": permission.cidr, **said})
@@ -265,4 +289,17 @@ def _add_peer(shape: Shape, permission: Permission, account: str) -> None:
     elif permission.prefix_list:
         shape["PrefixListIds"].append({"PrefixListId": permission.prefix_list, **said})
     else:
-        shape["UserIdGroupPairs"].append({"GroupId": permission.group, "UserId": account, **said})
+        pair = show_far(permission.far, reader) if permission.far else {"UserId": account}
+        named = {"GroupId": permission.named_group}
+        shape["UserIdGroupPairs"].append({**named, **pair, **said})
+
+
+def show_far(far: FarGroup, reader: Reader) -> Shape:
+    """What the API tells of a group beyond a peering connection."""
+    row = reader.find(VpcPeeringConnection, far.peering)
+    return {
+        "UserId": far.account,
+        "VpcId": far.vpc,
+        "VpcPeeringConnectionId": far.peering,
+        "PeeringStatus": state_of(reader, row) if row else "deleted",
+    }

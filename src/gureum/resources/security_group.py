@@ -246,8 +246,8 @@ def show(group: SecurityGroup, view: View) -> Shape:
         "OwnerId": group.account,
         "VpcId": group.vpc,
         "SecurityGroupArn": arn(group),
-        "IpPermissions": show_permissions(come, group.account),
-        "IpPermissionsEgress": show_permissions(go, group.account),
+        "IpPermissions": show_permissions(come, group.account, view),
+        "IpPermissionsEgress": show_permissions(go, group.account, view),
         "Tags": tag_list(group),
     }
 
@@ -278,7 +278,7 @@ def _paths(prefix: str, member: str) -> dict[str, str]:
 def _peer_names(group: SecurityGroup, view: View, *, egress: bool) -> list[str]:
     """The names of the groups that rules refer to, which no shown member holds."""
     rules = (rule for rule in rules_of(view, group.id) if rule.egress == egress)
-    peers = (view.find(SecurityGroup, rule.permission.group) for rule in rules)
+    peers = (view.find(SecurityGroup, rule.permission.named_group) for rule in rules)
     return [peer.name for peer in peers if peer]
 
 

@@ -11,15 +11,19 @@ from dataclasses import replace
 from typing import Any
 
 from gureum.errors import ApiError, missing_parameter
-from gureum.kind import Call, Kind, Listing, Shape
+from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, View
+from gureum.program import Member
+from gureum.resources.network_interface import NetworkInterface, port_of
 from gureum.resources.permissions import (
+    FarGroup,
     Permission,
     check_text,
     cidr_v4,
     cidr_v6,
     parse,
     ports,
+    show_far,
     show_permissions,
     words,
 )
@@ -36,6 +40,7 @@ from gureum.resources.security_group import (
 from gureum.resources.shapes import protocol_number, tag_list
 from gureum.resources.subnet import arn
 from gureum.resources.vpc import Vpc
+from gureum.resources.vpc_peering import link
 
 MAX_RULES = 60
 """Rules per group and direction, IPv4 and IPv6 apart (VPC quotas)."""
@@ -45,7 +50,7 @@ MAX_RULES = 60
 def _permissions(call: Call, group: SecurityGroup) -> list[Permission]:
     """What the request permits, in either style."""
 
-    def resolve(pair: Mapping[str, Any]) -> str:
+    def resolve(pair: Mapping[str, Any]) -> str | FarGroup:
         return _peer(call, group, pair.get("GroupId"), pair.get("GroupName"), pair.get("UserId"))
 
     return parse(call.get("IpPermissions") or _flat(call), resolve)
@@ -73,8 +78,12 @@ def _flat(call: Call) -> list[dict[str, Any]]:
 
 def _peer(
     call: Call, group: SecurityGroup, key: str | None, name: str | None, owner: str | None
-) -> str:
-    """The id of a group that a rule refers to: of the same account, for a VPC of the group."""
+) -> str | FarGroup:
+    """The group that a rule refers to: one of the same account, for a VPC of the group, or one
+    beyond an active peering connection of the group's VPC."""
+    far = _far(call, group, key, owner or call.account) if key else None
+    if far is not None:
+        return far
     if owner and owner != call.account:
         raise ApiError(
             "InvalidGroup.NotFound",
@@ -92,6 +101,30 @@ def _peer(
             "You have specified two resources that belong to different networks.",
         )
     return peer.id
+
+
+def _owner(call: Call, key: str) -> str:
+    """Whose group an id is, where the request cannot say."""
+    row = call.txn.view.find(SecurityGroup, key)
+    return row.account if row else call.account
+
+
+def _far(call: Call, group: SecurityGroup, key: str, owner: str) -> FarGroup | None:
+    """A group that the rules name already, which may be gone, or one in a peer of the same region
+    (VPC Peering Guide, "Update your security groups to reference peer security groups")."""
+    view = call.txn.view
+    for rule in rules_of(view, group.id):
+        if (known := rule.permission.far) and (known.id, known.account) == (key, owner):
+            return known
+    row = view.find(SecurityGroup, key)
+    if row is None or (row.account, row.region) != (owner, call.region):
+        return None
+    if vpcs_of(view, row) & vpcs_of(view, group):
+        return None
+    peering = link(view, group.vpc, row.vpc)
+    if peering is None:
+        return None
+    return FarGroup(id=row.id, account=row.account, vpc=row.vpc, peering=peering.id)
 
 
 # --- actions ------------------------------------------------------------------------------------
@@ -164,7 +197,7 @@ def _revoke(call: Call, *, egress: bool) -> Shape:
         call.txn.delete(rule)
     answer: Shape = {"Return": True, "RevokedSecurityGroupRules": [_show_revoked(r) for r in gone]}
     if unknown:
-        answer["UnknownIpPermissions"] = show_permissions(unknown, call.account)
+        answer["UnknownIpPermissions"] = show_permissions(unknown, call.account, call.txn.view)
     return answer
 
 
@@ -244,13 +277,19 @@ def _replaced(call: Call, group: SecurityGroup, item: Mapping[str, Any]) -> Perm
     protocol = protocol_number(item["IpProtocol"])
     first, last = ports(protocol, item.get("FromPort"), item.get("ToPort"))
     value, text = item[peers[0]], item.get("Description")
+    named_group = (
+        _peer(call, group, value, None, _owner(call, value))
+        if peers == ["ReferencedGroupId"]
+        else None
+    )
     return Permission(
         protocol=protocol,
         first=first,
         last=last,
         cidr=cidr_v4(value) if peers == ["CidrIpv4"] else None,
         cidr6=cidr_v6(value) if peers == ["CidrIpv6"] else None,
-        group=_peer(call, group, value, None, None) if peers == ["ReferencedGroupId"] else None,
+        group=named_group if isinstance(named_group, str) else None,
+        far=named_group if isinstance(named_group, FarGroup) else None,
         prefix_list=value if peers == ["PrefixListId"] else None,
         description=check_text(text, "rule description") if text else None,
     )
@@ -323,7 +362,10 @@ def show(rule: SecurityGroupRule, view: View) -> Shape:
         "Tags": tag_list(rule),
     }
     group = view.find(SecurityGroup, rule.group)
-    if rule.permission.group and group:
+    if rule.permission.far:
+        far = show_far(rule.permission.far, view)
+        shape["ReferencedGroupInfo"] = {"GroupId": rule.permission.far.id, **far}
+    elif rule.permission.group and group:
         shape["ReferencedGroupInfo"] = {
             "GroupId": rule.permission.group,
             "UserId": rule.account,
@@ -334,9 +376,36 @@ def show(rule: SecurityGroupRule, view: View) -> Shape:
 
 def _show_revoked(rule: SecurityGroupRule) -> Shape:
     shape = _show_parts(rule)
-    if rule.permission.group:
-        shape["ReferencedGroupId"] = rule.permission.group
+    if named_group := rule.permission.named_group:
+        shape["ReferencedGroupId"] = named_group
     return shape
+
+
+# --- lowering -----------------------------------------------------------------------------------
+def lower(rule: SecurityGroupRule, lowering: Lowering) -> None:
+    """A rule that names a group beyond a peering needs to know its members on this side."""
+    far = rule.permission.far
+    group = lowering.view.find(SecurityGroup, rule.group) if far else None
+    if far is not None and group is not None:
+        for vpc in sorted(vpcs_of(lowering.view, group)):
+            lowering.need(far_members, (vpc, far.id))
+
+
+def far_members(lowering: Lowering, key: tuple[str, str]) -> None:
+    """Say who, beyond a peering, a group's name stands for in a VPC's rules.
+
+    For ``lowering.need``: rules that name the same group share it.
+    """
+    vpc, name = key
+    view = lowering.view
+    group = view.find(SecurityGroup, name)
+    peering = link(view, vpc, group.vpc) if group else None
+    if group is None or peering is None:
+        return
+    for eni in view.referrers(name, NetworkInterface):
+        if name in eni.groups and eni.vpc == group.vpc and port_of(view, eni):
+            for ip in (*eni.ips, *eni.delegated):
+                lowering.say(Member(router=vpc, group=name, ip=ip), name, peering.id)
 
 
 _ACTIONS: dict[str, Callable[[Call], Shape]] = {
@@ -360,4 +429,5 @@ KIND = Kind(
             ids="SecurityGroupRuleIds",
         ),
     ),
+    lower=lower,
 )

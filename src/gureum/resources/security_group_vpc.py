@@ -16,12 +16,14 @@ from gureum.resources.permissions import Permission, show_permissions
 from gureum.resources.security_group import (
     GroupVpcAssociation,
     SecurityGroup,
+    SecurityGroupRule,
     association_id,
     rules_of,
     vpcs_of,
 )
 from gureum.resources.security_group_rule import over_quota
 from gureum.resources.vpc import Vpc
+from gureum.resources.vpc_peering import link
 
 
 # --- associations -------------------------------------------------------------------------------
@@ -108,22 +110,33 @@ def validate_quotas(call: Call) -> Shape:
 
 # --- references ---------------------------------------------------------------------------------
 def describe_references(call: Call) -> Shape:
-    """DescribeSecurityGroupReferences: from VPCs beyond a peering connection, of which none is
-    there yet."""
-    for key in call.params["GroupId"]:
+    """DescribeSecurityGroupReferences: the VPCs beyond a peering connection whose groups have rules
+    that name a group, stale ones too."""
+    view = call.txn.view
+    found: list[Shape] = []
+    for key in dict.fromkeys(call.params["GroupId"]):
         call.txn.get(SecurityGroup, key)
-    return {"SecurityGroupReferenceSet": []}
+        for rule in call.txn.referrers(key, SecurityGroupRule):
+            far, group = rule.permission.far, view.find(SecurityGroup, rule.group)
+            if far is not None and far.id == key and group is not None:
+                named = {"GroupId": key, "ReferencingVpcId": group.vpc}
+                shape = {**named, "VpcPeeringConnectionId": far.peering}
+                found += [shape] if shape not in found else []
+    return {"SecurityGroupReferenceSet": found}
 
 
 def _stale(view: View, group: SecurityGroup, *, egress: bool) -> list[Permission]:
-    """The permissions of a group that name one with which it shares no VPC any more."""
-    own = vpcs_of(view, group)
-    found = []
-    for rule in rules_of(view, group.id):
-        peer = view.find(SecurityGroup, rule.permission.group)
-        if rule.egress == egress and peer is not None and not own & vpcs_of(view, peer):
-            found.append(rule.permission)
-    return found
+    """The permissions of a group that name one with which it shares no VPC any more, or which is
+    gone beyond a peering, as the peering may be itself."""
+    rules = (rule for rule in rules_of(view, group.id) if rule.egress == egress)
+    return [rule.permission for rule in rules if _is_stale(view, group, rule.permission)]
+
+
+def _is_stale(view: View, group: SecurityGroup, item: Permission) -> bool:
+    peer = view.find(SecurityGroup, item.named_group)
+    if item.far is not None:
+        return peer is None or link(view, group.vpc, item.far.vpc) is None
+    return peer is not None and not vpcs_of(view, group) & vpcs_of(view, peer)
 
 
 def _with_stale(call: Call) -> Iterator[SecurityGroup]:
@@ -147,7 +160,7 @@ def show_stale(group: SecurityGroup, view: View) -> Shape:
 
 
 def _show_stale(view: View, group: SecurityGroup, *, egress: bool) -> list[Shape]:
-    items = show_permissions(_stale(view, group, egress=egress), group.account)
+    items = show_permissions(_stale(view, group, egress=egress), group.account, view)
     for item in items:
         item.pop("Ipv6Ranges")
         for pair in item["UserIdGroupPairs"]:
