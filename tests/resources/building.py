@@ -10,6 +10,7 @@ from typing import Any
 from gureum.kind import Call
 from gureum.model import Txn
 from gureum.program.program import line
+from gureum.resources import REGISTRY
 from gureum.resources.network_interface import NetworkInterface
 from tests.conftest import Cloud
 
@@ -106,3 +107,12 @@ def named(text: str, names: Mapping[str, str]) -> str:
 def rename(cloud: Cloud, eni: str, **changes: Any) -> None:
     """Change fields of an interface's row that no action of the API changes."""
     cloud.system(lambda txn: txn.put(replace(txn.get(NetworkInterface, eni), **changes)))
+
+
+def settle(cloud: Cloud, *, times: int = 3) -> None:
+    """What the reconciler tells rows once the data plane has them, as often as that changes any."""
+    for _ in range(times):
+        for row in list(cloud.store.view.rows.values()):
+            kind = REGISTRY.by_row.get(type(row))
+            if kind is not None and kind.settled is not None:
+                cloud.system(kind.settled, row, cloud.now)

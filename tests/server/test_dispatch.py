@@ -51,9 +51,10 @@ def test_an_action_that_is_not_built(cloud: Cloud) -> None:
 
 def test_reads_are_named_like_reads() -> None:
     names = {*REGISTRY.actions, *REGISTRY.listings}
-    assert {
-        name for name in names if name.startswith(("Describe", "Get", "Validate"))
-    } == REGISTRY.reads
+    like_reads = {
+        name for name in names if name.startswith(("Describe", "Get", "List", "Validate"))
+    }
+    assert like_reads == REGISTRY.reads
 
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -64,6 +65,11 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "DescribeInstanceAttribute": {"InstanceId": "INSTANCE", "Attribute": "instanceType"},
     "DescribeImageAttribute": {"ImageId": "IMAGE", "Attribute": "description"},
+    "DescribeVolumeAttribute": {"VolumeId": "VOLUME", "Attribute": "autoEnableIO"},
+    "DescribeSnapshotAttribute": {
+        "SnapshotId": "SNAPSHOT",
+        "Attribute": "createVolumePermission",
+    },
     "GetConsoleOutput": {"InstanceId": "INSTANCE"},
     "GetManagedPrefixListAssociations": {"PrefixListId": "LIST"},
     "GetManagedPrefixListEntries": {"PrefixListId": "LIST"},
@@ -103,7 +109,10 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
     image = cloud.call("DescribeImages")["Images"][0]["ImageId"]
     launched = cloud.call("RunInstances", ImageId=image, SubnetId=subnet, MinCount=1, MaxCount=1)
     scope, found = _analysed(cloud)
+    volume = cloud.call("DescribeVolumes")["Volumes"][0]["VolumeId"]
     names = {
+        "VOLUME": volume,
+        "SNAPSHOT": cloud.call("CreateSnapshot", VolumeId=volume)["SnapshotId"],
         "VPC": vpc,
         "SCOPE": scope,
         "FOUND": found,

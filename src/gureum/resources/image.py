@@ -1,13 +1,11 @@
 """Image: what an instance's root device starts from; the public images that Gureum provides.
 
-The provided images are not rows of the store: they are the same in every account, and their ids
-follow from name and region, so that a cloud made anew has the same ``ami-…`` as before.
+The provided images are no rows of the store: they are those of :mod:`gureum.resources.catalogue`.
 Sources: EC2 User Guide, "Amazon Machine Images"; EC2 API Reference, DescribeImages.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -16,17 +14,10 @@ from gureum.errors import ApiError
 from gureum.kind import Call, Kind, Listing, Shape
 from gureum.model import Resource, Txn, View
 from gureum.model.txn import not_found
+from gureum.resources.block_device import BlockDevice
+from gureum.resources.block_device import show as show_device
+from gureum.resources.catalogue import PUBLISHED, Published
 from gureum.resources.shapes import tag_list
-
-OWNER = "100000000001"
-"""The account to which the provided images belong, which answers to the alias ``amazon``."""
-
-ALIAS = "amazon"
-
-PUBLISHED = "2026-01-01T00:00:00.000Z"
-"""When the provided images were made, as far as the API tells: their names carry the same date."""
-
-DEPRECATED = "2036-01-01T00:00:00.000Z"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,56 +30,53 @@ class Image(
     noun="image",
     missing="The image id '[{id}]' does not exist",
 ):
-    """An image.  ``machine_image`` is the name of the files it stands for, ``size`` that of its
-    root device in GiB, ``snapshot`` what that is made from."""
+    """An image.  ``machine_image`` is the name of the files it stands for, ``devices`` are the
+    volumes that an instance of it gets, among them the one of ``root_device``."""
 
     name: str
     description: str
     machine_image: str
-    snapshot: str
+    devices: tuple[BlockDevice, ...]
     architecture: str = "x86_64"
     root_device: str = "/dev/xvda"
-    size: int = 8
     public: bool = True
     alias: str | None = None
-
-
-_PROVIDED = (
-    (
-        "gureum-base",
-        "gureum-base-x86_64-20260101",
-        "Gureum base image: BusyBox, starts at once",
-    ),
-    (
-        "debian-12",
-        "debian-12-amd64-20260101-gureum",
-        "Debian 12 (bookworm) with SSH server and network tools",
-    ),
-)
+    boot_mode: str | None = "uefi-preferred"
+    imds: str | None = "v2.0"
+    deprecated: str | None = None
 
 
 @cache
 def provided(region: str) -> tuple[Image, ...]:
     """The images that Gureum provides in a region."""
-    return tuple(
-        Image(
-            id=_digest("ami", name, region),
-            account=OWNER,
-            region=region,
-            created=PUBLISHED,
-            name=name,
-            description=description,
-            machine_image=machine_image,
-            snapshot=_digest("snap", name, region),
-            alias=ALIAS,
-        )
-        for machine_image, name, description in _PROVIDED
+    return tuple(_published(image, region) for image in PUBLISHED)
+
+
+def _published(image: Published, region: str) -> Image:
+    root = BlockDevice(
+        name=image.root_device,
+        snapshot=image.snapshot(region),
+        size=image.size,
+        type=image.volume,
+        iops=3000 if image.volume == "gp3" else None,
+        throughput=125 if image.volume == "gp3" else None,
     )
-
-
-def _digest(prefix: str, name: str, region: str) -> str:
-    digits = hashlib.sha256(f"{prefix}/{name}/{region}".encode()).hexdigest()
-    return f"{prefix}-{digits[:17]}"
+    return Image(
+        id=image.id(region),
+        account=image.owner,
+        region=region,
+        created=image.created,
+        name=image.name,
+        description=image.description,
+        machine_image=image.machine_image,
+        devices=(root,),
+        architecture=image.architecture,
+        root_device=image.root_device,
+        alias=image.alias,
+        boot_mode=image.boot_mode,
+        imds=image.imds,
+        deprecated=image.deprecated,
+    )
 
 
 def find_image(txn: Txn, key: str) -> Image:
@@ -142,7 +130,7 @@ def _launch_permission(image: Image) -> Shape:
 
 
 def _block_devices(image: Image) -> Shape:
-    return {"BlockDeviceMappings": show_devices(image)}
+    return {"BlockDeviceMappings": [show_device(each) for each in image.devices]}
 
 
 _ATTRIBUTES: dict[str, Callable[[Image], Shape]] = {
@@ -179,20 +167,6 @@ def describe_image_attribute(call: Call) -> Shape:
 
 
 # --- answers ------------------------------------------------------------------------------------
-def show_devices(image: Image) -> list[Shape]:
-    """``BlockDeviceMappings``: the root device."""
-    ebs = {
-        "DeleteOnTermination": True,
-        "Encrypted": False,
-        "Iops": 3000,
-        "SnapshotId": image.snapshot,
-        "Throughput": 125,
-        "VolumeSize": image.size,
-        "VolumeType": "gp3",
-    }
-    return [{"DeviceName": image.root_device, "Ebs": ebs}]
-
-
 def show(image: Image, view: View) -> Shape:
     """The API's ``Image`` structure."""
     shape: Shape = {
@@ -204,10 +178,10 @@ def show(image: Image, view: View) -> Shape:
         "Description": image.description,
         "Architecture": image.architecture,
         "CreationDate": image.created,
-        "DeprecationTime": DEPRECATED,
+        "DeprecationTime": image.deprecated,
         "Public": image.public,
         "State": "available",
-        "BlockDeviceMappings": show_devices(image),
+        "BlockDeviceMappings": [show_device(each) for each in image.devices],
         "RootDeviceName": image.root_device,
         "RootDeviceType": "ebs",
         "VirtualizationType": "hvm",

@@ -16,7 +16,7 @@ from gureum.kind import Lowering
 from gureum.model import Reader, Resource, Txn, ref
 from gureum.model.cidr import resolver_address
 from gureum.program import Host, Machine
-from gureum.resources import network_interface
+from gureum.resources import network_interface, volume
 from gureum.resources.dhcp_options import (
     AMAZON_DNS,
     DOMAIN_NAME,
@@ -26,7 +26,6 @@ from gureum.resources.dhcp_options import (
 )
 from gureum.resources.instance_types import TYPES
 from gureum.resources.network_interface import interfaces_of, private_dns
-from gureum.resources.volume import Volume
 from gureum.resources.vpc import Vpc
 
 STATES = {
@@ -105,7 +104,6 @@ class Instance(
     keys: tuple[str, ...] = ()
     user_data: str = ""
     auto_public: bool = False
-    volume: str | None = ref("weak", default=None)
     protected: bool = False
     stop_protected: bool = False
     shutdown_behavior: str = "stop"
@@ -179,13 +177,8 @@ def _terminated(txn: Txn, row: Instance, now: str) -> None:
         free = network_interface.detach(txn, eni)
         if goes:
             network_interface.delete(txn, free)
-    volume = txn.find(Volume, row.volume)
-    if volume is not None:
-        if volume.attachment is None or volume.attachment.delete_on_termination:
-            txn.delete(volume)
-        else:
-            txn.put(replace(volume, attachment=None))
-    txn.put(replace(row, state="terminated", volume=None, ended=now))
+    volume.release(txn, row.id)
+    txn.put(replace(row, state="terminated", ended=now))
 
 
 def expired(txn: Txn, row: Instance, now: str) -> None:

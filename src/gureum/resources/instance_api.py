@@ -23,6 +23,7 @@ from gureum.resources.instance import (
 from gureum.resources.instance_shape import LISTINGS, show_state
 from gureum.resources.network_interface import interfaces_of
 from gureum.resources.run_instances import run_instances
+from gureum.resources.volume import volumes_of
 
 Change = Callable[[Call, Instance], Instance]
 
@@ -60,6 +61,12 @@ def _start(call: Call, row: Instance) -> Instance:
         return row
     if row.state != "stopped":
         raise _wrong_state(row, "started")
+    if not any(how.device == row.root_device for _, how in volumes_of(call.txn.view, row.id)):
+        raise ApiError(
+            "InvalidParameterValue",
+            f"Invalid value '{row.id}' for instanceId. Instance does not have a volume attached at "
+            f"root ({row.root_device})",
+        )
     started = replace(row, state="pending", boot=row.boot + 1, launched=call.now, reason=None)
     call.txn.put(started)
     for eni in interfaces_of(call.txn.view, row.id):

@@ -12,7 +12,6 @@ from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
 from gureum.kind import Call, Shape
-from gureum.resources import volume
 from gureum.resources.instance import ENDED, Instance
 from gureum.resources.instance_shape import show_devices, show_metadata
 from gureum.resources.instance_types import TYPES, burstable
@@ -23,7 +22,7 @@ from gureum.resources.network_interface import (
 )
 from gureum.resources.run_instances import metadata_options
 from gureum.resources.security_group import show_identifiers
-from gureum.resources.volume import Volume
+from gureum.resources.volume import put_attachment, volumes_of
 
 
 def _alive(call: Call) -> Instance:
@@ -187,17 +186,17 @@ def _set_groups(call: Call, row: Instance, value: Any) -> None:
 
 
 def _set_devices(call: Call, row: Instance, value: Any) -> None:
+    found = {how.device: (disk, how) for disk, how in volumes_of(call.txn.view, row.id)}
     for item in value:
-        disk = call.txn.find(Volume, row.volume)
-        if disk is None or disk.attachment is None or disk.attachment.device != item["DeviceName"]:
+        if item.get("DeviceName") not in found:
             raise ApiError(
                 "InvalidInstanceAttributeValue",
                 f"No device is currently mapped at {item.get('DeviceName')}",
             )
+        disk, how = found[item["DeviceName"]]
         flag = item.get("Ebs", {}).get("DeleteOnTermination")
         if flag is not None:
-            kept: volume.VolumeAttachment = replace(disk.attachment, delete_on_termination=flag)
-            call.txn.put(replace(disk, attachment=kept))
+            put_attachment(call.txn, disk, replace(how, delete_on_termination=flag))
 
 
 _SETTERS: Mapping[str, Callable[[Call, Instance, Any], None]] = {

@@ -17,7 +17,7 @@ from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.region import zone_id
 from gureum.resources.security_group import show_identifiers
 from gureum.resources.shapes import tag_list
-from gureum.resources.volume import Volume
+from gureum.resources.volume import volumes_of
 from gureum.wire.filters import values_at
 
 
@@ -179,20 +179,20 @@ def _part(shape: Shape, names: Iterable[str]) -> Shape:
 
 
 def show_devices(row: Instance, view: View) -> list[Shape]:
-    """The API's ``InstanceBlockDeviceMapping`` structures: the root device."""
-    volume = view.find(Volume, row.volume)
-    if volume is None or volume.attachment is None:
-        return []
+    """The API's ``InstanceBlockDeviceMapping`` structures, the root device first."""
+    found = volumes_of(view, row.id)
+    found.sort(key=lambda pair: pair[1].device != row.root_device)
     return [
         {
-            "DeviceName": volume.attachment.device,
+            "DeviceName": how.device,
             "Ebs": {
                 "VolumeId": volume.id,
-                "Status": "attached",
-                "AttachTime": volume.attachment.attached,
-                "DeleteOnTermination": volume.attachment.delete_on_termination,
+                "Status": how.state,
+                "AttachTime": how.attached,
+                "DeleteOnTermination": how.delete_on_termination,
             },
         }
+        for volume, how in found
     ]
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
 from gureum.kind import Call, Shape
 from gureum.resources import network_interface, volume
+from gureum.resources.block_device import BlockDevice, check_root, merged
 from gureum.resources.image import Image, find_image
 from gureum.resources.instance import Instance, MetadataOptions
 from gureum.resources.instance_shape import show
@@ -24,6 +25,7 @@ from gureum.resources.network_interface_api import asked_addresses
 from gureum.resources.security_group import named
 from gureum.resources.shapes import unsupported
 from gureum.resources.subnet import Subnet
+from gureum.resources.volume import VolumeAttachment
 from gureum.resources.vpc import Vpc, default_vpc
 
 MAX_COUNT = 1000
@@ -88,7 +90,8 @@ def run_instances(call: Call) -> Shape:
             f"The maximum number of network interfaces for {kind} is {TYPES[kind].interfaces}.",
         )
     row = _common(call, image, kind, subnet, public=_public(call, stations))
-    made = [_launch(call, row, index, image, stations) for index in range(count)]
+    devices = _devices(call, image)
+    made = [_launch(call, row, index, devices, stations) for index in range(count)]
     return {
         "ReservationId": row.reservation,
         "OwnerId": call.account,
@@ -329,19 +332,22 @@ def _user_data(text: str) -> str:
 
 
 def _launch(
-    call: Call, common: Instance, index: int, image: Image, stations: list[Station]
+    call: Call,
+    common: Instance,
+    index: int,
+    devices: Iterable[BlockDevice],
+    stations: list[Station],
 ) -> Instance:
     key = common.id if index == 0 else call.new_id(Instance)
-    disk = volume.create(
-        call,
-        instance=key,
-        zone=common.zone,
-        device=image.root_device,
-        snapshot=image.snapshot,
-        settings=_root_settings(call, image),
-        size=image.size,
-    )
-    row = call.created(replace(common, id=key, launch_index=index, volume=disk.id))
+    row = call.created(replace(common, id=key, launch_index=index))
+    for device in devices:
+        how = VolumeAttachment(
+            instance=key,
+            device=device.name,
+            attached=call.now,
+            delete_on_termination=device.delete,
+        )
+        volume.create(call, device, common.zone, attachment=how)
     for station in stations:
         eni = station.existing or _new_interface(call, station)
         eni = network_interface.attach(call, eni, key, station.index, station.delete)
@@ -351,23 +357,10 @@ def _launch(
     return row
 
 
-def _root_settings(call: Call, image: Image) -> Shape:
-    """What the request says of the root device; other devices come with volumes."""
-    settings: Shape = {}
-    for item in call.get("BlockDeviceMappings") or ():
-        if item.get("DeviceName") != image.root_device:
-            raise ApiError(
-                "UnsupportedOperation",
-                f"Only the root device {image.root_device} can be mapped in this cloud yet.",
-            )
-        settings = dict(item.get("Ebs") or {})
-    if settings.get("VolumeSize", image.size) < image.size:
-        raise ApiError(
-            "InvalidBlockDeviceMapping",
-            f"Volume of size {settings['VolumeSize']}GB is smaller than snapshot "
-            f"'{image.snapshot}', expect size >= {image.size}GB",
-        )
-    return settings
+def _devices(call: Call, image: Image) -> tuple[BlockDevice, ...]:
+    devices = merged(image.devices, call.get("BlockDeviceMappings") or ())
+    check_root(devices, image.root_device)
+    return devices
 
 
 def _new_interface(call: Call, station: Station) -> NetworkInterface:

@@ -1,22 +1,27 @@
-"""Volume: the root device of an instance.  Volumes of one's own come with the whole API.
+"""Volume: so many GiB in a zone, attached to an instance or not; what it is and how it shows.
 
-Source: EC2 API Reference, DescribeVolumes.
+Its states are AWS's: ``creating`` until the cloud has it, then ``available``, ``in-use`` while
+anything is attached or on its way, ``deleting`` until it is gone.  The actions are in
+:mod:`gureum.resources.volume_api` and :mod:`gureum.resources.volume_modification`.
+
+Source: EC2 API Reference, DescribeVolumes; EBS User Guide, "Amazon EBS volume lifecycle".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Resource, Tags, View, ref
+from gureum.errors import ApiError
+from gureum.kind import Call, Shape
+from gureum.model import Reader, Resource, Tags, Txn, View, ref
+from gureum.resources.block_device import BlockDevice
+from gureum.resources.ebs_defaults import encryption
 from gureum.resources.region import zone_id
 from gureum.resources.shapes import tag_list
-
-BASELINE_IOPS = {"gp2": 100, "gp3": 3000}
-"""What a small volume of a type gives (EBS User Guide, "Amazon EBS volume types")."""
-
-THROUGHPUT = {"gp3": 125}
-"""MiB/s that a volume of a type gives unless more is paid for."""
+from gureum.resources.snapshot import Snapshot, find_snapshot, restored
+from gureum.resources.volume_types import Performance, checked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +31,19 @@ class VolumeAttachment:
     instance: str = ref("weak")
     device: str
     attached: str
+    state: Literal["attaching", "attached", "detaching"] = "attached"
     delete_on_termination: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modification:
+    """The latest change of a volume: what it was and is to be, when it began and ended."""
+
+    before: Performance
+    after: Performance
+    started: str
+    ended: str | None = None
+    state: Literal["modifying", "optimizing", "completed"] = "modifying"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,59 +54,163 @@ class Volume(
     not_found="InvalidVolume.NotFound",
     malformed="InvalidVolumeID.Malformed",
     noun="volume",
+    missing="The volume '{id}' does not exist.",
 ):
-    """A volume of ``size`` GiB in a zone."""
+    """A volume in a zone.  ``snapshot`` is what it was made from, or empty; ``base`` the name of
+    the files that it was made with, if any; ``kms_key`` is the ARN of the key of an encrypted
+    one."""
 
-    size: int
-    type: str
     zone: str
-    snapshot: str
-    encrypted: bool = False
-    iops: int | None = None
-    throughput: int | None = None
-    attachment: VolumeAttachment | None = None
+    what: Performance
+    snapshot: str = ""
+    base: str | None = None
+    kms_key: str | None = None
+    state: Literal["creating", "ready", "deleting"] = "ready"
+    attachments: tuple[VolumeAttachment, ...] = ()
+    modification: Modification | None = None
+    auto_enable_io: bool = False
+
+    @property
+    def shown_state(self) -> str:
+        """The API's ``VolumeState``."""
+        if self.state != "ready":
+            return self.state
+        return "in-use" if self.attachments else "available"
+
+    def attachment(self, instance: str) -> VolumeAttachment | None:
+        """How it is attached to the instance, if it is."""
+        return next((each for each in self.attachments if each.instance == instance), None)
 
 
 def create(
     call: Call,
-    *,
-    instance: str,
+    device: BlockDevice,
     zone: str,
-    device: str,
-    snapshot: str,
-    settings: Shape,
-    size: int,
+    *,
+    attachment: VolumeAttachment | None = None,
     tags: Tags | None = None,
 ) -> Volume:
-    """The root volume of a new instance; ``settings`` is an ``EbsBlockDevice``, ``size`` the
-    image's in GiB.
+    """A new volume as ``device`` describes it; attached at once where it comes with an instance.
 
     Raises:
-        ApiError: ``InvalidParameterValue`` on bad tags.
+        ApiError: ``InvalidSnapshot.NotFound``, ``IncorrectState``, ``InvalidParameterValue``,
+            ``InvalidParameterDependency``, ``MissingParameter``.
     """
-    kind = settings.get("VolumeType") or "gp3"
+    source = _source(call, device)
+    _, kms_key = encryption(
+        call.txn,
+        asked=device.encrypted,
+        key=device.kms_key,
+        source=source.kms_key if source else None,
+    )
     common = call.common(Volume)
     if tags is not None:
         common["tags"] = tags
-    row = Volume(
-        **common,
-        size=settings.get("VolumeSize") or size,
-        type=kind,
-        zone=zone,
-        snapshot=snapshot,
-        encrypted=bool(settings.get("Encrypted")),
-        iops=settings.get("Iops") or BASELINE_IOPS.get(kind),
-        throughput=settings.get("Throughput") or THROUGHPUT.get(kind),
-        attachment=VolumeAttachment(
-            instance=instance,
-            device=device,
-            attached=call.now,
-            delete_on_termination=settings.get("DeleteOnTermination", True),
-        ),
+    return call.created(
+        Volume(
+            **common,
+            zone=zone,
+            what=checked(
+                device.type,
+                _size(device, source),
+                iops=device.iops,
+                throughput=device.throughput,
+                multi_attach=device.multi_attach,
+            ),
+            snapshot=source.id if source else "",
+            base=source.base if source else None,
+            kms_key=kms_key,
+            state="ready" if attachment else "creating",
+            attachments=(attachment,) if attachment else (),
+        )
     )
-    return call.created(row)
 
 
+def _source(call: Call, device: BlockDevice) -> Snapshot | None:
+    if not device.snapshot:
+        return None
+    found = find_snapshot(call.txn, device.snapshot)
+    if found.state != "completed":
+        raise ApiError("IncorrectState", f"Snapshot '{found.id}' is not 'completed'.")
+    if found.tier == "archive" and not restored(found, call.now):
+        raise ApiError("IncorrectState", f"Snapshot '{found.id}' is archived.")
+    return found
+
+
+def _size(device: BlockDevice, source: Snapshot | None) -> int:
+    if device.size is None:
+        if source is None:
+            raise ApiError(
+                "MissingParameter", "The request must contain the parameter size or snapshotId"
+            )
+        return source.size
+    if source is not None and device.size < source.size:
+        raise ApiError(
+            "InvalidBlockDeviceMapping" if device.name else "InvalidParameterValue",
+            f"Volume of size {device.size}GB is smaller than snapshot '{source.id}', "
+            f"expect size >= {source.size}GB",
+        )
+    return device.size
+
+
+# --- attachments --------------------------------------------------------------------------------
+def volumes_of(reader: Reader, instance: str) -> list[tuple[Volume, VolumeAttachment]]:
+    """The volumes of an instance, each with its attachment, by device."""
+    found = list(_attached(reader, instance))
+    return sorted(found, key=lambda pair: (pair[1].device, pair[0].id))
+
+
+def _attached(reader: Reader, instance: str) -> Iterator[tuple[Volume, VolumeAttachment]]:
+    for row in reader.referrers(instance, Volume):
+        attachment = row.attachment(instance)
+        if attachment is not None:
+            yield row, attachment
+
+
+def release(txn: Txn, instance: str) -> None:
+    """An instance is no more: its volumes go with it, or are free."""
+    for row, attachment in volumes_of(txn.view, instance):
+        rest = tuple(each for each in row.attachments if each is not attachment)
+        if attachment.delete_on_termination and not rest:
+            txn.delete(row)
+        else:
+            txn.put(replace(row, attachments=rest))
+
+
+def put_attachment(txn: Txn, row: Volume, new: VolumeAttachment) -> Volume:
+    """Replace the volume's attachment to the same instance."""
+    rest = (each for each in row.attachments if each.instance != new.instance)
+    return txn.put(replace(row, attachments=(*rest, new)))
+
+
+# --- states -------------------------------------------------------------------------------------
+def settled(txn: Txn, row: Volume, now: str) -> None:
+    """The cloud has the volume as it is: what was on its way has arrived."""
+    if row.state == "deleting":
+        txn.delete(row)
+        return
+    arrived = (
+        replace(each, state="attached") for each in row.attachments if each.state != "detaching"
+    )
+    new = replace(
+        row,
+        state="ready",
+        attachments=tuple(arrived),
+        modification=_next(row.modification, now),
+    )
+    if new != row:
+        txn.put(new)
+
+
+def _next(change: Modification | None, now: str) -> Modification | None:
+    if change is None or change.state == "completed":
+        return change
+    if change.state == "modifying":
+        return replace(change, state="optimizing")
+    return replace(change, state="completed", ended=now)
+
+
+# --- answers ------------------------------------------------------------------------------------
 def show(row: Volume, view: View) -> Shape:
     """The API's ``Volume`` structure."""
     shape: Shape = {
@@ -97,51 +218,29 @@ def show(row: Volume, view: View) -> Shape:
         "AvailabilityZone": row.zone,
         "AvailabilityZoneId": zone_id(row.zone),
         "CreateTime": row.created,
-        "Encrypted": row.encrypted,
-        "MultiAttachEnabled": False,
-        "Size": row.size,
+        "Encrypted": row.kms_key is not None,
+        "KmsKeyId": row.kms_key,
+        "Iops": row.what.iops,
+        "MultiAttachEnabled": row.what.multi_attach,
+        "Operator": {"Managed": False},
+        "Size": row.what.size,
         "SnapshotId": row.snapshot,
-        "State": "in-use" if row.attachment else "available",
-        "VolumeType": row.type,
-        "Attachments": [],
+        "State": row.shown_state,
+        "Throughput": row.what.throughput,
+        "VolumeType": row.what.type,
+        "Attachments": [show_attachment(row, each) for each in row.attachments],
         "Tags": tag_list(row),
     }
-    if row.iops is not None:
-        shape["Iops"] = row.iops
-    if row.throughput is not None:
-        shape["Throughput"] = row.throughput
-    if row.attachment:
-        shape["Attachments"] = [
-            {
-                "VolumeId": row.id,
-                "InstanceId": row.attachment.instance,
-                "Device": row.attachment.device,
-                "State": "attached",
-                "AttachTime": row.attachment.attached,
-                "DeleteOnTermination": row.attachment.delete_on_termination,
-            }
-        ]
-    return shape
+    return {name: value for name, value in shape.items() if value is not None}
 
 
-KIND = Kind(
-    row=Volume,
-    listings=(
-        Listing(
-            action="DescribeVolumes",
-            result="Volumes",
-            show=show,
-            ids="VolumeIds",
-            paths={
-                "attachment.attach-time": "Attachments[].AttachTime",
-                "attachment.delete-on-termination": "Attachments[].DeleteOnTermination",
-                "attachment.device": "Attachments[].Device",
-                "attachment.instance-id": "Attachments[].InstanceId",
-                "attachment.status": "Attachments[].State",
-                "multi-attach-enabled": "MultiAttachEnabled",
-                "status": "State",
-                "volume-type": "VolumeType",
-            },
-        ),
-    ),
-)
+def show_attachment(row: Volume, attachment: VolumeAttachment) -> Shape:
+    """The API's ``VolumeAttachment`` structure."""
+    return {
+        "VolumeId": row.id,
+        "InstanceId": attachment.instance,
+        "Device": attachment.device,
+        "State": attachment.state,
+        "AttachTime": attachment.attached,
+        "DeleteOnTermination": attachment.delete_on_termination,
+    }

@@ -1,0 +1,45 @@
+"""What an account has switched on or off in a region, beside its resources: one row of defaults.
+
+Sources: EC2 API Reference, EnableEbsEncryptionByDefault, ModifyEbsDefaultKmsKeyId,
+EnableSnapshotBlockPublicAccess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gureum.kind import Call, Kind
+from gureum.model import Resource, Txn
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionSettings(
+    Resource,
+    kind="region-settings",
+    prefix="settings",
+    not_found="InvalidParameterValue",
+    noun="region settings",
+):
+    """Defaults of one account's region.  ``kms_key`` is None for the key that EBS has of itself;
+    ``snapshot_sharing`` says what of public snapshots is blocked."""
+
+    encrypt_volumes: bool = False
+    kms_key: str | None = None
+    snapshot_sharing: str = "unblocked"
+
+
+def settings(txn: Txn) -> RegionSettings:
+    """The settings of the caller's region: AWS's own where nothing was ever set."""
+    key = f"settings-{txn.account}/{txn.region}"
+    found = txn.find(RegionSettings, key)
+    return found or RegionSettings(id=key, account=txn.account, region=txn.region, created="")
+
+
+def set_defaults(call: Call, **fields: Any) -> RegionSettings:
+    """Change some of the settings of the caller's region."""
+    row = replace(settings(call.txn), **fields)
+    return call.txn.put(replace(row, created=row.created or call.now))
+
+
+KIND = Kind(row=RegionSettings)
