@@ -79,13 +79,17 @@ def _a_vpc(cloud: Cloud) -> str:
 _REQUIRED = {"SubnetId": _a_subnet, "VpcId": _a_vpc}
 """Something for the members without which a listing is not answered."""
 
+NEEDED: dict[str, dict[str, Any]] = {"DescribeLaunchTemplateVersions": {"Versions": ["$Latest"]}}
+"""What an action must be given beside filters."""
+
 
 def _accepted(cloud: Cloud, action: str, name: str) -> bool:
     member = "Filters" if "Filters" in _members(action) else "Filter"
     operation: OperationModel = _model().operation_model(action)
     required = {each: _REQUIRED[each](cloud) for each in operation.input_shape.required_members}
     try:
-        cloud.call(action, **required, **{member: [{"Name": name, "Values": ["x"]}]})
+        more = required | NEEDED.get(action, {})
+        cloud.call(action, **more, **{member: [{"Name": name, "Values": ["x"]}]})
     except ApiError as error:
         if error.message != f"The filter '{name}' is invalid":
             raise

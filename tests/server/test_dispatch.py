@@ -70,6 +70,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "SnapshotId": "SNAPSHOT",
         "Attribute": "createVolumePermission",
     },
+    "DescribeLaunchTemplateVersions": {"Versions": ["$Latest"]},
+    "GetLaunchTemplateData": {"InstanceId": "INSTANCE"},
     "GetConsoleOutput": {"InstanceId": "INSTANCE"},
     "GetManagedPrefixListAssociations": {"PrefixListId": "LIST"},
     "GetManagedPrefixListEntries": {"PrefixListId": "LIST"},
@@ -123,7 +125,10 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
         "GROUPS": [default_group(cloud, vpc)["GroupId"]],
         "LIST": cloud.call("DescribePrefixLists")["PrefixLists"][0]["PrefixListId"],
     }
-    params = {name: names.get(value, value) for name, value in PARAMETERS.get(action, {}).items()}
+    params = {
+        name: names.get(value, value) if isinstance(value, str) else value
+        for name, value in PARAMETERS.get(action, {}).items()
+    }
     told, before = commits(cloud), cloud.store.view
     cloud.call(action, **params)
     assert told == []

@@ -12,6 +12,7 @@ owners' own lists (Canonical, "Find Ubuntu images on AWS"; Debian Wiki, "Amazon 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -179,5 +180,40 @@ def _published(day: str, place: int) -> str:
 def _boot_mode(architecture: str) -> str:
     return "uefi-preferred" if architecture == "x86_64" else "uefi"
 
+
+def of_parameter(path: str) -> Published | None:
+    """The image that a public parameter of Systems Manager names now, if it is one of ours."""
+    for pattern, name in _PARAMETERS:
+        match = re.fullmatch(pattern, path)
+        if match is None:
+            continue
+        wanted = re.compile(match.expand(name))
+        found = [image for image in PUBLISHED if wanted.fullmatch(image.name)]
+        return max(found, key=lambda image: image.created, default=None)
+    return None
+
+
+_AMAZON_PATH = "/aws/service/ami-amazon-linux-latest/"
+_PARAMETERS = (
+    (
+        _AMAZON_PATH + r"al2023-ami-(minimal-|)kernel-(?:default|6\.1)-(\w+)",
+        r"al2023-ami-\1[\\d.]+-kernel-6\\.1-\2",
+    ),
+    (
+        _AMAZON_PATH + r"al2023-ami-(minimal-|)kernel-6\.12-(\w+)",
+        r"al2023-ami-\1[\\d.]+-kernel-6\\.12-\2",
+    ),
+    (_AMAZON_PATH + r"amzn2-ami-hvm-(\w+)-gp2", r"amzn2-ami-hvm-[\\d.]+-\1-gp2"),
+    (
+        _AMAZON_PATH + r"amzn2-ami-kernel-5\.10-hvm-(\w+)-gp2",
+        r"amzn2-ami-kernel-5\\.10-hvm-[\\d.]+-\1-gp2",
+    ),
+    (
+        r"/aws/service/canonical/ubuntu/server/([\d.]+)/stable/current/(\w+)/hvm/ebs-gp[23]/ami-id",
+        r"ubuntu/.*-\1-\2-server-\\d+",
+    ),
+    (r"/aws/service/debian/release/(\d+)/latest/(\w+)", r"debian-\1-\2-\\d+-\\d+"),
+)
+"""Paths of parameters, and the names of the images of which they give the most recent."""
 
 PUBLISHED = (*_OWN, *_amazon_linux(), *_ubuntu(), *_debian())

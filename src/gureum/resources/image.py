@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from gureum.errors import ApiError
+from gureum.errors import ApiError, invalid_value
 from gureum.kind import Call, Kind, Listing, Shape
 from gureum.model import Resource, Txn, View
 from gureum.model.txn import not_found
 from gureum.resources.block_device import BlockDevice
 from gureum.resources.block_device import show as show_device
-from gureum.resources.catalogue import PUBLISHED, Published
+from gureum.resources.catalogue import PUBLISHED, Published, of_parameter
 from gureum.resources.shapes import tag_list
 
 
@@ -89,6 +89,24 @@ def find_image(txn: Txn, key: str) -> Image:
         if image.id == key:
             return image
     raise not_found(Image, key)
+
+
+_PARAMETER = "resolve:ssm:"
+
+
+def resolved_id(txn: Txn, given: str) -> str:
+    """The id of the image that a request names, by itself or by a public Systems Manager
+    parameter (``resolve:ssm:/aws/service/…``).
+
+    Raises:
+        ApiError: ``InvalidParameterValue`` where nobody publishes such a parameter here.
+    """
+    if not given.startswith(_PARAMETER):
+        return given
+    image = of_parameter(given.removeprefix(_PARAMETER))
+    if image is None:
+        raise invalid_value("imageId", given, "The Systems Manager parameter is not known here.")
+    return image.id(txn.region)
 
 
 def _all(txn: Txn) -> list[Image]:

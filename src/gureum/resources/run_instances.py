@@ -13,9 +13,9 @@ from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
 from gureum.kind import Call, Shape
-from gureum.resources import network_interface, volume
+from gureum.resources import launch_template, network_interface, volume
 from gureum.resources.block_device import BlockDevice, check_root, merged
-from gureum.resources.image import Image, find_image
+from gureum.resources.image import Image, find_image, resolved_id
 from gureum.resources.instance import Instance, MetadataOptions
 from gureum.resources.instance_shape import show
 from gureum.resources.instance_types import DEFAULT, TYPES
@@ -40,7 +40,6 @@ _NOT_YET = (
     "InstanceMarketOptions",
     "Ipv6AddressCount",
     "Ipv6Addresses",
-    "LaunchTemplate",
     "LicenseSpecifications",
     "SecondaryInterfaces",
 )
@@ -72,6 +71,7 @@ class Station:
 
 def run_instances(call: Call) -> Shape:
     """RunInstances: all of the instances or none; as many as fit where the range allows."""
+    template = launch_template.apply(call)
     unsupported(call, *_NOT_YET)
     image = _image(call)
     kind = call.get("InstanceType", DEFAULT)
@@ -90,6 +90,7 @@ def run_instances(call: Call) -> Shape:
             f"The maximum number of network interfaces for {kind} is {TYPES[kind].interfaces}.",
         )
     row = _common(call, image, kind, subnet, public=_public(call, stations))
+    row = replace(row, tags=(*row.tags, *template))
     devices = _devices(call, image)
     made = [_launch(call, row, index, devices, stations) for index in range(count)]
     return {
@@ -103,7 +104,7 @@ def run_instances(call: Call) -> Shape:
 def _image(call: Call) -> Image:
     if not call.get("ImageId"):
         raise missing_parameter("ImageId")
-    return find_image(call.txn, call.params["ImageId"])
+    return find_image(call.txn, resolved_id(call.txn, call.params["ImageId"]))
 
 
 def _count(call: Call) -> int:
@@ -284,7 +285,7 @@ def _common(call: Call, image: Image, kind: str, subnet: Subnet, *, public: bool
         token=call.get("ClientToken", ""),
         key_name=key_name,
         keys=(key_named(call, key_name).public_key,) if key_name else (),
-        user_data=_user_data(call.get("UserData", "")),
+        user_data=check_user_data(call.get("UserData", "")),
         auto_public=public,
         protected=call.get("DisableApiTermination", False),
         stop_protected=call.get("DisableApiStop", False),
@@ -319,7 +320,12 @@ def metadata_options(old: MetadataOptions, given: Mapping[str, Any]) -> Metadata
     )
 
 
-def _user_data(text: str) -> str:
+def check_user_data(text: str) -> str:
+    """User data as it is kept: base64, of at most 16 KiB.
+
+    Raises:
+        ApiError: ``InvalidUserData.Malformed``, ``InvalidParameterValue``.
+    """
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
