@@ -72,6 +72,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "DescribeLaunchTemplateVersions": {"Versions": ["$Latest"]},
     "GetLaunchTemplateData": {"InstanceId": "INSTANCE"},
+    "GetImageAncestry": {"ImageId": "IMAGE"},
     "GetConsoleOutput": {"InstanceId": "INSTANCE"},
     "GetManagedPrefixListAssociations": {"PrefixListId": "LIST"},
     "GetManagedPrefixListEntries": {"PrefixListId": "LIST"},

@@ -22,7 +22,8 @@ _NAME = re.compile(r"/dev/(?:sd|xvd|hd)[a-z]{1,2}[0-9]{0,2}|xvd[a-z]{1,2}|sd[a-z
 @dataclass(frozen=True, kw_only=True)
 class BlockDevice:
     """A volume to be made: its device ``name``, empty for one that is attached to nothing, and
-    what it is to be; None stands for what the snapshot or the type says."""
+    what it is to be; None stands for what the snapshot or the type says.  ``granted`` is a snapshot
+    that came with an image: who may launch that may use it."""
 
     name: str = ""
     snapshot: str | None = ref("weak", default=None)
@@ -34,6 +35,7 @@ class BlockDevice:
     kms_key: str | None = None
     delete: bool = True
     multi_attach: bool = False
+    granted: bool = False
 
 
 def check_name(name: str, parameter: str = "device") -> str:
@@ -93,6 +95,7 @@ def _changed(known: BlockDevice, ebs: Mapping[str, Any]) -> BlockDevice:
         encrypted=ebs.get("Encrypted", known.encrypted),
         kms_key=ebs.get("KmsKeyId") or known.kms_key,
         delete=ebs.get("DeleteOnTermination", known.delete),
+        granted=known.granted and not ebs.get("SnapshotId"),
     )
 
 

@@ -1,23 +1,30 @@
 """Image: what an instance's root device starts from; the public images that Gureum provides.
 
 The provided images are no rows of the store: they are those of :mod:`gureum.resources.catalogue`.
+The actions are in :mod:`gureum.resources.image_api` and :mod:`gureum.resources.image_attributes`.
+
 Sources: EC2 User Guide, "Amazon Machine Images"; EC2 API Reference, DescribeImages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Literal
 
 from gureum.errors import ApiError, invalid_value
-from gureum.kind import Call, Kind, Listing, Shape
+from gureum.kind import Call, Listing, Shape
 from gureum.model import Resource, Txn, View
 from gureum.model.txn import not_found
 from gureum.resources.block_device import BlockDevice
 from gureum.resources.block_device import show as show_device
-from gureum.resources.catalogue import PUBLISHED, Published, of_parameter
+from gureum.resources.catalogue import OWN, PUBLISHED, Published, of_parameter
+from gureum.resources.image_allowed import Ages, admits
+from gureum.resources.region_settings import settings
 from gureum.resources.shapes import tag_list
+
+Protection = Literal["disabled", "enabled", "enabled-with-cooldown"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +37,14 @@ class Image(
     noun="image",
     missing="The image id '[{id}]' does not exist",
 ):
-    """An image.  ``machine_image`` is the name of the files it stands for, ``devices`` are the
-    volumes that an instance of it gets, among them the one of ``root_device``."""
+    """An image.
+
+    ``machine_image`` is the name of the files it stands for, ``devices`` are the volumes that an
+    instance of it gets, among them the one of ``root_device``.  ``public``, ``users`` and
+    ``organizations`` (ARNs) may launch it beside its owner.  ``source`` and ``source_region`` are
+    the image that it was copied from, ``instance`` the one it was made from.  ``cooldown`` is until
+    when it stays protected although its protection was switched off.
+    """
 
     name: str
     description: str
@@ -39,17 +52,49 @@ class Image(
     devices: tuple[BlockDevice, ...]
     architecture: str = "x86_64"
     root_device: str = "/dev/xvda"
-    public: bool = True
+    state: Literal["pending", "available", "disabled"] = "available"
+    public: bool = False
+    users: tuple[str, ...] = ()
+    organizations: tuple[str, ...] = ()
     alias: str | None = None
     boot_mode: str | None = "uefi-preferred"
     imds: str | None = "v2.0"
+    tpm: str | None = None
+    ena: bool = True
+    sriov: str | None = "simple"
     deprecated: str | None = None
+    protection: Protection = "disabled"
+    cooldown: str | None = None
+    instance: str | None = None
+    source: str | None = None
+    source_region: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImageAlias(
+    Resource,
+    kind="image-alias",
+    prefix="image-alias",
+    not_found="InvalidAMIID.NotFound",
+    noun="image alias",
+):
+    """An image id that somebody else's configuration names, in every region and account: it stands
+    for the files ``machine_image`` here."""
+
+    image: str
+    machine_image: str
+
+
+# --- provided -----------------------------------------------------------------------------------
 @cache
 def provided(region: str) -> tuple[Image, ...]:
     """The images that Gureum provides in a region."""
     return tuple(_published(image, region) for image in PUBLISHED)
+
+
+@cache
+def _provided_by_id(region: str) -> dict[str, Image]:
+    return {image.id: image for image in provided(region)}
 
 
 def _published(image: Published, region: str) -> Image:
@@ -72,11 +117,58 @@ def _published(image: Published, region: str) -> Image:
         devices=(root,),
         architecture=image.architecture,
         root_device=image.root_device,
+        public=True,
         alias=image.alias,
         boot_mode=image.boot_mode,
         imds=image.imds,
         deprecated=image.deprecated,
     )
+
+
+def set_aliases(txn: Txn, aliases: Iterable[tuple[str, str]], now: str) -> None:
+    """Let image ids, and no others, stand for names of files."""
+    wanted = {f"image-alias-{key}": (key, name) for key, name in aliases}
+    for row in list(txn.all(ImageAlias)):
+        if row.id not in wanted:
+            txn.delete(row)
+    for key, (image, name) in wanted.items():
+        txn.put(
+            ImageAlias(
+                id=key,
+                account=txn.account,
+                region=txn.region,
+                created=now,
+                image=image,
+                machine_image=name,
+            )
+        )
+
+
+def _stand_in(alias: ImageAlias, region: str) -> Image:
+    model = next(image for image in provided(region) if image.machine_image == alias.machine_image)
+    return replace(
+        model,
+        id=alias.image,
+        created=alias.created,
+        name=f"{model.name}-as-{alias.image}",
+        description=f"{alias.image} as {alias.machine_image}",
+        account=OWN,
+    )
+
+
+# --- finding ------------------------------------------------------------------------------------
+def _all(txn: Txn) -> Iterator[Image]:
+    """The images that the caller may launch or see: provided, own, shared."""
+    yield from provided(txn.region)
+    for alias in txn.view.all(ImageAlias):
+        yield _stand_in(alias, txn.region)
+    for row in txn.view.all(Image):
+        if row.region == txn.region and _permitted(row, txn.account):
+            yield row
+
+
+def _permitted(image: Image, account: str) -> bool:
+    return account == image.account or image.public or account in image.users
 
 
 def find_image(txn: Txn, key: str) -> Image:
@@ -85,9 +177,14 @@ def find_image(txn: Txn, key: str) -> Image:
     Raises:
         ApiError: ``InvalidAMIID.NotFound``, ``InvalidAMIID.Malformed``.
     """
-    for image in _all(txn):
-        if image.id == key:
-            return image
+    row = txn.view.find(Image, key)
+    if row is not None and row.region == txn.region and _permitted(row, txn.account):
+        return row
+    alias = txn.view.find(ImageAlias, f"image-alias-{key}")
+    if alias is not None:
+        return _stand_in(alias, txn.region)
+    if key in _provided_by_id(txn.region):
+        return _provided_by_id(txn.region)[key]
     raise not_found(Image, key)
 
 
@@ -109,87 +206,104 @@ def resolved_id(txn: Txn, given: str) -> str:
     return image.id(txn.region)
 
 
-def _all(txn: Txn) -> list[Image]:
-    return [*provided(txn.region), *txn.all(Image)]
+def allowed(call: Call, image: Image) -> bool:
+    """Whether the region's allowed images settings let the account use the image, were they
+    enabled: one's own always."""
+    if image.account == call.account:
+        return True
+    criteria = settings(call.txn).allowed_images.criteria
+    ages = Ages.at(call.now, image.created, image.deprecated)
+    return admits(criteria, {image.account, image.alias}, image.name, ages)
 
 
-def _listed(call: Call) -> Iterable[Image]:
-    """The images that the call's scope (Owners, ExecutableUsers) has."""
-    owners = call.get("Owners", ())
-    users = call.get("ExecutableUsers", ())
-    return [
-        image
-        for image in _all(call.txn)
-        if _owned(image, owners, call.account) and _executable(image, users)
-    ]
-
-
-def _owned(image: Image, owners: Iterable[str], account: str) -> bool:
-    names = {image.account, image.alias}
-    if image.account == account:
-        names.add("self")
-    wanted = set(owners)
-    return not wanted or bool(names & wanted)
-
-
-def _executable(image: Image, users: Iterable[str]) -> bool:
-    """Whether launch permission was given to one of the users: nobody but ``all`` has any here."""
-    wanted = set(users)
-    return not wanted or (image.public and "all" in wanted)
-
-
-# --- attributes ---------------------------------------------------------------------------------
-def _description(image: Image) -> Shape:
-    return {"Description": {"Value": image.description}}
-
-
-def _launch_permission(image: Image) -> Shape:
-    return {"LaunchPermissions": [{"Group": "all"}] if image.public else []}
-
-
-def _block_devices(image: Image) -> Shape:
-    return {"BlockDeviceMappings": [show_device(each) for each in image.devices]}
-
-
-_ATTRIBUTES: dict[str, Callable[[Image], Shape]] = {
-    "description": _description,
-    "launchPermission": _launch_permission,
-    "blockDeviceMapping": _block_devices,
-    "bootMode": lambda image: {"BootMode": {"Value": "uefi-preferred"}},
-    "imdsSupport": lambda image: {"ImdsSupport": {"Value": "v2.0"}},
-    "kernel": lambda image: {"KernelId": {}},
-    "ramdisk": lambda image: {"RamdiskId": {}},
-    "productCodes": lambda image: {"ProductCodes": []},
-    "sriovNetSupport": lambda image: {"SriovNetSupport": {"Value": "simple"}},
-    "tpmSupport": lambda image: {"TpmSupport": {}},
-    "uefiData": lambda image: {"UefiData": {}},
-    "lastLaunchedTime": lambda image: {"LastLaunchedTime": {}},
-    "deregistrationProtection": lambda image: {"DeregistrationProtection": {"Value": "disabled"}},
-}
-
-_FOR_ALL = frozenset({"description"})
-"""What of an image its owner lets everybody ask for one by one."""
-
-
-def describe_image_attribute(call: Call) -> Shape:
-    """DescribeImageAttribute: one attribute a call; of others' images only the description.
+def launchable(call: Call, key: str) -> Image:
+    """The image of that id, from which the account can launch instances now.
 
     Raises:
-        ApiError: ``AuthFailure`` for attributes of images of other accounts.
+        ApiError: ``InvalidAMIID.NotFound``, ``InvalidAMIID.Malformed``,
+            ``InvalidAMIID.Unavailable``.
     """
-    image = find_image(call.txn, call.params["ImageId"])
-    attribute = call.params["Attribute"]
-    if image.account != call.account and attribute not in _FOR_ALL:
-        raise ApiError("AuthFailure", f"Not authorized for images: [{image.id}]", 403)
-    return {"ImageId": image.id, **_ATTRIBUTES[attribute](image)}
+    image = find_image(call.txn, key)
+    if image.state != "available":
+        raise ApiError(
+            "InvalidAMIID.Unavailable", f"The image id '[{image.id}]' is no longer available"
+        )
+    if settings(call.txn).allowed_images.state == "enabled" and not allowed(call, image):
+        raise not_found(Image, key)
+    return image
+
+
+def settled(txn: Txn, row: Image, now: str) -> None:
+    """The cloud has the image."""
+    if row.state == "pending":
+        txn.put(replace(row, state="available"))
+
+
+# --- listing ------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Listed:
+    """An image in a listing: with what the settings of who asks say of it, if they say any."""
+
+    image: Image
+    allowed: bool | None
+
+    @property
+    def id(self) -> str:
+        return self.image.id
+
+    @property
+    def created(self) -> str:
+        return self.image.created
+
+
+def _listed(call: Call) -> Iterator[Listed]:
+    """The images that the call's scope (Owners, ExecutableUsers) has."""
+    owners, users = set(call.get("Owners", ())), set(call.get("ExecutableUsers", ()))
+    state = settings(call.txn).allowed_images.state
+    for image in _all(call.txn):
+        if owners and not _owned(image, owners, call.account):
+            continue
+        if users and not _executable(image, users, call.account):
+            continue
+        fits = allowed(call, image) if state != "disabled" else None
+        if state == "enabled" and not fits:
+            continue
+        if image.id in call.get("ImageIds", ()) or _shows(call, image):
+            yield Listed(image, fits)
+
+
+def _shows(call: Call, image: Image) -> bool:
+    """Whether the image is listed where it is not asked for by its id."""
+    if image.state == "disabled" and not call.get("IncludeDisabled"):
+        return False
+    old = image.deprecated is not None and image.deprecated <= call.now
+    return not old or image.account == call.account or bool(call.get("IncludeDeprecated"))
+
+
+def _owned(image: Image, owners: set[str], account: str) -> bool:
+    names = {image.account, image.alias, "self" if image.account == account else None}
+    return bool(names & owners)
+
+
+def _executable(image: Image, users: set[str], account: str) -> bool:
+    """Whether launch permission was given to one of the users: to all, or to accounts by name."""
+    named = {account if user == "self" else user for user in users}
+    return ("all" in users and image.public) or bool(named & set(image.users))
 
 
 # --- answers ------------------------------------------------------------------------------------
+def show_listed(row: Listed, view: View) -> Shape:
+    """The API's ``Image`` structure, as the caller sees it."""
+    shape = show(row.image, view)
+    return shape if row.allowed is None else {**shape, "ImageAllowed": row.allowed}
+
+
 def show(image: Image, view: View) -> Shape:
     """The API's ``Image`` structure."""
     shape: Shape = {
         "ImageId": image.id,
         "ImageLocation": f"{image.alias or image.account}/{image.name}",
+        "ImageOwnerAlias": image.alias,
         "ImageType": "machine",
         "OwnerId": image.account,
         "Name": image.name,
@@ -198,26 +312,27 @@ def show(image: Image, view: View) -> Shape:
         "CreationDate": image.created,
         "DeprecationTime": image.deprecated,
         "Public": image.public,
-        "State": "available",
+        "State": image.state,
         "BlockDeviceMappings": [show_device(each) for each in image.devices],
         "RootDeviceName": image.root_device,
         "RootDeviceType": "ebs",
         "VirtualizationType": "hvm",
         "Hypervisor": "xen",
-        "EnaSupport": True,
-        "SriovNetSupport": "simple",
-        "BootMode": "uefi-preferred",
-        "ImdsSupport": "v2.0",
+        "EnaSupport": image.ena,
+        "SriovNetSupport": image.sriov,
+        "BootMode": image.boot_mode,
+        "ImdsSupport": image.imds,
+        "TpmSupport": image.tpm,
+        "DeregistrationProtection": None if image.alias else image.protection,
+        "SourceInstanceId": image.instance,
+        "SourceImageId": image.source,
+        "SourceImageRegion": image.source_region,
         "PlatformDetails": "Linux/UNIX",
         "UsageOperation": "RunInstances",
-        "DeregistrationProtection": "disabled",
-        "FreeTierEligible": True,
-        "ImageAllowed": True,
+        "ProductCodes": [],
         "Tags": tag_list(image),
     }
-    if image.alias:
-        shape["ImageOwnerAlias"] = image.alias
-    return shape
+    return {name: value for name, value in shape.items() if value is not None}
 
 
 _PATHS = {
@@ -249,18 +364,11 @@ _PATHS = {
     },
 }
 
-KIND = Kind(
-    row=Image,
-    actions={"DescribeImageAttribute": describe_image_attribute},
-    reads=frozenset({"DescribeImageAttribute"}),
-    listings=(
-        Listing(
-            action="DescribeImages",
-            result="Images",
-            show=show,
-            ids="ImageIds",
-            rows=_listed,
-            paths=_PATHS,
-        ),
-    ),
+LISTING: Listing[Listed] = Listing(
+    action="DescribeImages",
+    result="Images",
+    show=show_listed,
+    ids="ImageIds",
+    rows=_listed,
+    paths=_PATHS,
 )

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gureum.errors import ApiError
 from gureum.kind import Call, Kind, Shape
-from gureum.resources import instance_attributes, network_interface
+from gureum.resources import image_metadata, instance_attributes, network_interface
 from gureum.resources.instance import (
     ENDED,
     USER_REQUEST,
@@ -174,7 +174,7 @@ KIND = Kind(
         **instance_attributes.ACTIONS,
     },
     reads=frozenset({"GetConsoleOutput", "GetInstanceUefiData", "DescribeInstanceAttribute"}),
-    listings=LISTINGS,
+    listings=(*LISTINGS, image_metadata.LISTING),
     lower=lower,
     expired=expired,
 )

@@ -6,11 +6,12 @@ EnableSnapshotBlockPublicAccess.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gureum.kind import Call, Kind
 from gureum.model import Resource, Txn
+from gureum.resources.image_allowed import AllowedImages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +23,14 @@ class RegionSettings(
     noun="region settings",
 ):
     """Defaults of one account's region.  ``kms_key`` is None for the key that EBS has of itself;
-    ``snapshot_sharing`` says what of public snapshots is blocked."""
+    ``snapshot_sharing`` and ``image_sharing`` say what of public snapshots and images is
+    blocked."""
 
     encrypt_volumes: bool = False
     kms_key: str | None = None
     snapshot_sharing: str = "unblocked"
+    image_sharing: str = "block-new-sharing"
+    allowed_images: AllowedImages = field(default_factory=AllowedImages)
 
 
 def settings(txn: Txn) -> RegionSettings:

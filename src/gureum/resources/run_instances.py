@@ -15,7 +15,7 @@ from gureum.errors import ApiError, invalid_combination, invalid_value, missing_
 from gureum.kind import Call, Shape
 from gureum.resources import launch_template, network_interface, volume
 from gureum.resources.block_device import BlockDevice, check_root, merged
-from gureum.resources.image import Image, find_image, resolved_id
+from gureum.resources.image import Image, launchable, resolved_id
 from gureum.resources.instance import Instance, MetadataOptions
 from gureum.resources.instance_shape import show
 from gureum.resources.instance_types import DEFAULT, TYPES
@@ -84,6 +84,7 @@ def run_instances(call: Call) -> Shape:
             f"Your requested instance type ({kind}) is not supported in your requested "
             f"Availability Zone ({subnet.zone}).",
         )
+    _check_architecture(image)
     if len(stations) > TYPES[kind].interfaces:
         raise ApiError(
             "AttachmentLimitExceeded",
@@ -101,10 +102,23 @@ def run_instances(call: Call) -> Shape:
     }
 
 
+def _check_architecture(image: Image) -> None:
+    """All instance types here are of one architecture, which also runs 32-bit images."""
+    if image.architecture not in ("x86_64", "i386"):
+        raise ApiError(
+            "InvalidParameterValue",
+            "The architecture 'x86_64' of the specified instance type does not match the "
+            f"architecture '{image.architecture}' of the specified AMI. Specify an instance type "
+            "and an AMI that have matching architectures, and try again. You can use "
+            "'describe-instance-types' or 'describe-images' to discover the architecture of the "
+            "instance type or AMI.",
+        )
+
+
 def _image(call: Call) -> Image:
     if not call.get("ImageId"):
         raise missing_parameter("ImageId")
-    return find_image(call.txn, resolved_id(call.txn, call.params["ImageId"]))
+    return launchable(call, resolved_id(call.txn, call.params["ImageId"]))
 
 
 def _count(call: Call) -> int:
@@ -364,7 +378,8 @@ def _launch(
 
 
 def _devices(call: Call, image: Image) -> tuple[BlockDevice, ...]:
-    devices = merged(image.devices, call.get("BlockDeviceMappings") or ())
+    own = (replace(device, granted=True) for device in image.devices)
+    devices = merged(own, call.get("BlockDeviceMappings") or ())
     check_root(devices, image.root_device)
     return devices
 

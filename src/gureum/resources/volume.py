@@ -129,7 +129,8 @@ def create(
 def _source(call: Call, device: BlockDevice) -> Snapshot | None:
     if not device.snapshot:
         return None
-    found = find_snapshot(call.txn, device.snapshot)
+    granted = call.txn.view.find(Snapshot, device.snapshot) if device.granted else None
+    found = granted or find_snapshot(call.txn, device.snapshot)
     if found.state != "completed":
         raise ApiError("IncorrectState", f"Snapshot '{found.id}' is not 'completed'.")
     if found.tier == "archive" and not restored(found, call.now):
