@@ -283,7 +283,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"NetworkInterfaces": [{"DeviceIndex": 0}], "SecurityGroups": ["default"]},
         "InvalidParameterCombination",
     ),
-    ({"IamInstanceProfile": {"Name": "x"}}, "UnsupportedOperation"),
+    ({"IamInstanceProfile": {"Name": "no/slash"}}, "InvalidParameterValue"),
     ({"MetadataOptions": {"HttpPutResponseHopLimit": 65}}, "InvalidParameterValue"),
 ]
 

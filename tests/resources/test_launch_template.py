@@ -107,6 +107,7 @@ def test_which_versions_are_meant(cloud: Cloud) -> None:
     assert numbers(cloud, **mine, MinVersion="2", MaxVersion="3") == [3, 2]
     assert numbers(cloud, **mine, Filters=only({"instance-type": "t3.nano"})) == [2]
     assert numbers(cloud, **mine, Filters=only({"is-default-version": "true"})) == [2]
+    cloud.now = "2026-11-24T09:00:00.000Z"
     other = make(cloud, "data")
     assert numbers(cloud, Versions=["$Latest"]) == [4, 1]
     assert numbers(cloud, Versions=["$Default"]) == [2, 1]

@@ -73,6 +73,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "DescribeLaunchTemplateVersions": {"Versions": ["$Latest"]},
     "GetLaunchTemplateData": {"InstanceId": "INSTANCE"},
     "GetImageAncestry": {"ImageId": "IMAGE"},
+    "GetDefaultCreditSpecification": {"InstanceFamily": "t3"},
+    "GetPasswordData": {"InstanceId": "INSTANCE"},
+    "GetInstanceTypesFromInstanceRequirements": {
+        "ArchitectureTypes": ["x86_64"],
+        "VirtualizationTypes": ["hvm"],
+        "InstanceRequirements": {"VCpuCount": {"Min": 1}, "MemoryMiB": {"Min": 1}},
+    },
     "GetConsoleOutput": {"InstanceId": "INSTANCE"},
     "GetManagedPrefixListAssociations": {"PrefixListId": "LIST"},
     "GetManagedPrefixListEntries": {"PrefixListId": "LIST"},

@@ -16,7 +16,7 @@ from gureum.kind import Lowering
 from gureum.model import Reader, Resource, Txn, ref
 from gureum.model.cidr import resolver_address
 from gureum.program import Host, Machine
-from gureum.resources import network_interface, volume
+from gureum.resources import instance_profile, network_interface, volume
 from gureum.resources.dhcp_options import (
     AMAZON_DNS,
     DOMAIN_NAME,
@@ -82,7 +82,8 @@ class Instance(
     """An instance.
 
     ``boot`` counts its starts; ``keys`` are the public keys that it was launched with, ``base`` the
-    name of the files that its image stands for; ``auto_public`` says that it gets a public address
+    name of the files that its image stands for; ``cores`` and ``threads`` are None for all that its
+    type has; ``auto_public`` says that it gets a public address
     of AWS's own at each start.  Its interfaces name it, not it them; ``subnet`` and ``vpc`` are
     remembered when they are gone.
     """
@@ -110,6 +111,11 @@ class Instance(
     monitored: bool = False
     ebs_optimized: bool = False
     tenancy: str = "default"
+    placement_group: str | None = ref("weak", default=None)
+    partition: int | None = None
+    cores: int | None = None
+    threads: int | None = None
+    bandwidth: str = "default"
     credits: str | None = None
     recovery: str = "default"
     hostname_type: str = "ip-name"
@@ -125,6 +131,12 @@ class Instance(
         if self.state in UP:
             return "running"
         return "terminated" if self.state in ENDED else "stopped"
+
+    @property
+    def processors(self) -> tuple[int, int]:
+        """Cores and threads of each that it uses."""
+        cores, threads = TYPES[self.type].cores
+        return self.cores or cores, self.threads or threads
 
 
 def reason(what: tuple[str, str], now: str, *, by_user: bool = True) -> Reason:
@@ -178,6 +190,7 @@ def _terminated(txn: Txn, row: Instance, now: str) -> None:
         if goes:
             network_interface.delete(txn, free)
     volume.release(txn, row.id)
+    instance_profile.dissolve(txn, row.id)
     txn.put(replace(row, state="terminated", ended=now))
 
 
@@ -233,7 +246,7 @@ def lower(row: Instance, lowering: Lowering) -> None:
     own = f"{name.partition('.')[0]}.{names.domain}" if names.domain else name
     lowering.say(Host(id=row.id, kind="instance", router=row.vpc, name=name))
     if row.state in UP:
-        size = TYPES[row.type]
+        cores, threads = row.processors
         lowering.say(
             Machine(
                 id=row.id,
@@ -242,8 +255,8 @@ def lower(row: Instance, lowering: Lowering) -> None:
                 ip=found[0].ip,
                 resolvers=names.resolvers,
                 search=names.search,
-                cpus=size.cpus,
-                memory=size.memory,
+                cpus=cores * threads,
+                memory=TYPES[row.type].memory,
                 boot=row.boot,
                 keys=row.keys,
                 user_data=row.user_data,

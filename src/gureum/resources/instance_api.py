@@ -11,7 +11,13 @@ from dataclasses import replace
 
 from gureum.errors import ApiError
 from gureum.kind import Call, Kind, Shape
-from gureum.resources import image_metadata, instance_attributes, network_interface
+from gureum.resources import (
+    image_metadata,
+    instance_attributes,
+    instance_options,
+    instance_requirements,
+    network_interface,
+)
 from gureum.resources.instance import (
     ENDED,
     USER_REQUEST,
@@ -172,9 +178,16 @@ KIND = Kind(
         "GetConsoleOutput": get_console_output,
         "GetInstanceUefiData": get_uefi_data,
         **instance_attributes.ACTIONS,
+        **instance_options.ACTIONS,
     },
-    reads=frozenset({"GetConsoleOutput", "GetInstanceUefiData", "DescribeInstanceAttribute"}),
-    listings=(*LISTINGS, image_metadata.LISTING),
+    reads=frozenset({"GetConsoleOutput", "GetInstanceUefiData", "DescribeInstanceAttribute"})
+    | instance_options.READS,
+    listings=(
+        *LISTINGS,
+        image_metadata.LISTING,
+        instance_options.TOPOLOGY,
+        instance_requirements.LISTING,
+    ),
     lower=lower,
     expired=expired,
 )

@@ -169,7 +169,10 @@ def _set_stopped(name: str) -> Callable[[Call, Instance, Any], None]:
             raise invalid_value("instanceType", content)
         if name == "user_data":
             content = base64.b64encode(content or b"").decode()
-        call.txn.put(replace(row, **{name: content}))
+        changed = replace(row, **{name: content})
+        if name == "type":  # another type has other cores
+            changed = replace(changed, cores=None, threads=None)
+        call.txn.put(changed)
 
     return set_value
 

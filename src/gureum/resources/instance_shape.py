@@ -12,8 +12,10 @@ from gureum.kind import Call, FilterValues, Listing, Shape
 from gureum.model import Resource, View
 from gureum.resources import network_interface
 from gureum.resources.instance import ENDED, STATES, Instance, hostname
-from gureum.resources.instance_types import TYPES, burstable, default_credits, family
+from gureum.resources.instance_profile import association_of, show_profile
+from gureum.resources.instance_types import burstable, default_credits, nitro
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
+from gureum.resources.placement import PlacementGroup
 from gureum.resources.region import zone_id
 from gureum.resources.security_group import show_identifiers
 from gureum.resources.shapes import tag_list
@@ -47,8 +49,7 @@ def gathered(items: Iterable[Shape]) -> list[Shape]:
 
 def show(row: Instance, view: View) -> Shape:
     """The API's ``Instance`` structure."""
-    size = TYPES[row.type]
-    nitro = family(row.type) not in ("m1", "t2", "m4")
+    cores, threads = row.processors
     shape: Shape = {
         "InstanceId": row.id,
         "ImageId": row.image,
@@ -60,10 +61,7 @@ def show(row: Instance, view: View) -> Shape:
         "BlockDeviceMappings": show_devices(row, view),
         "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
         "ClientToken": row.token,
-        "CpuOptions": {
-            "CoreCount": max(1, size.cpus // 2),
-            "ThreadsPerCore": size.cpus // max(1, size.cpus // 2),
-        },
+        "CpuOptions": {"CoreCount": cores, "ThreadsPerCore": threads},
         "CurrentInstanceBootMode": "legacy-bios",
         "EbsOptimized": row.ebs_optimized,
         "EnaSupport": True,
@@ -74,14 +72,9 @@ def show(row: Instance, view: View) -> Shape:
         "MaintenanceOptions": {"AutoRecovery": row.recovery, "RebootMigration": "default"},
         "MetadataOptions": show_metadata(row),
         "Monitoring": {"State": "enabled" if row.monitored else "disabled"},
-        "NetworkPerformanceOptions": {"BandwidthWeighting": "default"} if nitro else None,
+        "NetworkPerformanceOptions": _performance(row),
         "Operator": {"Managed": False},
-        "Placement": {
-            "AvailabilityZone": row.zone,
-            "AvailabilityZoneId": zone_id(row.zone),
-            "GroupName": "",
-            "Tenancy": row.tenancy,
-        },
+        "Placement": _show_placement(row, view),
         "PlatformDetails": "Linux/UNIX",
         "PrivateDnsName": "",
         "ProductCodes": [],
@@ -97,9 +90,31 @@ def show(row: Instance, view: View) -> Shape:
     }
     if row.key_name:
         shape["KeyName"] = row.key_name
+    profile = association_of(view, row.id)
+    if profile is not None:
+        shape["IamInstanceProfile"] = show_profile(profile.arn)
     if row.reason and row.state not in ("pending", "running"):
         shape["StateReason"] = {"Code": row.reason.code, "Message": row.reason.message}
     return shape | _show_network(row, view)
+
+
+def _performance(row: Instance) -> Shape | None:
+    return {"BandwidthWeighting": row.bandwidth} if nitro(row.type) else None
+
+
+def _show_placement(row: Instance, view: View) -> Shape:
+    shape: Shape = {
+        "AvailabilityZone": row.zone,
+        "AvailabilityZoneId": zone_id(row.zone),
+        "GroupName": "",
+        "Tenancy": row.tenancy,
+    }
+    group = view.find(PlacementGroup, row.placement_group)
+    if group is not None:
+        shape |= {"GroupName": group.name, "GroupId": group.id}
+        if row.partition is not None:
+            shape["PartitionNumber"] = row.partition
+    return shape
 
 
 def _show_network(row: Instance, view: View) -> Shape:

@@ -27,6 +27,12 @@ class Size:
     interfaces: int
     addresses: int
 
+    @property
+    def cores(self) -> tuple[int, int]:
+        """Processor cores, and threads of each."""
+        count = max(1, self.cpus // 2)
+        return count, self.cpus // count
+
 
 _SIZES = """
 m1.small      1   1740   2   4
@@ -81,6 +87,21 @@ def burstable(name: str) -> bool:
     return name.startswith("t")
 
 
+def current(name: str) -> bool:
+    """Whether the type is of the current generation."""
+    return family(name) not in _OLD
+
+
+def nitro(name: str) -> bool:
+    """Whether the type is one of those built on AWS's Nitro System."""
+    return family(name) not in _XEN
+
+
+def clusters(name: str) -> bool:
+    """Whether instances of the type can be in a cluster placement group."""
+    return current(name) and not burstable(name)
+
+
 def default_credits(name: str) -> str:
     """The credit specification that AWS gives unasked."""
     return "standard" if family(name) == "t2" else "unlimited"
@@ -113,11 +134,12 @@ def _types(call: Call) -> Iterator[InstanceType]:
 def show(row: InstanceType, view: View) -> Shape:
     """The API's ``InstanceTypeInfo`` structure."""
     size, name = TYPES[row.id], row.id
-    xen = family(name) in _XEN
-    cores = max(1, size.cpus // 2)
+    xen = not nitro(name)
+    cores, threads = size.cores
+    strategies = ["cluster", "partition", "spread"] if clusters(name) else ["partition", "spread"]
     return {
         "InstanceType": name,
-        "CurrentGeneration": family(name) not in _OLD,
+        "CurrentGeneration": current(name),
         "FreeTierEligible": name in ("t2.micro", "t3.micro"),
         "SupportedUsageClasses": ["on-demand", "spot"],
         "SupportedRootDeviceTypes": ["ebs"],
@@ -131,9 +153,9 @@ def show(row: InstanceType, view: View) -> Shape:
         "VCpuInfo": {
             "DefaultVCpus": size.cpus,
             "DefaultCores": cores,
-            "DefaultThreadsPerCore": size.cpus // cores,
-            "ValidCores": [cores],
-            "ValidThreadsPerCore": sorted({1, size.cpus // cores}),
+            "DefaultThreadsPerCore": threads,
+            "ValidCores": list(range(1, cores + 1)),
+            "ValidThreadsPerCore": list(range(1, threads + 1)),
         },
         "MemoryInfo": {"SizeInMiB": size.memory},
         "InstanceStorageSupported": False,
@@ -143,7 +165,7 @@ def show(row: InstanceType, view: View) -> Shape:
             "NvmeSupport": "unsupported" if xen else "required",
         },
         "NetworkInfo": _network(size, xen=xen),
-        "PlacementGroupInfo": {"SupportedStrategies": ["partition", "spread"]},
+        "PlacementGroupInfo": {"SupportedStrategies": strategies},
         "HibernationSupported": False,
         "BurstablePerformanceSupported": burstable(name),
         "DedicatedHostsSupported": False,

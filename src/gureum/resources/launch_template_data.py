@@ -10,14 +10,18 @@ from typing import Any
 from gureum.kind import Shape
 from gureum.model import View
 from gureum.resources.instance import Instance
+from gureum.resources.instance_profile import association_of
 from gureum.resources.instance_shape import show_devices
 from gureum.resources.instance_types import burstable, default_credits
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
+from gureum.resources.placement import PlacementGroup
 from gureum.resources.volume import Volume
 
 
 def of_instance(row: Instance, view: View) -> Shape:
     """The API's ``ResponseLaunchTemplateData`` of an instance."""
+    group = view.find(PlacementGroup, row.placement_group)
+    profile = association_of(view, row.id)
     data: Shape = {
         "EbsOptimized": row.ebs_optimized,
         "BlockDeviceMappings": [_device(item, view) for item in show_devices(row, view)],
@@ -25,7 +29,11 @@ def of_instance(row: Instance, view: View) -> Shape:
         "ImageId": row.image,
         "InstanceType": row.type,
         "Monitoring": {"Enabled": row.monitored},
-        "Placement": {"AvailabilityZone": row.zone, "GroupName": "", "Tenancy": row.tenancy},
+        "Placement": {
+            "AvailabilityZone": row.zone,
+            "GroupName": group.name if group else "",
+            "Tenancy": row.tenancy,
+        },
         "DisableApiTermination": row.protected,
         "DisableApiStop": row.stop_protected,
         "InstanceInitiatedShutdownBehavior": row.shutdown_behavior,
@@ -48,6 +56,8 @@ def of_instance(row: Instance, view: View) -> Shape:
     if own:
         tags = [{"Key": key, "Value": value} for key, value in own]
         data["TagSpecifications"] = [{"ResourceType": "instance", "Tags": tags}]
+    if profile is not None:
+        data["IamInstanceProfile"] = {"Arn": profile.arn}
     if row.key_name:
         data["KeyName"] = row.key_name
     if row.user_data:

@@ -15,6 +15,18 @@ from gureum.resources.image_allowed import AllowedImages
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetadataDefaults:
+    """Metadata options of instances whose launch does not say; None where nothing is preferred.
+    ``enforced`` says whether version 2 is the only one that can be launched with."""
+
+    tokens: str | None = None
+    hop_limit: int | None = None
+    endpoint: str | None = None
+    tags: str | None = None
+    enforced: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RegionSettings(
     Resource,
     kind="region-settings",
@@ -24,12 +36,15 @@ class RegionSettings(
 ):
     """Defaults of one account's region.  ``kms_key`` is None for the key that EBS has of itself;
     ``snapshot_sharing`` and ``image_sharing`` say what of public snapshots and images is
-    blocked."""
+    blocked; ``credits`` are the CPU credits of new instances by family."""
 
     encrypt_volumes: bool = False
     kms_key: str | None = None
     snapshot_sharing: str = "unblocked"
     image_sharing: str = "block-new-sharing"
+    serial_console: bool = False
+    metadata: MetadataDefaults = field(default_factory=MetadataDefaults)
+    credits: tuple[tuple[str, str], ...] = ()
     allowed_images: AllowedImages = field(default_factory=AllowedImages)
 
 

@@ -17,11 +17,15 @@ from gureum.resources import launch_template, network_interface, volume
 from gureum.resources.block_device import BlockDevice, check_root, merged
 from gureum.resources.image import Image, launchable, resolved_id
 from gureum.resources.instance import Instance, MetadataOptions
+from gureum.resources.instance_defaults import check_tokens, credits_of, metadata_defaults
+from gureum.resources.instance_options import checked_cpus
+from gureum.resources.instance_profile import associate, profile_arn
 from gureum.resources.instance_shape import show
-from gureum.resources.instance_types import DEFAULT, TYPES
+from gureum.resources.instance_types import DEFAULT, TYPES, burstable
 from gureum.resources.key_pair import key_named
 from gureum.resources.network_interface import NetworkInterface, checked_groups
 from gureum.resources.network_interface_api import asked_addresses
+from gureum.resources.placement_group import placed
 from gureum.resources.security_group import named
 from gureum.resources.shapes import unsupported
 from gureum.resources.subnet import Subnet
@@ -36,7 +40,6 @@ _NOT_YET = (
     "ElasticGpuSpecification",
     "ElasticInferenceAccelerators",
     "EnablePrimaryIpv6",
-    "IamInstanceProfile",
     "InstanceMarketOptions",
     "Ipv6AddressCount",
     "Ipv6Addresses",
@@ -285,6 +288,8 @@ def _common(call: Call, image: Image, kind: str, subnet: Subnet, *, public: bool
     names = call.get("PrivateDnsNameOptions", {})
     placement = call.get("Placement", {})
     vpc = call.txn.get(Vpc, subnet.vpc)
+    group, partition = placed(call, placement, kind)
+    cores, threads = checked_cpus(kind, call.get("CpuOptions", {}))
     return Instance(
         **call.common(Instance),
         image=image.id,
@@ -307,13 +312,30 @@ def _common(call: Call, image: Image, kind: str, subnet: Subnet, *, public: bool
         monitored=call.get("Monitoring", {}).get("Enabled", False),
         ebs_optimized=call.get("EbsOptimized", False),
         tenancy=placement.get("Tenancy") or vpc.tenancy,
-        credits=call.get("CreditSpecification", {}).get("CpuCredits") or None,
+        placement_group=group,
+        partition=partition,
+        cores=cores,
+        threads=threads,
+        bandwidth=call.get("NetworkPerformanceOptions", {}).get("BandwidthWeighting", "default"),
+        credits=_credits(call, kind),
         recovery=call.get("MaintenanceOptions", {}).get("AutoRecovery") or "default",
         hostname_type=names.get("HostnameType") or subnet.hostname_type,
         dns_a_record=names.get("EnableResourceNameDnsARecord", subnet.dns_a_record),
         dns_aaaa_record=names.get("EnableResourceNameDnsAAAARecord", subnet.dns_aaaa_record),
-        metadata=metadata_options(MetadataOptions(), call.get("MetadataOptions", {})),
+        metadata=_metadata(call),
     )
+
+
+def _credits(call: Call, kind: str) -> str | None:
+    asked: str | None = call.get("CreditSpecification", {}).get("CpuCredits") or None
+    return asked or (credits_of(call.txn, kind) if burstable(kind) else None)
+
+
+def _metadata(call: Call) -> MetadataOptions:
+    """The options of the launch, over those of the account's region."""
+    given = {**metadata_defaults(call.txn), **call.get("MetadataOptions", {})}
+    check_tokens(call.txn, given)
+    return metadata_options(MetadataOptions(), given)
 
 
 def metadata_options(old: MetadataOptions, given: Mapping[str, Any]) -> MetadataOptions:
@@ -360,6 +382,8 @@ def _launch(
 ) -> Instance:
     key = common.id if index == 0 else call.new_id(Instance)
     row = call.created(replace(common, id=key, launch_index=index))
+    if profile := call.get("IamInstanceProfile"):
+        associate(call, key, profile_arn(call.txn, profile), state="associated")
     for device in devices:
         how = VolumeAttachment(
             instance=key,
