@@ -116,7 +116,7 @@ def test_copied_from_another_region(cloud: Cloud) -> None:
     settle(there)
     shown = show(there, copy)
     assert (shown["VolumeId"], shown["VolumeSize"]) == (NO_VOLUME, 3)
-    assert shown["Description"].startswith(f"[Copied {key} from ap-northeast-2]")
+    assert shown["Description"] == ""
     assert shown["KmsKeyId"].startswith("arn:aws:kms:us-east-1:")
     refused = refusal(there, "DescribeSnapshots", SnapshotIds=[key])
     assert refused[0] == "InvalidSnapshot.NotFound"

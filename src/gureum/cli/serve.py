@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import click
 
@@ -23,7 +24,29 @@ from gureum.server.settings import (
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-BridgeFilter = Literal["auto", "netfilter", "isolated"]
+_AMI = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
+
+
+def _aliases(
+    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Pairs of an image id and the name of an image that we can make.
+
+    Raises:
+        BadParameter: one of them is none.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        key, _, name = text.partition("=")
+        if not _AMI.fullmatch(key):
+            raise click.BadParameter(f"{key!r} is no image id, as ami-0123456789abcdef0")
+        from gureum.machines.recipes import RECIPES  # slow to import, and rarely needed
+
+        if name not in RECIPES:
+            raise click.BadParameter(f"no image is called {name!r}; there are {', '.join(RECIPES)}")
+        found[key] = name
+    return tuple(found.items())
+
 
 _OPTIONS = (
     click.option("--host", default=HOST, show_default=True, help="The address to serve."),
@@ -53,6 +76,25 @@ _OPTIONS = (
         help="Let changes outlive the loss of power; each takes a flush of the disk.",
     ),
     click.option(
+        "--ami-alias",
+        "ami_aliases",
+        multiple=True,
+        metavar="AMI=IMAGE",
+        callback=_aliases,
+        help="Let an image id of elsewhere stand for an image here, as ami-0abc...=debian-12.",
+    ),
+    click.option(
+        "--machines/--no-machines",
+        default=True,
+        show_default=True,
+        help="Whether instances run, or are records with a network only.",
+    ),
+    click.option(
+        "--allow-reset",
+        is_flag=True,
+        help="Let clients empty the cloud by POST /_gureum/reset.",
+    ),
+    click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",
@@ -77,16 +119,7 @@ def daemon_options(function: F) -> F:
 @click.command(short_help="Serve the cloud in the foreground.")
 @daemon_options
 @pass_base
-def serve(
-    base: Base,
-    host: str,
-    port: int,
-    bridge_filter: BridgeFilter,
-    host_link: bool,
-    durable: bool,
-    log_format: str,
-    log_level: str,
-) -> None:
+def serve(base: Base, /, log_format: str, log_level: str, **options: Any) -> None:
     """Serve the cloud in the foreground until SIGTERM or 'gureum down'.
 
     SIGTERM ends the daemon only: instances keep running and packets flowing, and the next start
@@ -104,13 +137,37 @@ def serve(
     from gureum.store import StoreError
 
     log_to_stderr(level=log_level, as_json=log_format == "json")
-    settings = Settings(base.state, host, port, bridge_filter, host_link, durable)
+    settings = Settings(base.state, **options)
     try:
         daemon.serve(settings)
     except (RunningError, StoreError, EngineError, MachineError) as error:
         raise Failure(str(error)) from None
     except OSError as error:
         raise explained(error, settings) from error
+
+
+def arguments(options: Mapping[str, Any]) -> list[str]:
+    """The words of a command line that say what the options of :func:`daemon_options` are."""
+    words = []
+    for option in _declared():
+        value = options[str(option.name)]
+        if option.multiple:
+            words += [f"{option.opts[0]}={key}={name}" for key, name in value]
+        elif not option.is_flag:
+            words.append(f"{option.opts[0]}={value}")
+        elif value or option.secondary_opts:
+            words.append((option.opts if value else option.secondary_opts)[0])
+    return words
+
+
+def _declared() -> list[click.Option]:
+    """The options as click knows them."""
+
+    @daemon_options
+    def carrier() -> None:
+        """Nothing but its options."""
+
+    return [each for each in click.command()(carrier).params if isinstance(each, click.Option)]
 
 
 def refuse_long_path(base: Base) -> None:

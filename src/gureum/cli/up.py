@@ -14,7 +14,7 @@ from gureum.cli.failure import NO_DAEMON, NOT_ALLOWED, Failure
 from gureum.cli.options import Base, json_option, pass_base
 from gureum.cli.output import print_json
 from gureum.cli.process import is_served, launch, log_path, log_since, log_size, progress, until
-from gureum.cli.serve import BridgeFilter, daemon_options, refuse_long_path
+from gureum.cli.serve import arguments, daemon_options, refuse_long_path
 
 PATIENCE = 300.0
 """Seconds; it is ready in about one, but the first start may have to build an image."""
@@ -27,17 +27,7 @@ _LAST = 10
 @daemon_options
 @json_option
 @pass_base
-def up(
-    base: Base,
-    host: str,
-    port: int,
-    bridge_filter: BridgeFilter,
-    host_link: bool,
-    durable: bool,
-    log_format: str,
-    log_level: str,
-    as_json: bool,
-) -> None:
+def up(base: Base, /, as_json: bool, **options: Any) -> None:
     """Start the cloud in the background, with all that it had when it was last up.
 
     \b
@@ -47,16 +37,7 @@ def up(
     if running is None:
         refuse_without_rights("gureum up")
         refuse_long_path(base)
-        arguments = [
-            f"--host={host}",
-            f"--port={port}",
-            f"--bridge-filter={bridge_filter}",
-            "--host-link" if host_link else "--no-host-link",
-            f"--log-format={log_format}",
-            f"--log-level={log_level}",
-            *(["--durable"] if durable else []),
-        ]
-        found, told = start(base.state, arguments), "Gureum is up"
+        found, told = start(base.state, arguments(options)), "Gureum is up"
     else:
         found, told = running, "Gureum is up already"
     if as_json:
@@ -83,7 +64,7 @@ def status_of(state: Path) -> dict[str, Any] | None:
     return found
 
 
-def start(state: Path, arguments: list[str]) -> dict[str, Any]:
+def start(state: Path, words: list[str]) -> dict[str, Any]:
     """Start a daemon and wait until it answers.
 
     Raises:
@@ -92,7 +73,7 @@ def start(state: Path, arguments: list[str]) -> dict[str, Any]:
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         offset = log_size(state)
-        child = launch(state, arguments)
+        child = launch(state, words)
     except PermissionError as error:
         raise Failure(f"{error.filename} may not be written: try sudo", NOT_ALLOWED) from None
     with progress("Starting Gureum ...") as tell:

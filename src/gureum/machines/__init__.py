@@ -1,5 +1,6 @@
 """Instances as OCI containers: images, disks, processes and consoles; no networking."""
 
+from gureum.machines.absent import NoMachines
 from gureum.machines.containers import Machines
 from gureum.machines.fake import FakeMachines
 from gureum.machines.images import ImageInfo, ImageStore
@@ -13,4 +14,5 @@ __all__ = [
     "MachineRoom",
     "MachineStatus",
     "Machines",
+    "NoMachines",
 ]

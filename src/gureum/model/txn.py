@@ -6,7 +6,7 @@ must point at a row of the same account and region, and a row that others need c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -102,6 +102,14 @@ class Txn:
                 self._delete(other, asked)
         self._touched[row.id] = None
         self.view = self.view.drop(row.id)
+
+    def clear(self, keep: Callable[[Resource], bool]) -> None:
+        """Remove every row of every account and region but those to ``keep``, whoever refers to
+        what: the cloud begins anew."""
+        for row in list(self.view.rows.values()):
+            if not keep(row):
+                self._touched[row.id] = None
+                self.view = self.view.drop(row.id)
 
     def changes(self) -> Changes:
         """What this transaction would change, net."""

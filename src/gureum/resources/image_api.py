@@ -199,8 +199,7 @@ def copy_image(call: Call) -> Shape:
         Image(
             **common,
             name=name,
-            description=call.get("Description", "")
-            or f"[Copied {source.id} from {source.region}] {source.description}".strip(),
+            description=call.get("Description", ""),
             machine_image=source.machine_image,
             devices=tuple(_copied(call, each, tags) for each in source.devices),
             architecture=source.architecture,

@@ -140,8 +140,7 @@ def copy_snapshot(call: Call) -> Shape:
             **call.common(Snapshot),
             volume=NO_VOLUME,
             size=source.size,
-            description=_description(call)
-            or f"[Copied {source.id} from {source.region}] {source.description}".strip(),
+            description=_description(call),
             base=source.base,
             kms_key=kms_key,
         )

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gureum.errors import ApiError
 from gureum.kind import Shape
+from gureum.server import reset
 from gureum.server.dispatch import Dispatcher
 from gureum.server.identity_api import caller, sts, unbuilt
 from gureum.wire import Request, Response, decode, encode, encode_error
@@ -45,9 +46,11 @@ Wait = Callable[[int, float], bool]
 
 
 class Api:
-    """The AWS API on a dispatcher.  ``wait(revision, seconds)`` waits for the data plane."""
+    """The AWS API on a dispatcher.  ``wait(revision, seconds)`` waits for the data plane;
+    ``allow_reset`` lets clients empty the cloud by a POST to :data:`~gureum.server.reset.PATH`."""
 
-    def __init__(self, dispatch: Dispatcher, wait: Wait) -> None:
+    def __init__(self, dispatch: Dispatcher, wait: Wait, *, allow_reset: bool = False) -> None:
+        self._allow_reset = allow_reset
         self._dispatch = dispatch
         self._wait = wait
         self._threads = CapacityLimiter(THREADS)
@@ -75,6 +78,8 @@ class Api:
         service = _host_service(headers.get("host", ""))
         try:
             _refuse_browsers(headers)
+            if http.url.path == reset.PATH:
+                return self._reset(http)
             request = decode(http.method, headers, http.url.query, body, service)
             service = request.service
             result = self._carry_out(request)
@@ -87,6 +92,19 @@ class Api:
             log.exception("%s failed", request_id)
             ours = ApiError("InternalError", "An internal error has occurred", 500)
             return encode_error(service, ours, request_id)
+
+    def _reset(self, http: HttpRequest) -> Response:
+        """Empty the cloud, and answer when its network is gone."""
+        if http.method != "POST":
+            raise ApiError("InvalidAction", f"{reset.PATH} takes POST only.", 405)
+        if not self._allow_reset:
+            raise ApiError(
+                "OperationNotPermitted", "The daemon was started without --allow-reset.", 403
+            )
+        revision = reset.reset(self._dispatch.store, self._dispatch.clock())
+        self._wait(revision, IN_FORCE)
+        log.info("the cloud was reset; revision %d", revision)
+        return Response(200, {"content-type": "application/json"}, b"{}")
 
     def _carry_out(self, request: Request) -> Shape:
         who = caller(request)

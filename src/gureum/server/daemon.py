@@ -31,9 +31,10 @@ from types import FrameType
 import uvicorn
 
 from gureum.engines.linux import LinuxEngine, is_free
-from gureum.machines import ImageStore, Machines
+from gureum.machines import ImageStore, MachineRoom, Machines, NoMachines
+from gureum.machines.absent import refuse_leftovers
 from gureum.reconcile import Reconciler
-from gureum.resources import REGISTRY, internet_host
+from gureum.resources import REGISTRY, image, internet_host
 from gureum.server.analyses import Analyses
 from gureum.server.app import Api, application
 from gureum.server.cloud import Cloud
@@ -149,9 +150,10 @@ def open_cloud(settings: Settings) -> Cloud:
     store = SqliteStore(settings.state / "gureum.db", durable=settings.durable)
     images = ImageStore()
     engine = LinuxEngine(tag, settings.bridge_filter, settings.host_link)
-    machines = Machines(settings.state, tag, images)
+    machines = _machine_room(settings, tag, images)
     with store.transaction(internet_host.OWNER, internet_host.PLACE) as txn:
         internet_host.provide(txn, utc_now())
+        image.set_aliases(txn, settings.ami_aliases, utc_now())
     networks = Networks(store, REGISTRY, engine.forwards)
     return Cloud(
         state=settings.state,
@@ -171,6 +173,13 @@ def open_cloud(settings: Settings) -> Cloud:
         networks=networks,
         analyses=Analyses(store, networks, utc_now),
     )
+
+
+def _machine_room(settings: Settings, tag: str, images: ImageStore) -> MachineRoom:
+    if settings.machines:
+        return Machines(settings.state, tag, images)
+    refuse_leftovers(settings.state)
+    return NoMachines()
 
 
 def tag_of(state: Path) -> str:
@@ -206,7 +215,7 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
     unix.listen(64)
     host, port = tcp.getsockname()[:2]
     endpoint = f"http://{_bracketed(host)}:{port}"
-    api = Api(cloud.dispatch, cloud.reconciler.wait)
+    api = Api(cloud.dispatch, cloud.reconciler.wait, allow_reset=settings.allow_reset)
     app = application(api, console(cloud, endpoint, stop.ask))
     config = uvicorn.Config(
         app,

@@ -22,7 +22,9 @@ class Settings:
     """What a daemon is told at its start.
 
     ``bridge_filter`` and ``host_link`` are the engine's; ``durable`` makes commits outlive the loss
-    of power, at the cost of a disk flush each.
+    of power, at the cost of a disk flush each.  ``ami_aliases`` are image ids of elsewhere and the
+    images here that they stand for; ``allow_reset`` lets clients empty the cloud; without
+    ``machines`` instances are records with a network and no processes.
     """
 
     state: Path
@@ -31,6 +33,9 @@ class Settings:
     bridge_filter: Literal["auto", "netfilter", "isolated"] = "auto"
     host_link: bool = True
     durable: bool = False
+    ami_aliases: tuple[tuple[str, str], ...] = ()
+    allow_reset: bool = False
+    machines: bool = True
 
 
 class RunningError(Exception):

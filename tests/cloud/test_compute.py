@@ -1,0 +1,105 @@
+"""Volumes, snapshots, images and templates on a daemon, asked for with the AWS CLI's waiters."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cloud.site import Site
+from tests.cloud.test_insights import aws
+from tests.daemon import REGION, Daemon
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
+
+ZONE = ("--availability-zone", "ap-northeast-2a")
+
+
+def wait(daemon: Daemon, *words: str) -> None:
+    """``aws ec2 wait``: it must come to its end well."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(daemon.state),
+        "AWS_ENDPOINT_URL": daemon.endpoint,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    argv = [str(Path(sys.executable).with_name("aws")), "ec2", "wait", *words]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_volume_is_attached_snapshotted_and_deleted(daemon: Daemon, site: Site) -> None:
+    guest = site.launch(site.public, site.group("disks"))
+    volume = aws(daemon, "create-volume", *ZONE, "--size", "4")["VolumeId"]
+    wait(daemon, "volume-available", "--volume-ids", volume)
+    where = ("--instance-id", guest.id, "--device", "/dev/sdf")
+    assert aws(daemon, "attach-volume", "--volume-id", volume, *where)["State"] == "attaching"
+    wait(daemon, "volume-in-use", "--volume-ids", volume)
+    shown = {
+        item["DeviceName"]: item["Ebs"]["VolumeId"] for item in guest.show()["BlockDeviceMappings"]
+    }
+    assert shown["/dev/sdf"] == volume
+    snapshot = aws(daemon, "create-snapshot", "--volume-id", volume)["SnapshotId"]
+    wait(daemon, "snapshot-completed", "--snapshot-ids", snapshot)
+    aws(daemon, "modify-volume", "--volume-id", volume, "--size", "8")
+    changes = ("describe-volumes-modifications", "--volume-ids", volume)
+    (change,) = aws(daemon, *changes)["VolumesModifications"]
+    assert (change["TargetSize"], change["OriginalSize"]) == (8, 4)
+    aws(daemon, "detach-volume", "--volume-id", volume)
+    wait(daemon, "volume-available", "--volume-ids", volume)
+    site.ec2.delete_volume(VolumeId=volume)
+    wait(daemon, "volume-deleted", "--volume-ids", volume)
+    site.ec2.delete_snapshot(SnapshotId=snapshot)
+
+
+def test_an_image_of_an_instance_starts_another(daemon: Daemon, site: Site) -> None:
+    guest = site.launch(site.public, site.group("golden"))
+    made = aws(daemon, "create-image", "--instance-id", guest.id, "--name", "golden", "--no-reboot")
+    image = made["ImageId"]
+    wait(daemon, "image-available", "--image-ids", image)
+    template = site.ec2.create_launch_template(
+        LaunchTemplateName="golden",
+        LaunchTemplateData={"ImageId": image, "InstanceType": "t3.nano"},
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    copy = aws(
+        daemon,
+        "run-instances",
+        "--launch-template",
+        f"LaunchTemplateId={template},Version=$Latest",
+        "--subnet-id",
+        site.public,
+    )["Instances"][0]["InstanceId"]
+    wait(daemon, "instance-running", "--instance-ids", copy)
+    site.ec2.terminate_instances(InstanceIds=[copy, guest.id])
+    wait(daemon, "instance-terminated", "--instance-ids", copy, guest.id)
+    of_both = [{"Name": "attachment.instance-id", "Values": [copy, guest.id]}]
+    assert site.ec2.describe_volumes(Filters=of_both)["Volumes"] == []
+    left = site.ec2.describe_volumes(Filters=[{"Name": "status", "Values": ["available"]}])
+    assert left["Volumes"] == [], "their root volumes went with them"
+    site.ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
+    assert site.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
+
+
+def test_what_was_made_is_there_after_a_new_start(daemon: Daemon, site: Site) -> None:
+    volume = site.ec2.create_volume(AvailabilityZone=f"{REGION}b", Size=1)["VolumeId"]
+    group = site.ec2.create_placement_group(GroupName="near", Strategy="spread")["PlacementGroup"]
+    template = site.ec2.create_launch_template(
+        LaunchTemplateName="kept", LaunchTemplateData={"InstanceType": "t3.nano"}
+    )["LaunchTemplate"]
+    site.ec2.enable_ebs_encryption_by_default()
+    daemon.kill()
+    daemon.start()
+    (shown,) = site.ec2.describe_volumes(VolumeIds=[volume])["Volumes"]
+    assert (shown["State"], shown["Size"]) == ("available", 1)
+    (kept,) = site.ec2.describe_placement_groups(GroupNames=["near"])["PlacementGroups"]
+    assert (kept["GroupId"], kept["State"]) == (group["GroupId"], "available")
+    (version,) = site.ec2.describe_launch_template_versions(
+        LaunchTemplateId=template["LaunchTemplateId"]
+    )["LaunchTemplateVersions"]
+    assert version["LaunchTemplateData"] == {"InstanceType": "t3.nano"}
+    assert site.ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"] is True
