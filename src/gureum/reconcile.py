@@ -26,6 +26,8 @@ from gureum.model.timestamps import timestamp
 from gureum.program import Machine, Statement
 from gureum.resources import Registry
 from gureum.resources.instance import Instance, observed
+from gureum.resources.snapshot import Snapshot
+from gureum.resources.volume import Volume, origin
 from gureum.store import Commit, Store
 
 log = logging.getLogger(__name__)
@@ -107,7 +109,8 @@ class Reconciler:
         self._machines.on_exit(self._tasks.wake)
         self._reached(view.revision)
         self._settle(Changes({key: (row, row) for key, row in view.rows.items()}))
-        for key in {*self._wanted, *self._machines.observe(), *self._unsettled()}:
+        machines = {*self._wanted, *self._machines.observe(), *self._machines.contents()}
+        for key in {*machines, *self._unsettled()}:
             self._tasks.wake(key)
         self._thread.start()
 
@@ -186,6 +189,8 @@ class Reconciler:
                 touched.add(key)
             if new is None:
                 self.health.machines.pop(key, None)
+            if new is None and isinstance(old, (Volume, Snapshot)):
+                self._tasks.wake(key)
         for key in touched:
             self._tasks.wake(key)
         if in_force:
@@ -268,7 +273,12 @@ class Reconciler:
     def _settle(self, changes: Changes) -> None:
         for _, row in changes.rows.values():
             settled = self._hook(row, "settled") if row is not None else None
-            if row is not None and settled is not None:
+            if row is None or settled is None:
+                continue
+            source = origin(row)
+            if source is not None and source in self._machines.contents():
+                self._tasks.wake(row.id)  # it is there when its content is
+            else:
                 self._write(row, settled)
 
     def _hook(self, row: Resource, name: str) -> Callable[[Txn, Any, str], None] | None:
@@ -288,7 +298,11 @@ class Reconciler:
         return {row.id for row in self._store.view.all(Instance) if row.state in moving}
 
     def _converge(self, key: str) -> None:
-        """Make one machine what is wanted of it now, and tell its row."""
+        """Make one machine what is wanted of it now, and tell its row; remove what is left of a
+        volume that is no more."""
+        if key.startswith((f"{Volume.prefix}-", f"{Snapshot.prefix}-")):
+            self._converge_content(key)
+            return
         row = self._store.view.find(Instance, key)
         if row is not None and row.wanted == "running":
             machine = self._wanted.get(key)
@@ -297,11 +311,36 @@ class Reconciler:
         else:
             self._end(key, row)
 
+    def _converge_content(self, key: str) -> None:
+        """Copy what a volume or snapshot is made from, then it is there; remove what is left of one
+        that is no more, after those that are made from it just now."""
+        view = self._store.view
+        row = view.rows.get(key)
+        if row is None:
+            for other in view.rows.values():
+                if origin(other) == key:
+                    self._machines.copy_content(key, other.id)
+            self._machines.remove_content(key)
+            return
+        source, settled = origin(row), self._hook(row, "settled")
+        if source is not None and settled is not None:
+            self._machines.copy_content(source, key)
+            self._write(row, settled)
+
+    def _fill_volumes(self, machine: Machine) -> None:
+        """Volumes that came with a launch have the content of their snapshots."""
+        for _, key in machine.volumes:
+            row = self._store.view.find(Volume, key)
+            if row is not None and row.snapshot:
+                self._machines.copy_content(row.snapshot, key)
+
     def _raise(self, machine: Machine, row: Instance) -> None:
         status = self._machines.observe_one(machine.id)
         running = status is not None and status.state == "running"
         booted = status is not None and status.boot == machine.boot
         if running and booted:
+            self._fill_volumes(machine)
+            self._machines.equip(machine)
             if row.state == "pending":
                 self._tell(row, "running")
         elif booted and row.state == "running":
@@ -321,6 +360,7 @@ class Reconciler:
             self._tell(row, "stopped")
 
     def _start(self, machine: Machine, row: Instance) -> None:
+        self._fill_volumes(machine)
         for attempt in range(1, START_TRIES + 1):
             try:
                 self._machines.start(machine, self._engine.netns(machine.id))

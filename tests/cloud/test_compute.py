@@ -12,6 +12,7 @@ import pytest
 from tests.cloud.site import Site
 from tests.cloud.test_insights import aws
 from tests.daemon import REGION, Daemon
+from tests.kernel.packets import eventually
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
@@ -33,6 +34,11 @@ def wait(daemon: Daemon, *words: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def inside(daemon: Daemon, key: str, script: str) -> str:
+    """What a shell script prints in an instance."""
+    return daemon.gureum("exec", key, "--", "sh", "-c", script).stdout
+
+
 def test_a_volume_is_attached_snapshotted_and_deleted(daemon: Daemon, site: Site) -> None:
     guest = site.launch(site.public, site.group("disks"))
     volume = aws(daemon, "create-volume", *ZONE, "--size", "4")["VolumeId"]
@@ -44,6 +50,7 @@ def test_a_volume_is_attached_snapshotted_and_deleted(daemon: Daemon, site: Site
         item["DeviceName"]: item["Ebs"]["VolumeId"] for item in guest.show()["BlockDeviceMappings"]
     }
     assert shown["/dev/sdf"] == volume
+    assert inside(daemon, guest.id, "echo kept >/run/volumes/sdf/note; ls /run/volumes") == "sdf\n"
     snapshot = aws(daemon, "create-snapshot", "--volume-id", volume)["SnapshotId"]
     wait(daemon, "snapshot-completed", "--snapshot-ids", snapshot)
     aws(daemon, "modify-volume", "--volume-id", volume, "--size", "8")
@@ -52,9 +59,25 @@ def test_a_volume_is_attached_snapshotted_and_deleted(daemon: Daemon, site: Site
     assert (change["TargetSize"], change["OriginalSize"]) == (8, 4)
     aws(daemon, "detach-volume", "--volume-id", volume)
     wait(daemon, "volume-available", "--volume-ids", volume)
+    eventually(lambda: inside(daemon, guest.id, "ls /run/volumes") == "")
     site.ec2.delete_volume(VolumeId=volume)
     wait(daemon, "volume-deleted", "--volume-ids", volume)
+    copy = aws(daemon, "create-volume", *ZONE, "--snapshot-id", snapshot)["VolumeId"]
+    wait(daemon, "volume-available", "--volume-ids", copy)
     site.ec2.delete_snapshot(SnapshotId=snapshot)
+    aws(daemon, "attach-volume", "--volume-id", copy, *where)
+    read = "cat /run/volumes/sdf/note"
+    assert eventually(lambda: inside(daemon, guest.id, read) == "kept\n")
+    site.ec2.stop_instances(InstanceIds=[guest.id])
+    guest.becomes("stopped")
+    site.ec2.start_instances(InstanceIds=[guest.id])
+    guest.becomes("running")
+    assert inside(daemon, guest.id, read) == "kept\n", "it survives a stop"
+    site.ec2.terminate_instances(InstanceIds=[guest.id])
+    wait(daemon, "instance-terminated", "--instance-ids", guest.id)
+    site.ec2.delete_volume(VolumeId=copy)
+    folder = daemon.state / "volumes"
+    assert eventually(lambda: list(folder.iterdir()) == []), "nothing is left of either"
 
 
 def test_an_image_of_an_instance_starts_another(daemon: Daemon, site: Site) -> None:

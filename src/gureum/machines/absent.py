@@ -52,6 +52,19 @@ class NoMachines:
         with self._lock:
             self._machines.pop(id, None)
 
+    def equip(self, machine: Machine) -> None:
+        """Nothing runs that could see a volume."""
+
+    def contents(self) -> set[str]:
+        """No volume has content."""
+        return set()
+
+    def copy_content(self, source: str, target: str) -> None:
+        """There is none."""
+
+    def remove_content(self, id: str) -> None:  # noqa: A002
+        """There is none."""
+
     def on_exit(self, callback: Callable[[str], None]) -> None:
         """Nothing ends by itself."""
 

@@ -4,6 +4,7 @@
 
     <root>/instances/<id>/   instance.json, config.json, upper/ and work/ (the disk), rootfs/ (where
                              it is mounted, seen by the instance only), seed/, console, pid
+    <root>/volumes/<id>/     what volumes and snapshots hold, see :mod:`gureum.machines.volumes`
     <root>/lib/              boot script and init, lent to all instances
     <root>/runtime/          the runtime's own state
     <root>/locks/<id>        held by whoever changes the instance
@@ -31,6 +32,7 @@ from gureum.machines import console, netns, oci, record, runtime, seed
 from gureum.machines.images import ImageStore
 from gureum.machines.record import Record
 from gureum.machines.room import MachineError, MachineStatus, check_id
+from gureum.machines.volumes import Volumes
 from gureum.machines.watch import Watch, wait
 from gureum.program import Machine
 
@@ -67,6 +69,7 @@ class Machines:
         for rest in self._root.glob("instances/.removed-*"):
             _remove(rest)
         self._runtime = runtime.choose(self._root, images.ensure(PROBE_IMAGE), only)
+        self._volumes = Volumes(self._root / "volumes")
         self._callbacks: list[Callable[[str], None]] = []
         self._watch = Watch(self._ended)
         for key in self._ids():
@@ -150,6 +153,7 @@ class Machines:
             netns=netns,
             userns=folder / "userns" if confined else None,
             hostname=seed.short_name(machine),
+            volumes=tuple((name, self._volumes.folder(key)) for name, key in machine.volumes),
         )
         limits = oci.Limits(machine.cpus, machine.memory, swap=self._runtime.swap)
         argv = [f"{oci.LIB}/tini", "--", f"{oci.LIB}/boot"]
@@ -241,6 +245,33 @@ class Machines:
         self._runtime.remove(key)
         record.save(folder, replace(known, stopped=True, pid=None, started=None))
         (folder / "pid").unlink(missing_ok=True)
+
+    # --- volumes ---------------------------------------------------------------------------------
+    def equip(self, machine: Machine) -> None:
+        """Make the volumes of a running instance those of ``machine``."""
+        with self._lock(machine.id):
+            folder = self._folder(machine.id)
+            known = record.load(folder)
+            alive = record.living(known, folder, self._cgroup(machine.id)) if known else None
+            pidfd = record.open_pidfd(alive) if alive else None
+            if alive is None or pidfd is None or alive.pid is None:
+                return
+            try:
+                self._volumes.equip(alive.pid, pidfd, dict(machine.volumes))
+            finally:
+                os.close(pidfd)
+
+    def contents(self) -> set[str]:
+        """The ids of the volumes and snapshots that have content."""
+        return self._volumes.there()
+
+    def copy_content(self, source: str, target: str) -> None:
+        """Give ``target`` a copy of what ``source`` has."""
+        self._volumes.copy(source, target)
+
+    def remove_content(self, id: str) -> None:  # noqa: A002
+        """Remove the content of a volume or snapshot, if there is any."""
+        self._volumes.remove(id)
 
     # --- ends by itself --------------------------------------------------------------------------
     def on_exit(self, callback: Callable[[str], None]) -> None:

@@ -20,6 +20,9 @@ class FakeMachines:
         self._machines: dict[str, MachineStatus] = {}
         self._callbacks: list[Callable[[str], None]] = []
         self._next_pid = 1000
+        self.equipped: dict[str, tuple[tuple[str, str], ...]] = {}
+        self.content: dict[str, str] = {}
+        """What volumes and snapshots hold: a text that tells where it came from."""
         self.consoles: dict[str, bytes] = {}
         self.netns: dict[str, Path] = {}
         self.calls: list[str] = []
@@ -49,6 +52,8 @@ class FakeMachines:
             self._next_pid += 1
             self.netns[key] = netns
             self.consoles[key] = self.consoles.get(key, b"") + f"boot {machine.boot}\n".encode()
+            self.equipped[key] = machine.volumes
+            self._fill(machine)
             self._machines[key] = MachineStatus(
                 "running", machine.boot, self._next_pid, machine.image
             )
@@ -66,6 +71,30 @@ class FakeMachines:
                 self.calls.append(f"delete {id}")
             self.consoles.pop(id, None)
             self.netns.pop(id, None)
+
+    def equip(self, machine: Machine) -> None:
+        with self._lock:
+            status = self._machines.get(machine.id)
+            if status is not None and status.state == "running":
+                self.equipped[machine.id] = machine.volumes
+                self._fill(machine)
+
+    def _fill(self, machine: Machine) -> None:
+        for _, key in machine.volumes:
+            self.content.setdefault(key, f"first of {machine.id}")
+
+    def contents(self) -> set[str]:
+        with self._lock:
+            return set(self.content)
+
+    def copy_content(self, source: str, target: str) -> None:
+        with self._lock:
+            if source in self.content:
+                self.content.setdefault(target, self.content[source])
+
+    def remove_content(self, id: str) -> None:  # noqa: A002
+        with self._lock:
+            self.content.pop(id, None)
 
     def on_exit(self, callback: Callable[[str], None]) -> None:
         self._callbacks.append(callback)

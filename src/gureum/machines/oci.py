@@ -48,6 +48,7 @@ OPEN_FILES = (1024, 524_288)
 # mount point has to be made in a tree that a hostile instance prepared.
 LIB = "/run/gureum/lib"
 SEED = "/run/gureum/seed"
+VOLUMES = "/run/volumes"
 
 # Kernel interfaces that are not namespaced and tell or change something of the host.
 MASKED = (
@@ -87,9 +88,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The host's side of one instance: its mounted root, the folders bound into it, its place in
-    the cgroup tree, its network namespace (None: a new, empty one) and the user namespace that owns
-    it (None: our own)."""
+    """The host's side of one instance: its mounted root, the folders bound into it (``volumes`` by
+    their names in :data:`VOLUMES`), its place in the cgroup tree, its network namespace (None: a
+    new, empty one) and the user namespace that owns it (None: our own)."""
 
     rootfs: Path
     lib: Path
@@ -98,6 +99,7 @@ class Bundle:
     netns: Path | None
     userns: Path | None
     hostname: str
+    volumes: tuple[tuple[str, Path], ...] = ()
 
 
 def config(bundle: Bundle, limits: Limits, argv: list[str]) -> dict[str, Any]:
@@ -168,6 +170,10 @@ def _mounts(bundle: Bundle) -> list[dict[str, Any]]:
         _mount("/run", "tmpfs", "tmpfs", ["nosuid", "nodev", "mode=755", "size=64m"]),
         _mount(LIB, "bind", str(bundle.lib), ["bind", "ro", "nosuid", "nodev"]),
         _mount(SEED, "bind", str(bundle.seed), ["bind", "ro", "nosuid", "nodev", "noexec"]),
+        *(
+            _mount(f"{VOLUMES}/{name}", "bind", str(folder), ["bind", "nodev"])
+            for name, folder in bundle.volumes
+        ),
     ]  # fmt: skip
 
 

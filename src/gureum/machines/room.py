@@ -63,6 +63,28 @@ class MachineRoom(Protocol):
     def delete(self, id: str) -> None:  # noqa: A002
         """End the instance at once and remove its disk and console."""
 
+    def equip(self, machine: Machine) -> None:
+        """Make the volumes of a running instance those of ``machine``; one that does not run gets
+        them when it starts.
+
+        Raises:
+            MachineError: a volume could not be mounted or unmounted.
+        """
+
+    def contents(self) -> set[str]:
+        """The ids of the volumes and snapshots that have content."""
+
+    def copy_content(self, source: str, target: str) -> None:
+        """Give ``target`` a copy of what ``source`` has, unless it has content or ``source`` has
+        none.
+
+        Raises:
+            MachineError: it could not be copied.
+        """
+
+    def remove_content(self, id: str) -> None:  # noqa: A002
+        """Remove the content of a volume or snapshot, if there is any."""
+
     def on_exit(self, callback: Callable[[str], None]) -> None:
         """Call ``callback(id)``, from a thread of the room's own, when an instance ends by
         itself."""

@@ -257,6 +257,7 @@ def _copied(call: Call, device: BlockDevice, tags: Tags) -> BlockDevice:
         Snapshot(
             **common,
             volume=NO_VOLUME,
+            source=old.id,
             size=old.size,
             description=f"Copied for the image {call.params['SourceImageId']} from {old.id}",
             base=old.base,

@@ -232,6 +232,15 @@ def _naming(reader: Reader, vpc: Vpc) -> _Naming:
     return _Naming(tuple(amazon if each == AMAZON_DNS else each for each in given), domains, own)
 
 
+def _data_volumes(row: Instance, reader: Reader) -> tuple[tuple[str, str], ...]:
+    """The volumes beside the root, by the last part of their device's name."""
+    return tuple(
+        (how.device.rpartition("/")[2], each.id)
+        for each, how in volume.volumes_of(reader, row.id)
+        if how.device != row.root_device and how.state != "detaching"
+    )
+
+
 # --- lowering -----------------------------------------------------------------------------------
 def lower(row: Instance, lowering: Lowering) -> None:
     """A host for as long as there may be processes, and a machine while it is to run."""
@@ -260,6 +269,7 @@ def lower(row: Instance, lowering: Lowering) -> None:
                 boot=row.boot,
                 keys=row.keys,
                 user_data=row.user_data,
+                volumes=_data_volumes(row, lowering.view),
             ),
             row.image,
         )

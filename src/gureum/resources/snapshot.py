@@ -55,9 +55,10 @@ class Snapshot(
 ):
     """A snapshot of ``size`` GiB.  ``volume`` may be gone; ``base`` is the name of the files that
     the volume was made with; ``users`` are the accounts that may use it, ``public`` says that all
-    may."""
+    may; ``source`` is the snapshot that it is a copy of."""
 
     volume: str
+    source: str | None = None
     size: int
     description: str = ""
     base: str | None = None

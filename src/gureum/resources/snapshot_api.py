@@ -139,6 +139,7 @@ def copy_snapshot(call: Call) -> Shape:
         Snapshot(
             **call.common(Snapshot),
             volume=NO_VOLUME,
+            source=source.id,
             size=source.size,
             description=_description(call),
             base=source.base,

@@ -211,6 +211,16 @@ def _next(change: Modification | None, now: str) -> Modification | None:
     return replace(change, state="completed", ended=now)
 
 
+def origin(row: Resource) -> str | None:
+    """Whose content a volume or snapshot that is being made is to have: it is there when that has
+    been copied."""
+    if isinstance(row, Snapshot) and row.state == "pending":
+        return row.source or row.volume
+    if isinstance(row, Volume) and row.state == "creating":
+        return row.snapshot or None
+    return None
+
+
 # --- answers ------------------------------------------------------------------------------------
 def show(row: Volume, view: View) -> Shape:
     """The API's ``Volume`` structure."""

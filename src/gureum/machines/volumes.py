@@ -1,0 +1,109 @@
+"""Volumes of instances: folders of the host that appear under ``/run/volumes`` of who has them.
+
+``<root>/<id>`` is the content of a volume or of a snapshot; it outlives every instance.  A copy
+becomes visible as a whole: it is made in ``.copy-<id>`` and ends in a rename.  Inside, ``/run`` is
+a tmpfs, so that no mount point has to be made in a tree that a hostile instance prepared.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from gureum.machines import graft, runtime
+from gureum.machines.oci import VOLUMES as INSIDE
+from gureum.machines.room import MachineError, check_id
+
+Mounted = dict[str, str]
+"""Volume ids by the name that each has in the instance's folder of volumes."""
+
+
+class Volumes:
+    """The folders of one cloud's volumes and snapshots, under ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def there(self) -> set[str]:
+        """The ids that have a folder."""
+        return {path.name for path in self._root.glob("[!.]*")} if self._root.is_dir() else set()
+
+    def copy(self, source: str, target: str) -> None:
+        """Make ``target`` a copy of ``source`` as it is now; nothing if that has no folder, or if
+        ``target`` has one.
+
+        Raises:
+            MachineError: it could not be copied.
+        """
+        old, new = self._root / check_id(source), self._root / check_id(target)
+        if new.exists() or not old.exists():
+            return
+        part = self._root / f".copy-{target}"
+        _run("rm", "-rf", "--one-file-system", "--", str(part))
+        _run("cp", "-a", "--reflink=auto", "--", str(old), str(part))
+        part.rename(new)
+
+    def folder(self, key: str) -> Path:
+        """The folder of a volume, made if it is not there."""
+        path = self._root / check_id(key)
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o755, exist_ok=True)
+        return path
+
+    def remove(self, key: str) -> None:
+        """Remove what an id has, if anything.
+
+        Raises:
+            MachineError: it could not be removed.
+        """
+        _run("rm", "-rf", "--one-file-system", "--", str(self._root / check_id(key)))
+
+    def equip(self, pid: int, pidfd: int, wanted: Mounted) -> None:
+        """Make the volumes of a running instance, whose first process is ``pid``, the wanted ones.
+
+        Raises:
+            MachineError: the kernel refused one.
+        """
+        has = self.mounted(pid)
+        for name in has.keys() - {name for name in has if wanted.get(name) == has[name]}:
+            self._graft(pidfd, "take", f"{INSIDE}/{name}")
+        for name, key in wanted.items():
+            if has.get(name) != key:
+                self._graft(pidfd, "put", str(self.folder(key)), f"{INSIDE}/{name}")
+
+    def mounted(self, pid: int) -> Mounted:
+        """What a running instance has, as its kernel says (proc(5), mountinfo)."""
+        found = {}
+        for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines():
+            root, target = line.split()[3:5]
+            name = target.removeprefix(f"{INSIDE}/")
+            if name != target and "/" not in name and Path(root).parent.name == self._root.name:
+                found[name] = Path(root).name
+        return found
+
+    def _graft(self, pidfd: int, *words: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(graft.__file__), str(pidfd), *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=runtime.PATIENCE,
+            pass_fds=[pidfd],
+            check=False,
+        )
+        if done.returncode != 0:
+            raise MachineError(f"{' '.join(words)}: {done.stderr.strip() or done.returncode}")
+
+
+def _run(*argv: str) -> None:
+    """Run a program of the system, however long it takes.
+
+    Raises:
+        MachineError: it failed; the text is its complaint.
+    """
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise MachineError(f"{' '.join(argv)}: {done.stderr.strip()[-500:]}")

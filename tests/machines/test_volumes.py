@@ -1,0 +1,106 @@
+"""Volumes inside instances: put in and taken out while they run, there after a stop, and never a
+way out of the instance."""
+
+from __future__ import annotations
+
+import pytest
+
+from gureum.machines import MachineError
+from tests.machines.rooms import Room, machine
+
+pytestmark = pytest.mark.kernel
+
+DATA, MORE = "vol-0000000000000000a", "vol-0000000000000000b"
+
+
+def test_a_volume_is_put_into_a_running_instance_and_taken_out(room: Room) -> None:
+    plain, with_data = machine(), machine(volumes=(("sdf", DATA),))
+    room.start(plain)
+    assert room.exec("ls -d /run/volumes", check=False).startswith("ls:")
+    for _ in range(2):
+        room.machines.equip(with_data)
+    assert room.exec("grep -c /run/volumes/ /proc/mounts") == "1\n"
+    room.exec("echo kept >/run/volumes/sdf/note")
+    assert (room.state / "volumes" / DATA / "note").read_text() == "kept\n"
+    room.machines.equip(plain)
+    assert room.exec("ls /run/volumes") == ""
+    assert room.exec("grep -c /run/volumes/ /proc/mounts", check=False) == "0\n"
+    assert room.machines.contents() == {DATA}
+    room.machines.equip(machine(volumes=(("sdg", DATA),)))
+    assert room.exec("cat /run/volumes/sdg/note") == "kept\n"
+
+
+def test_a_volume_is_there_from_the_first_moment_of_the_next_boot(room: Room) -> None:
+    with_data = machine(volumes=(("sdf", DATA), ("sdg", MORE)))
+    room.start(with_data)
+    room.exec("echo one >/run/volumes/sdf/note && echo two >/run/volumes/sdg/note")
+    room.machines.stop("i-1", 5)
+    again = machine(boot=2, volumes=(("sdf", MORE),))
+    room.machines.start(again, room.folder / "net-i-1")
+    assert room.exec("cat /run/volumes/sdf/note; ls /run/volumes") == "two\nsdf\n"
+
+
+def test_a_volume_moves_and_outlives_its_instance(one_room: Room) -> None:
+    room = one_room
+    room.start(machine(volumes=(("sdf", DATA),)))
+    room.exec("echo moved >/run/volumes/sdf/note")
+    room.machines.delete("i-1")
+    room.start(machine("i-2", volumes=(("xvdf", DATA),)))
+    assert room.exec("cat /run/volumes/xvdf/note", "i-2") == "moved\n"
+    room.start(machine("i-3"))
+    room.machines.equip(machine("i-3", volumes=(("sdf", DATA),)))
+    room.exec("echo both >>/run/volumes/sdf/note", "i-3")
+    assert room.exec("cat /run/volumes/xvdf/note", "i-2") == "moved\nboth\n"
+
+
+def test_a_copy_is_as_it_was(one_room: Room) -> None:
+    room = one_room
+    room.start(machine(volumes=(("sdf", DATA),)))
+    room.exec("echo before >/run/volumes/sdf/note && chmod 640 /run/volumes/sdf/note")
+    room.machines.copy_content(DATA, "snap-1")
+    room.exec("echo after >/run/volumes/sdf/note")
+    room.machines.copy_content(DATA, "snap-1")  # it has content: nothing happens
+    room.machines.copy_content("snap-1", MORE)
+    room.machines.copy_content("snap-2", "vol-1")  # there is nothing to be copied
+    assert room.machines.contents() == {DATA, MORE, "snap-1"}
+    room.machines.equip(machine(volumes=(("sdf", DATA), ("sdg", MORE))))
+    assert room.exec("cat /run/volumes/sd?/note; stat -c %a /run/volumes/sdg/note") == (
+        "after\nbefore\n640\n"
+    )
+
+
+def test_a_volume_that_is_removed_is_gone(one_room: Room) -> None:
+    room = one_room
+    room.start(machine(volumes=(("sdf", DATA),)))
+    room.exec("mkdir -p /run/volumes/sdf/deep && ln -s /etc /run/volumes/sdf/deep/link")
+    room.machines.equip(machine())
+    room.machines.remove_content(DATA)
+    assert room.machines.contents() == set()
+    room.machines.remove_content(DATA)
+    assert (room.folder / "state" / "lib").exists()
+    with pytest.raises(MachineError):
+        room.machines.remove_content("../lib")
+
+
+def test_an_instance_cannot_lead_a_volume_out_of_itself(room: Room) -> None:
+    """Links that it made are followed inside it only, and what it has it cannot unmount."""
+    room.start(machine())
+    outside = room.folder / "outside"
+    outside.mkdir()
+    room.exec(f"ln -s {outside} /run/volumes")
+    with pytest.raises(MachineError):  # there is no such folder inside
+        room.machines.equip(machine(volumes=(("sdf", DATA),)))
+    assert list(outside.iterdir()) == []
+    room.exec("rm /run/volumes")
+    room.machines.equip(machine(volumes=(("sdf", DATA),)))
+    assert "ot permitted" in room.exec("umount /run/volumes/sdf", check=False)
+    options = room.exec("grep /run/volumes/sdf /proc/mounts").split()[3]
+    assert "nodev" in options.split(",")
+
+
+def test_an_instance_that_does_not_run_is_equipped_when_it_starts(one_room: Room) -> None:
+    room = one_room
+    room.machines.equip(machine(volumes=(("sdf", DATA),)))
+    assert room.machines.contents() == set()
+    room.start(machine(volumes=(("sdf", DATA),)))
+    assert room.exec("ls /run/volumes") == "sdf\n"

@@ -1,0 +1,155 @@
+"""What the reconciler does about volumes: they follow their attachments, copies come before states,
+and what is deleted leaves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gureum.machines import FakeMachines
+from tests.test_reconcile import Running, eventually
+
+ZONE = "ap-northeast-2a"
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    made = Running()
+    made.reconciler.start()
+    yield made
+    made.reconciler.stop()
+
+
+def volume(running: Running, **params: Any) -> str:
+    """The id of a volume that is available."""
+    whole = {"AvailabilityZone": ZONE, **({"Size": 1} | params)}
+    key = str(running.call("CreateVolume", **whole)["VolumeId"])
+    assert eventually(lambda: state(running, key) == "available")
+    return key
+
+
+def state(running: Running, key: str) -> str:
+    return str(running.call("DescribeVolumes", VolumeIds=[key])["Volumes"][0]["State"])
+
+
+def instance(running: Running, **params: Any) -> str:
+    (key,) = running.launch(Placement={"AvailabilityZone": ZONE}, **params)
+    assert running.reaches(key, "running")
+    return key
+
+
+def attach(running: Running, key: str, to: str) -> None:
+    running.call("AttachVolume", VolumeId=key, InstanceId=to, Device="/dev/sdf")
+    assert eventually(lambda: running.machines.equipped.get(to) == (("sdf", key),))
+
+
+def snapshot(running: Running, key: str) -> str:
+    made = str(running.call("CreateSnapshot", VolumeId=key)["SnapshotId"])
+    assert eventually(lambda: completed(running, made))
+    return made
+
+
+def completed(running: Running, key: str) -> bool:
+    (found,) = running.call("DescribeSnapshots", SnapshotIds=[key])["Snapshots"]
+    return bool(found["State"] == "completed")
+
+
+def test_volumes_follow_their_attachments(running: Running) -> None:
+    data, host = volume(running), instance(running)
+    attach(running, data, host)
+    boots = running.row(host).boot
+    running.call("DetachVolume", VolumeId=data)
+    assert eventually(lambda: running.machines.equipped[host] == ())
+    assert eventually(lambda: state(running, data) == "available")
+    assert running.row(host).boot == boots
+    assert [call for call in running.machines.calls if call.startswith("stop")] == []
+
+
+def test_a_stopped_instance_has_its_volumes_when_it_starts(running: Running) -> None:
+    data, host = volume(running), instance(running)
+    running.call("StopInstances", InstanceIds=[host])
+    assert running.reaches(host, "stopped")
+    running.call("AttachVolume", VolumeId=data, InstanceId=host, Device="/dev/sdf")
+    running.call("StartInstances", InstanceIds=[host])
+    assert running.reaches(host, "running")
+    assert running.machines.equipped[host] == (("sdf", data),)
+
+
+def test_a_deleted_volume_leaves_nothing(running: Running) -> None:
+    data, host = volume(running), instance(running)
+    attach(running, data, host)
+    assert data in running.machines.contents()
+    running.call("DetachVolume", VolumeId=data)
+    assert eventually(lambda: state(running, data) == "available")
+    running.call("DeleteVolume", VolumeId=data)
+    assert eventually(lambda: running.machines.contents() == set())
+
+
+def test_volumes_that_go_with_their_instance_leave_nothing(running: Running) -> None:
+    more = [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1, "DeleteOnTermination": True}}]
+    host = instance(running, BlockDeviceMappings=more)
+    assert len(running.machines.contents()) == 1
+    running.call("TerminateInstances", InstanceIds=[host])
+    assert eventually(lambda: running.machines.contents() == set())
+
+
+def test_a_snapshot_is_complete_when_it_is_copied(running: Running) -> None:
+    data, host = volume(running), instance(running)
+    attach(running, data, host)
+    running.machines.content[data] = "before"
+    taken = snapshot(running, data)
+    assert running.machines.content[taken] == "before"
+    running.machines.content[data] = "after"
+    restored = volume(running, SnapshotId=taken)
+    assert running.machines.content[restored] == "before"
+    copy = running.call("CopySnapshot", SourceRegion="ap-northeast-2", SourceSnapshotId=taken)[
+        "SnapshotId"
+    ]
+    assert eventually(lambda: completed(running, copy))
+    assert running.machines.content[copy] == "before"
+    running.call("DeleteSnapshot", SnapshotId=taken)
+    assert eventually(lambda: taken not in running.machines.contents())
+
+
+def test_a_volume_of_a_launch_has_the_content_of_its_snapshot(running: Running) -> None:
+    data, host = volume(running), instance(running)
+    attach(running, data, host)
+    running.machines.content[data] = "golden"
+    taken = snapshot(running, data)
+    more = [{"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": taken}}]
+    second = instance(running, BlockDeviceMappings=more)
+    ((_, key),) = running.machines.equipped[second]
+    assert running.machines.content[key] == "golden"
+
+
+class Slow(FakeMachines):
+    """Copies nothing until it is told that the disk has room again."""
+
+    full = True
+
+    def copy_content(self, source: str, target: str) -> None:
+        if self.full:
+            raise OSError("no space left on device")
+        super().copy_content(source, target)
+
+
+def test_a_snapshot_that_cannot_be_copied_stays_pending() -> None:
+    running = Running()
+    running.machines = slow = Slow()
+    running.reconciler._machines = slow
+    running.reconciler.start()
+    try:
+        data = str(running.call("CreateVolume", AvailabilityZone=ZONE, Size=1)["VolumeId"])
+        assert eventually(lambda: state(running, data) == "available")
+        slow.content[data] = "much"
+        taken = str(running.call("CreateSnapshot", VolumeId=data)["SnapshotId"])
+        assert eventually(lambda: not running.reconciler._tasks.busy())
+        assert not completed(running, taken)
+        slow.full = False
+        running.reconciler._tasks.wake(taken)
+        assert eventually(lambda: completed(running, taken))
+        assert slow.content[taken] == "much"
+    finally:
+        running.reconciler.stop()
