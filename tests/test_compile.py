@@ -383,7 +383,7 @@ def build_elsewhere(cloud: Cloud, ids: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("change", "most"),
     [
-        (permit, 2),  # the group's two filters
+        (permit, 3),  # the rule, and the two filters of its group
         (map_address, 1),  # the interface
         (add_interface, 6),
         (tag_nothing_that_matters, 0),
