@@ -124,6 +124,22 @@ def test_a_volume_of_a_launch_has_the_content_of_its_snapshot(running: Running) 
     assert running.machines.content[key] == "golden"
 
 
+def test_an_image_of_an_instance_has_its_disk(running: Running) -> None:
+    host = instance(running)
+    made = running.call("CreateImage", InstanceId=host, Name="golden", NoReboot=True)["ImageId"]
+    (image,) = running.call("DescribeImages", ImageIds=[made])["Images"]
+    taken = image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    assert eventually(lambda: completed(running, taken))
+    assert running.machines.content[taken] == f"disk of {host}"
+    answer = running.call("RunInstances", ImageId=made, MinCount=1, MaxCount=1)
+    key = answer["Instances"][0]["InstanceId"]
+    assert running.reaches(key, "running")
+    volumes = running.call("DescribeVolumes")["Volumes"]
+    of = {each["Attachments"][0]["InstanceId"]: each["SnapshotId"] for each in volumes}
+    assert of[key] == taken
+    assert running.machines.disks == of
+
+
 class Slow(FakeMachines):
     """Copies nothing until it is told that the disk has room again."""
 

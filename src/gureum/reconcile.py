@@ -25,7 +25,7 @@ from gureum.model import Changes, Resource, Txn
 from gureum.model.timestamps import timestamp
 from gureum.program import Machine, Statement
 from gureum.resources import Registry
-from gureum.resources.instance import Instance, observed
+from gureum.resources.instance import Instance, observed, rooted
 from gureum.resources.snapshot import Snapshot
 from gureum.resources.volume import Volume, origin
 from gureum.store import Commit, Store
@@ -275,8 +275,7 @@ class Reconciler:
             settled = self._hook(row, "settled") if row is not None else None
             if row is None or settled is None:
                 continue
-            source = origin(row)
-            if source is not None and source in self._machines.contents():
+            if self._copying(row) is not None:
                 self._tasks.wake(row.id)  # it is there when its content is
             else:
                 self._write(row, settled)
@@ -322,10 +321,22 @@ class Reconciler:
                     self._machines.copy_content(key, other.id)
             self._machines.remove_content(key)
             return
-        source, settled = origin(row), self._hook(row, "settled")
-        if source is not None and settled is not None:
-            self._machines.copy_content(source, key)
+        copy, settled = self._copying(row), self._hook(row, "settled")
+        if copy is not None and settled is not None:
+            copy()
             self._write(row, settled)
+
+    def _copying(self, row: Resource) -> Callable[[], None] | None:
+        """What has to be copied before a volume or snapshot is there."""
+        source = origin(row)
+        if source is None:
+            return None
+        host = rooted(self._store.view, source)
+        if host is not None and self._machines.observe_one(host) is not None:
+            return lambda: self._machines.copy_disk(host, row.id)
+        if source in self._machines.contents():
+            return lambda: self._machines.copy_content(source, row.id)
+        return None
 
     def _fill_volumes(self, machine: Machine) -> None:
         """Volumes that came with a launch have the content of their snapshots."""

@@ -82,8 +82,11 @@ def test_a_volume_is_attached_snapshotted_and_deleted(daemon: Daemon, site: Site
 
 def test_an_image_of_an_instance_starts_another(daemon: Daemon, site: Site) -> None:
     guest = site.launch(site.public, site.group("golden"))
+    inside(daemon, guest.id, "echo golden >/etc/golden")
     made = aws(daemon, "create-image", "--instance-id", guest.id, "--name", "golden", "--no-reboot")
     image = made["ImageId"]
+    (snapshot,) = site.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    wait(daemon, "snapshot-completed", "--snapshot-ids", snapshot["SnapshotId"])
     wait(daemon, "image-available", "--image-ids", image)
     template = site.ec2.create_launch_template(
         LaunchTemplateName="golden",
@@ -98,6 +101,7 @@ def test_an_image_of_an_instance_starts_another(daemon: Daemon, site: Site) -> N
         site.public,
     )["Instances"][0]["InstanceId"]
     wait(daemon, "instance-running", "--instance-ids", copy)
+    assert inside(daemon, copy, "cat /etc/golden") == "golden\n"
     site.ec2.terminate_instances(InstanceIds=[copy, guest.id])
     wait(daemon, "instance-terminated", "--instance-ids", copy, guest.id)
     of_both = [{"Name": "attachment.instance-id", "Values": [copy, guest.id]}]

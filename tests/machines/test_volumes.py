@@ -3,6 +3,8 @@ way out of the instance."""
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from gureum.machines import MachineError
@@ -67,6 +69,33 @@ def test_a_copy_is_as_it_was(one_room: Room) -> None:
     assert room.exec("cat /run/volumes/sd?/note; stat -c %a /run/volumes/sdg/note") == (
         "after\nbefore\n640\n"
     )
+
+
+def script(text: str) -> str:
+    """User data that runs it."""
+    return base64.b64encode(f"#!/bin/sh\n{text}\n".encode()).decode()
+
+
+def test_a_disk_begins_with_a_snapshot_of_another(room: Room) -> None:
+    first = machine(user_data=script("cat /run/gureum/seed/id >>/var/lib/ran"))
+    room.start(first)
+    room.wait_console("user data: exit status 0")
+    room.exec("echo golden >/etc/golden && rm /etc/nsswitch.conf && mkdir -p /opt/app")
+    room.machines.copy_disk("i-1", "snap-1")
+    room.exec("echo later >/etc/golden")
+    room.machines.delete("i-1")
+    room.start(machine("i-2", user_data=first.user_data, disk="snap-1"))
+    room.wait_console("user data: exit status 0", "i-2")
+    assert room.exec("cat /etc/golden", "i-2") == "golden\n"
+    assert room.exec("cat /var/lib/ran", "i-2").split() == ["i-1", "i-2"]
+    assert room.exec("ls -d /opt/app", "i-2") == "/opt/app\n"
+    assert "No such file" in room.exec("ls /etc/nsswitch.conf", "i-2", check=False)
+    room.exec("echo mine >/etc/golden", "i-2")
+    room.machines.stop("i-2", 5)
+    room.machines.start(machine("i-2", boot=2, disk="snap-1"), room.folder / "net-i-2")
+    assert room.exec("cat /etc/golden", "i-2") == "mine\n", "only the first start begins with it"
+    room.start(machine("i-3", disk="snap-none"))
+    assert "No such file" in room.exec("ls /etc/golden", "i-3", check=False)
 
 
 def test_a_volume_that_is_removed_is_gone(one_room: Room) -> None:

@@ -62,6 +62,9 @@ class NoMachines:
     def copy_content(self, source: str, target: str) -> None:
         """There is none."""
 
+    def copy_disk(self, id: str, target: str) -> None:  # noqa: A002
+        """There is none."""
+
     def remove_content(self, id: str) -> None:  # noqa: A002
         """There is none."""
 

@@ -126,6 +126,8 @@ class Machines:
             lower = Path(known.lower) if known else self._images.ensure(machine.image)
             image = known.image if known else machine.image
             begun = Record(image, str(lower), machine.boot, record.host_boot())
+            if known is None and machine.disk:
+                self._volumes.copy_out(machine.disk, folder / "upper")
             with _owner(netns) as userns:
                 self._prepare(folder, machine, netns, userns is not None)
                 record.save(folder, begun)
@@ -268,6 +270,10 @@ class Machines:
     def copy_content(self, source: str, target: str) -> None:
         """Give ``target`` a copy of what ``source`` has."""
         self._volumes.copy(source, target)
+
+    def copy_disk(self, id: str, target: str) -> None:  # noqa: A002
+        """Give a snapshot a copy of an instance's disk, as it is at this moment."""
+        self._volumes.copy_in(self._folder(id) / "upper", target)
 
     def remove_content(self, id: str) -> None:  # noqa: A002
         """Remove the content of a volume or snapshot, if there is any."""

@@ -21,6 +21,8 @@ class FakeMachines:
         self._callbacks: list[Callable[[str], None]] = []
         self._next_pid = 1000
         self.equipped: dict[str, tuple[tuple[str, str], ...]] = {}
+        self.disks: dict[str, str] = {}
+        """The snapshots that disks began with."""
         self.content: dict[str, str] = {}
         """What volumes and snapshots hold: a text that tells where it came from."""
         self.consoles: dict[str, bytes] = {}
@@ -53,6 +55,7 @@ class FakeMachines:
             self.netns[key] = netns
             self.consoles[key] = self.consoles.get(key, b"") + f"boot {machine.boot}\n".encode()
             self.equipped[key] = machine.volumes
+            self.disks.setdefault(key, machine.disk)
             self._fill(machine)
             self._machines[key] = MachineStatus(
                 "running", machine.boot, self._next_pid, machine.image
@@ -91,6 +94,11 @@ class FakeMachines:
         with self._lock:
             if source in self.content:
                 self.content.setdefault(target, self.content[source])
+
+    def copy_disk(self, id: str, target: str) -> None:  # noqa: A002
+        with self._lock:
+            if id in self._machines:
+                self.content.setdefault(target, f"disk of {id}")
 
     def remove_content(self, id: str) -> None:  # noqa: A002
         with self._lock:

@@ -82,6 +82,14 @@ class MachineRoom(Protocol):
             MachineError: it could not be copied.
         """
 
+    def copy_disk(self, id: str, target: str) -> None:  # noqa: A002
+        """Give the snapshot ``target`` a copy of what an instance has on its disk beside its image,
+        unless it has content or the instance no disk.
+
+        Raises:
+            MachineError: it could not be copied.
+        """
+
     def remove_content(self, id: str) -> None:  # noqa: A002
         """Remove the content of a volume or snapshot, if there is any."""
 

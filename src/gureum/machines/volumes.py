@@ -36,13 +36,25 @@ class Volumes:
         Raises:
             MachineError: it could not be copied.
         """
-        old, new = self._root / check_id(source), self._root / check_id(target)
-        if new.exists() or not old.exists():
-            return
-        part = self._root / f".copy-{target}"
-        _run("rm", "-rf", "--one-file-system", "--", str(part))
-        _run("cp", "-a", "--reflink=auto", "--", str(old), str(part))
-        part.rename(new)
+        self.copy_in(self._root / check_id(source), target)
+
+    def copy_in(self, source: Path, target: str) -> None:
+        """The same, from any folder.
+
+        Raises:
+            MachineError: it could not be copied.
+        """
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _copy(source, self._root / check_id(target))
+
+    def copy_out(self, source: str, target: Path) -> None:
+        """The same, to any folder.
+
+        Raises:
+            MachineError: it could not be copied.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _copy(self._root / check_id(source), target)
 
     def folder(self, key: str) -> Path:
         """The folder of a volume, made if it is not there."""
@@ -94,6 +106,17 @@ class Volumes:
         )
         if done.returncode != 0:
             raise MachineError(f"{' '.join(words)}: {done.stderr.strip() or done.returncode}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a tree with all that it is made of, among it what overlayfs puts down in attributes and
+    device files; nothing if ``source`` is not there or ``target`` is."""
+    if target.exists() or not source.exists():
+        return
+    part = target.with_name(f".copy-{target.name}")
+    _run("rm", "-rf", "--one-file-system", "--", str(part))
+    _run("cp", "-a", "--reflink=auto", "--", str(source), str(part))
+    part.rename(target)
 
 
 def _run(*argv: str) -> None:

@@ -308,7 +308,8 @@ class Machine:
     starts (a change restarts it), ``keys`` are public keys in OpenSSH form that may log in,
     ``user_data`` is the first-boot script, base64, or empty.  ``hostname`` and ``ip`` stand in its
     hosts file, ``resolvers`` are the addresses of its name servers and ``search`` the domains that
-    complete its short names.  ``volumes`` are the names under which it has volumes, and their ids.
+    complete its short names.  ``volumes`` are the names under which it has volumes, and their ids,
+    ``disk`` the snapshot that its disk begins with.
     """
 
     id: str
@@ -323,6 +324,7 @@ class Machine:
     keys: tuple[str, ...]
     user_data: str
     volumes: tuple[tuple[str, str], ...] = ()
+    disk: str = ""
 
 
 Statement: TypeAlias = (

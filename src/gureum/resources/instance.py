@@ -232,6 +232,22 @@ def _naming(reader: Reader, vpc: Vpc) -> _Naming:
     return _Naming(tuple(amazon if each == AMAZON_DNS else each for each in given), domains, own)
 
 
+def rooted(reader: Reader, key: str) -> str | None:
+    """The instance whose root volume that is, if it is one's."""
+    row = reader.find(volume.Volume, key)
+    for how in row.attachments if row is not None else ():
+        instance = reader.find(Instance, how.instance)
+        if instance is not None and instance.root_device == how.device:
+            return instance.id
+    return None
+
+
+def _disk(row: Instance, reader: Reader) -> str:
+    """The snapshot of which the root volume was made."""
+    found = volume.volumes_of(reader, row.id)
+    return next((each.snapshot for each, how in found if how.device == row.root_device), "")
+
+
 def _data_volumes(row: Instance, reader: Reader) -> tuple[tuple[str, str], ...]:
     """The volumes beside the root, by the last part of their device's name."""
     return tuple(
@@ -270,6 +286,7 @@ def lower(row: Instance, lowering: Lowering) -> None:
                 keys=row.keys,
                 user_data=row.user_data,
                 volumes=_data_volumes(row, lowering.view),
+                disk=_disk(row, lowering.view),
             ),
             row.image,
         )
