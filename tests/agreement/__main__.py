@@ -1,4 +1,5 @@
-"""``python -m tests.agreement PACKETS [SEED]``: a soak; disagreements are shrunk and stored."""
+"""``python -m tests.agreement PACKETS [SEED [6]]``: a soak; disagreements are shrunk and stored.
+With a 6 the clouds are dual-stack and the packets IPv6's."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections import Counter
 
 from tests.agreement.compare import compare
 from tests.agreement.draw import Draw
+from tests.agreement.draw_ipv6 import DualDraw
 from tests.agreement.replay import Replay
 from tests.agreement.shrink import stored
 from tests.kernel.lab import Lab
@@ -14,14 +16,14 @@ from tests.kernel.lab import Lab
 PER_CLOUD = 60
 
 
-def main(packets: int, seed: int) -> int:
+def main(packets: int, seed: int, drawn: type[Draw] = Draw) -> int:
     """Send that many packets; how many disagreed."""
     lab = Lab("auto")
     sent = answered = wrong = 0
     codes: Counter[str] = Counter()
     try:
         while sent < packets:
-            draw = Draw(seed)
+            draw = drawn(seed)
             questions = list(draw.questions(PER_CLOUD))
             found = compare(lab, Replay(draw.calls), questions)
             sent, answered = sent + found.sent, answered + found.answered
@@ -40,4 +42,5 @@ def main(packets: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(1 if main(int(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else 1) else 0)
+    count, seed_ = int(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else 1
+    sys.exit(1 if main(count, seed_, DualDraw if sys.argv[3:] == ["6"] else Draw) else 0)

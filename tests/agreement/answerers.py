@@ -13,6 +13,7 @@ from tests.kernel import packets
 
 _IP_PKTINFO = 8
 """ip(7); Python's socket module does not name it."""
+_EVERYWHERE = ("0.0.0.0", "::")
 
 CLIENT_PATIENCE = 5.0
 """Seconds for an answer that should come; one that should not is given :data:`packets.SHORT`."""
@@ -30,17 +31,22 @@ class Answerers:
         ports = tuple(ports)
         for ns in namespaces:
             for port in ports:
-                self._open(ns, port)
+                for ip in _EVERYWHERE:
+                    self._open(ns, ip, port)
         self._thread = threading.Thread(target=self._serve)
 
-    def _open(self, ns: Path, port: int) -> None:
+    def _open(self, ns: Path, ip: str, port: int) -> None:
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-            made = packets.make(ns, kind)
+            made = packets.make(ns, kind, ip=ip)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if kind == socket.SOCK_DGRAM:
-                # The answer must leave from the address that was asked, not the primary one.
+            if made.family == socket.AF_INET6:
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # The answer must leave from the address that was asked, not the primary one.
+            if kind == socket.SOCK_DGRAM and made.family == socket.AF_INET6:
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+            elif kind == socket.SOCK_DGRAM:
                 made.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-            made.bind(("0.0.0.0", port))
+            made.bind((ip, port))
             made.setblocking(False)
             if kind == socket.SOCK_STREAM:
                 made.listen(64)
@@ -69,13 +75,15 @@ class Answerers:
 
     def _answer(self, waits: socket.socket) -> None:
         if waits.type == socket.SOCK_STREAM:
-            asker, (ip, port) = waits.accept()
+            asker, (ip, port, *_) = waits.accept()
             with asker:
                 asker.sendall(f"{ip} {port}".encode())
             return
-        _, [(level, kind, info)], _, (ip, port) = waits.recvmsg(64, 256)
+        _, [(level, kind, info)], _, (ip, port, *_) = waits.recvmsg(64, 256)
         # Of struct in_pktinfo only the address: the way out is for the routes to choose.
         source = bytes(4) + info[4:8] + bytes(4)
+        if waits.family == socket.AF_INET6:  # struct in6_pktinfo
+            source = info[:16] + bytes(4)
         waits.sendmsg([f"{ip} {port}".encode()], [(level, kind, source)], 0, (ip, port))
 
 
@@ -84,9 +92,9 @@ def ask(
 ) -> tuple[str, int] | None:
     """What an answerer says from where a packet came; None without an answer."""
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
-    with packets.make(ns, kind, patience=patience) as asker:
+    with packets.make(ns, kind, patience=patience, ip=ip) as asker:
         asker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        asker.bind(("0.0.0.0", source_port))
+        asker.bind(("::" if ":" in ip else "0.0.0.0", source_port))
         try:
             asker.connect((ip, port))
             asker.send(b"?")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gureum.explain import Answer, Network, Packet, explain
-from gureum.explain.packet import ECHO, ICMP, TCP, UDP
+from gureum.explain.packet import ECHO, ECHO_V6, ICMP, ICMPV6, TCP, UDP
 from gureum.program import InternetHost, Port
 from tests.agreement.answerers import CLIENT_PATIENCE, Answerers, ask
 from tests.agreement.draw import PORTS
@@ -76,12 +76,15 @@ def _forward(lab: Lab, host: str | None) -> None:
     """Let a host pass packets on, as somebody who is root there does."""
     if host is not None:
         with packets.inside(lab.ns(host)):
-            Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+            for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+                Path("/proc/sys/net", name).write_text("1")
 
 
 def _known(replay: Replay, question: Question) -> bool:
     """Whether the ends of a question are there: calls may have been left out."""
     source, target = question["source"], question["target"]
+    if question.get("ipv6") and f"{source}6" not in replay.known:
+        return False
     return source in replay.known and (not target.startswith("$") or target[1:] in replay.known)
 
 
@@ -105,15 +108,10 @@ def _packet(
 ) -> tuple[Port | InternetHost, Packet]:
     """Where the packet of a question begins, and its header."""
     start, own, target = _start(network, replay, question)
-    protocol = question["protocol"]
-    return start, Packet(
-        own,
-        target,
-        _PROTOCOLS[protocol],
-        question["source_port"],
-        question["port"],
-        (ECHO, 0) if protocol == "icmp" else None,
-    )
+    protocol, icmp = _PROTOCOLS[question["protocol"]], None
+    if protocol == ICMP:
+        protocol, icmp = (ICMPV6, (ECHO_V6, 0)) if ":" in target else (ICMP, (ECHO, 0))
+    return start, Packet(own, target, protocol, question["source_port"], question["port"], icmp)
 
 
 def _start(
@@ -123,11 +121,11 @@ def _start(
     target: str = replay.meant(question["target"])
     outside = HOSTS.get(question["source"])
     if outside is not None:
-        return outside, outside.ip, target
+        return outside, outside.ip6 if ":" in target else outside.ip, target
     host = replay.known[question["source"]]
     start = network.egress(host, target)
     assert start is not None
-    own = target if network.port_with(host, target) else network.own_address(start)
+    own = target if network.port_with(host, target) else network.own_address(start, target)
     assert own is not None
     return start, own, target
 

@@ -21,8 +21,8 @@ from tests.conftest import Cloud
 ApiCall: TypeAlias = dict[str, Any]
 
 HOSTS = {
-    "mirror": InternetHost("mirror", "198.19.0.20"),
-    "stranger": InternetHost("stranger", "198.19.0.30"),
+    "mirror": InternetHost("mirror", "198.19.0.20", "3fff:800::20"),
+    "stranger": InternetHost("stranger", "198.19.0.30", "3fff:800::30"),
 }
 
 
@@ -33,6 +33,7 @@ class Replay:
     def __init__(self, calls: list[ApiCall]) -> None:
         self.cloud = Cloud()
         self.known: dict[str, str] = {host.name: host.ip for host in HOSTS.values()}
+        self.known |= {f"{host.name}6": host.ip6 for host in HOSTS.values()}
         self.refused: list[tuple[ApiCall, str]] = []
         self.forwarders = [call["forward"] for call in calls if "forward" in call]
         for call in calls:

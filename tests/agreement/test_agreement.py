@@ -13,6 +13,7 @@ from gureum.explain import Network
 from tests.agreement.__main__ import PER_CLOUD
 from tests.agreement.compare import answered, compare
 from tests.agreement.draw import Draw
+from tests.agreement.draw_ipv6 import DualDraw
 from tests.agreement.replay import ApiCall, Replay
 from tests.agreement.shrink import REGRESSIONS, shrunk
 from tests.conftest import Cloud
@@ -59,6 +60,18 @@ def test_random_clouds(lab: Lab) -> None:
         codes += found.codes
     assert answered > PACKETS / 20, "both verdicts must be among them"
     assert codes.keys() >= MET, "blocks of every kind must be among them"
+
+
+@pytest.mark.kernel
+@pytest.mark.timeout(600)
+def test_random_dual_stack_clouds(lab: Lab) -> None:
+    sent, answered, seed = 0, 0, FIRST_SEED
+    while sent < PACKETS:
+        draw = DualDraw(seed)
+        found = compare(lab, Replay(draw.calls), draw.questions(PER_CLOUD))
+        assert found.wrong == (), f"seed {seed}"
+        sent, answered, seed = sent + found.sent, answered + found.answered, seed + 1
+    assert answered > PACKETS / 10, "both verdicts must be among them"
 
 
 @pytest.mark.kernel

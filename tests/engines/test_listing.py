@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gureum.engines.linux import listing, rulesets
+from gureum.engines.linux import listing
+from gureum.engines.linux.guards import hook
 from gureum.engines.linux.items import Chain, Element, NftSet, NftTable
 
 LISTED = """table inet gureum {
@@ -60,7 +61,7 @@ def test_a_listing_is_read_back_into_items() -> None:
             "v",
             "inet",
             "sg_in",
-            rulesets.hook("filter", "forward", 30, "drop"),
+            hook("filter", "forward", 30, "drop"),
             ('ct state 0x4 accept comment "related"',),
         ),
     }

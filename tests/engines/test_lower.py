@@ -11,10 +11,13 @@ from gureum.engines.linux.items import (
     Element,
     Fdb,
     IpAddress,
+    IpRule,
     Item,
     KernelRoute,
     Namespace,
+    Neighbour,
     PortFlags,
+    Proxy,
     Settings,
     Veth,
     rank,
@@ -23,6 +26,8 @@ from gureum.engines.linux.lower import Plan, lower
 from gureum.program import (
     Address,
     Blackhole,
+    GlobalAddress,
+    GlobalPrefix,
     Guard,
     Host,
     InternetHost,
@@ -147,7 +152,87 @@ def test_a_guard_of_a_forwarding_port_without_groups() -> None:
         ("sg_out_by_mac", MAC): "accept",
         ("sg_in_by_mac", MAC): "accept",
         ("sg_in_by_hop", "10.0.1.4"): "accept",
+        ("sg_in_by_hop6", "fe80::ff:fe00:a"): "accept",
     }
+
+
+# --- IPv6 ---------------------------------------------------------------------------------------
+DUAL = dataclasses.replace(SEGMENT, cidr6="3fff:0:0:1::/64")
+PORT6 = dataclasses.replace(PORT, segment=DUAL)
+IP6, HOP6 = "3fff:0:0:1::5", "fe80::ff:fe00:a"
+
+
+def test_an_ipv6_address() -> None:
+    assert items(Address(PORT6, IP6, True)) == {
+        IpAddress("i-1", "eth0", IP6, 128),
+        IpAddress("i-1", "eth0", HOP6, 64),
+        KernelRoute("i-1", 254, "3fff:0:0:1::/64", "unicast", "", "eth0", 256, IP6),
+        KernelRoute("i-1", 254, "::/0", "unicast", "fe80::1", "eth0", 0, IP6),
+        Neighbour("vpc-1", "s-1", IP6, MAC),
+        Element("vpc-1", "bridge", "solicited", "0x3fff0000000000010000000000000005", MAC),
+    }
+    flooded = items(Address(PORT6, IP6, False), "switch")
+    assert not any(isinstance(item, Element) for item in flooded)
+    isolated = items(Address(PORT6, IP6, False), plan=Plan("isolated"))
+    assert Proxy("vpc-1", "s-1", IP6) in isolated
+    assert not any(isinstance(item, KernelRoute) for item in items(Address(PORT6, IP6, False)))
+    second = items(Address(dataclasses.replace(PORT6, index=1), IP6, True))
+    routes = {each for each in second if isinstance(each, KernelRoute)}
+    assert routes == {
+        KernelRoute("i-1", 254, "3fff:0:0:1::/64", "unicast", "", "eth1", 257, IP6),
+    }
+
+
+def test_a_guard_with_an_ipv6_address() -> None:
+    guard = Guard(PORT6, ("10.0.1.4", IP6), False, "sg/in", "sg/out")
+    number, hop = "0x3fff0000000000010000000000000005", "0xfe80000000000000000000fffe00000a"
+    plain = values(Guard(PORT6, ("10.0.1.4",), False, "sg/in", "sg/out"))
+    assert values(guard) == plain | {
+        ("owns6", f'"e-1" . {MAC} . {IP6}'): "",
+        ("owns6", f'"e-1" . {MAC} . {HOP6}'): "",
+        ("targets6", f'"e-1" . {MAC} . {number}'): "",
+        ("targets6", f'"e-1" . {MAC} . {hop}'): "",
+        ("owners6", f"{MAC} . {IP6}"): "",
+        ("last_hops6", f"{IP6} . {IP6}"): "",
+        ("last_hops6", f"{HOP6} . {IP6}"): "",
+        ("sg_in_by_ip6", IP6): "goto f-sg/in",
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (Local(), KernelRoute("vpc-1", 1003, "::/0", "throw")),
+        (
+            ViaPort("eni-1", SEGMENT, "10.0.1.4", MAC),
+            KernelRoute("vpc-1", 1003, "::/0", "unicast", HOP6, "s-1"),
+        ),
+        (ViaUplink("eigw-1"), KernelRoute("vpc-1", 1003, "::/0", "unicast", "fe80::2", "u-1")),
+    ],
+)
+def test_ipv6_routes(target: program.Target, expected: KernelRoute) -> None:
+    made = items(Route(TABLE, "::/0", target))
+    assert {expected, IpRule("vpc-1", 1003, 1003, 6)} <= made
+    assert {item for item in made if isinstance(item, KernelRoute)} == {expected}
+
+
+def test_what_the_internet_reaches() -> None:
+    assert values(GlobalAddress("igw-1", "vpc-1", IP6)) == {("assigned", IP6): ""}
+    assert items(GlobalPrefix("igw-1", DUAL)) == {
+        KernelRoute("igw-1", 254, DUAL.cidr6, "unicast", "fe80::1", "r-1"),
+        KernelRoute("internet", 254, DUAL.cidr6, "unicast", "fe80::1", "g-1"),
+    }
+
+
+def test_a_kernel_without_ipv6() -> None:
+    plan = Plan(ipv6=False)
+    kept = items(Address(PORT6, IP6, False), plan=plan)
+    assert {type(item) for item in kept} == {Element}
+    route = items(Route(TABLE, "::/0", ViaUplink("eigw-1")), plan=plan)
+    assert route == set()
+    me = items(InternetHost("me", "198.19.0.10", "3fff:800::10"), plan=plan)
+    assert IpAddress("host-me", "eth0", "198.19.0.10", 32) in me
+    assert not [i for i in me if isinstance(i, IpAddress) and ":" in i.ip]
 
 
 def test_a_public_address() -> None:

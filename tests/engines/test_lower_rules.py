@@ -58,6 +58,21 @@ def test_a_rule_in_nft(rule: Rule, expected: str) -> None:
     assert _first(rule) == expected
 
 
+@pytest.mark.parametrize(
+    ("protocol", "expected"),
+    [
+        (6, ["ip saddr @m-sg-2 meta l4proto 6", "ip6 saddr @m6-sg-2 meta l4proto 6"]),
+        (None, ["ip saddr @m-sg-2", "ip6 saddr @m6-sg-2"]),
+        (1, ["ip saddr @m-sg-2 meta l4proto 1"]),
+        (58, ["ip6 saddr @m6-sg-2 meta l4proto 58"]),
+    ],
+)
+def test_a_group_has_members_of_both_versions(protocol: int | None, expected: list[str]) -> None:
+    line = _rule("sg-2", protocol)
+    made = rules(Filter("f", "vpc-1", "in", True, (line,), "sg-1", ipv6=True))
+    assert [text.partition(" goto ")[0] for text in made[:-1]] == expected
+
+
 def test_the_other_direction_looks_at_the_destination() -> None:
     assert _first(_rule("10.0.0.0/8"), "out") == "ip daddr 10.0.0.0/8 goto admit_out"
     assert _first(_rule(untracked=True), "out") == "meta nfproto ipv4 accept"

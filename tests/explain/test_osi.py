@@ -113,7 +113,7 @@ def test_an_appliance_is_a_router_among_hosts(shop: Shop) -> None:
     off = {"Value": False}
     shop.cloud.call("ModifyInstanceAttribute", InstanceId=shop.web, SourceDestCheck=off)
     shop.route(shop.routed(shop.private), "198.19.0.0/24", InstanceId=shop.web)
-    network = Network([*shop.cloud.program().statements, ME, MIRROR], lambda host: True)
+    network = Network([*shop.cloud.program().statements, ME, MIRROR], lambda host, version: True)
     start = network.primary(shop.db)
     assert start is not None
     packet = Packet(shop.ip(shop.db), MIRROR.ip, TCP, target_port=80)

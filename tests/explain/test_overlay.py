@@ -256,7 +256,7 @@ def test_the_router_meets_a_packet_twice_behind_an_appliance() -> None:
     assert db is not None
     box = net.instance("box", db.segment, BOX, "sg-web", forwarding=True)
     net.route("a", "10.0.2.0/24", via(box, BOX))
-    found = Network(net.statements, lambda host: host == "i-box")
+    found = Network(net.statements, lambda host, version: host == "i-box")
     start = found.primary("i-web")
     assert start is not None
     answer = explain(found, start, ASK)

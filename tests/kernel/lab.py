@@ -60,11 +60,14 @@ class Lab:
         self.engine.sync(self.statements)
 
     def addresses(self) -> Mapping[str, str]:
-        """The first address of each host, by the host's name without ``i-``."""
+        """The first address of each host, by the host's name without ``i-``; its IPv6 address by
+        that name and ``6``."""
         found: dict[str, str] = {}
         for each in self.statements:
             if isinstance(each, InternetHost):
-                found[each.name] = each.ip
+                found |= {each.name: each.ip, f"{each.name}6": each.ip6}
+            elif isinstance(each, Address) and each.port.index == 0 and ":" in each.ip:
+                found[f"{each.port.host.removeprefix('i-')}6"] = each.ip
             elif isinstance(each, Address) and each.primary and each.port.index == 0:
                 found[each.port.host.removeprefix("i-")] = each.ip
         return found

@@ -9,6 +9,8 @@ from gureum.program import (
     Address,
     Filter,
     Gateway,
+    GlobalAddress,
+    GlobalPrefix,
     Guard,
     Host,
     InternetHost,
@@ -33,7 +35,7 @@ from gureum.program import (
 )
 from gureum.program.statements import Direction, Mode
 
-ANY = "0.0.0.0/0"
+ANY, ANY6 = "0.0.0.0/0", "::/0"
 
 
 def allow(
@@ -53,11 +55,14 @@ def allow(
 class Net:
     """A router with segments and ports; every method adds statements and gives what it made."""
 
-    def __init__(self, name: str = "vpc-1", cidr: str = "10.0.0.0/16") -> None:
+    def __init__(self, name: str = "vpc-1", cidr: str = "10.0.0.0/16", cidr6: str = "") -> None:
         self.router = name
         self.cidr = cidr
+        self.cidr6 = cidr6
         self.tables: dict[str, Table] = {}
         self.statements: set[Statement] = {Router(name), Range(name, cidr)}
+        if cidr6:
+            self.add(Range(name, cidr6))
 
     def add(self, *statements: Statement) -> None:
         self.statements.update(statements)
@@ -67,20 +72,28 @@ class Net:
         return name if self.router == "vpc-1" else f"{name}{self.router[-1]}"
 
     def segment(
-        self, name: str, cidr: str, mode: Mode = "fabric", acl: str = "acl-open"
+        self,
+        name: str,
+        cidr: str,
+        mode: Mode = "fabric",
+        acl: str = "acl-open",
+        cidr6: str = "",
     ) -> Segment:
         """A subnet with its own route table, and an open ACL where no other is named."""
         base = ipaddress.ip_network(cidr)
         number = len(self.tables) + 1
         mac = f"02:{int(self.router[-1], 16):02x}:00:00:{number:02x}:01"
-        made = Segment(self.suffix(f"subnet-{name}"), self.router, cidr, str(base[1]), mac)
+        made = Segment(self.suffix(f"subnet-{name}"), self.router, cidr, str(base[1]), mac, cidr6)
         table = Table(self.suffix(f"rtb-{name}"), self.router, number)
         self.tables[name] = table
         self.add(made, SegmentMode(made, mode), table, SegmentTable(made, table))
         self.add(Route(table, self.cidr, Local()))
+        if self.cidr6:
+            self.add(Route(table, self.cidr6, Local()))
         self.add(SegmentFilter(made, f"{acl}/in", f"{acl}/out"))
         if acl == "acl-open":
-            self.acl(acl, [allow(why="acl-open/100")], [allow(why="acl-open/100")])
+            open_ = [allow(why="acl-open/100"), allow(ANY6, why="acl-open/101")]
+            self.acl(acl, open_, open_)
         return made
 
     def route(self, name: str, destination: str, target: Target) -> Route:
@@ -93,7 +106,13 @@ class Net:
     ) -> Filter:
         default = "default-sg" if stateful else f"{name}/*"
         made = Filter(
-            f"{name}/{direction}", self.router, direction, stateful, tuple(rules), default
+            f"{name}/{direction}",
+            self.router,
+            direction,
+            stateful,
+            tuple(rules),
+            default,
+            ipv6=bool(self.cidr6),
         )
         self.add(made)
         return made
@@ -106,7 +125,8 @@ class Net:
         self, name: str, entering: Iterable[Rule] = (), leaving: Iterable[Rule] | None = None
     ) -> None:
         self.filter(name, "in", entering)
-        self.filter(name, "out", [allow(why="sgr-out")] if leaving is None else leaving)
+        open_ = [allow(why="sgr-out"), allow(ANY6, why="sgr-out6")]
+        self.filter(name, "out", open_ if leaving is None else leaving)
 
     def instance(
         self,
@@ -117,13 +137,14 @@ class Net:
         forwarding: bool = False,
         host: str = "",
         index: int = 0,
+        ip6: str = "",
     ) -> Port:
         """An interface with its address, guard and memberships, on a host of its own unless one
         is named."""
         owner = host or self.suffix(f"i-{name}")
         if not host:
             self.add(Host(owner, "instance", self.router, f"ip-{ip}"))
-        return self.port(name, segment, ip, group, forwarding, owner, index)
+        return self.port(name, segment, ip, group, forwarding, owner, index, ip6)
 
     def port(
         self,
@@ -134,15 +155,18 @@ class Net:
         forwarding: bool,
         host: str,
         index: int = 0,
+        ip6: str = "",
     ) -> Port:
         octets = ipaddress.ip_address(ip).packed
         mac = f"02:{int(self.router[-1], 16):02x}:" + octets.hex(":")
         port = Port(self.suffix(f"eni-{name}"), segment, host, index, mac)
-        self.add(port, Address(port, ip, primary=True))
         ids = (f"{group}/in", f"{group}/out") if group else (None, None)
-        self.add(Guard(port, (ip,), forwarding, ids[0], ids[1]))
-        if group:
-            self.add(Member(self.router, group, ip))
+        ips = (ip, ip6) if ip6 else (ip,)
+        self.add(port, Guard(port, ips, forwarding, ids[0], ids[1]))
+        for each in ips:
+            self.add(Address(port, each, primary=True))
+            if group:
+                self.add(Member(self.router, group, each))
         return port
 
     def nat(self, name: str, segment: Segment, ip: str, *others: str) -> ViaPort:
@@ -160,6 +184,16 @@ class Net:
         self.add(Gateway(made), Uplink(self.router, made))
         return made
 
+    def global_(self, gateway: str, segment: Segment, *ips: str) -> None:
+        """The internet reaches the segment's IPv6 addresses through the gateway."""
+        self.add(GlobalPrefix(gateway, segment))
+        self.add(*(GlobalAddress(gateway, self.router, ip) for ip in ips))
+
+    def egress_only(self, name: str) -> str:
+        made = self.suffix(f"eigw-{name}")
+        self.add(Gateway(made, egress_only=True), Uplink(self.router, made))
+        return made
+
     def public(self, gateway: str, private: str, public: str) -> PublicAddress:
         made = PublicAddress(gateway, self.router, private, public)
         self.add(made)
@@ -173,4 +207,7 @@ def via(port: Port, ip: str) -> ViaPort:
 
 def internet() -> set[Statement]:
     """Me and another host on the internet."""
-    return {InternetHost("me", "198.19.0.10"), InternetHost("other", "198.19.0.20")}
+    return {
+        InternetHost("me", "198.19.0.10", "3fff:800::10"),
+        InternetHost("other", "198.19.0.20", "3fff:800::20"),
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import ipaddress
 import os
 import select
 import socket
@@ -57,28 +58,34 @@ def sh(ns: Path, *argv: str) -> str:
 
 
 def make(
-    ns: Path, kind: int = socket.SOCK_STREAM, protocol: int = 0, patience: float = LONG
+    ns: Path,
+    kind: int = socket.SOCK_STREAM,
+    protocol: int = 0,
+    patience: float = LONG,
+    ip: str = "0.0.0.0",
 ) -> socket.socket:
-    """An IPv4 socket in a namespace."""
+    """A socket in a namespace, of the IP version of an address."""
     with inside(ns):
-        made = socket.socket(socket.AF_INET, kind, protocol)
+        made = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, kind, protocol)
     made.settimeout(patience)
     return made
 
 
 @contextlib.contextmanager
-def listening(ns: Path, port: int) -> Iterator[socket.socket]:
-    """A TCP listener on all addresses of a namespace."""
-    with make(ns) as listener:
+def listening(ns: Path, port: int, ip: str = "0.0.0.0") -> Iterator[socket.socket]:
+    """A TCP listener on all addresses of a namespace of one IP version: that of ``ip``."""
+    with make(ns, ip=ip) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("0.0.0.0", port))
+        if ":" in ip:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(("::" if ":" in ip else "0.0.0.0", port))
         listener.listen(64)
         yield listener
 
 
 def tcp(ns: Path, ip: str, port: int, source: str = "", patience: float = USUAL) -> str:
     """``open``, ``refused`` or ``timeout``: what a TCP connection attempt meets."""
-    with make(ns, patience=patience) as client:
+    with make(ns, patience=patience, ip=ip) as client:
         if source:
             client.bind((source, 0))
         try:
@@ -95,12 +102,12 @@ def connection(
     client_ns: Path, ip: str, server_ns: Path, port: int
 ) -> Iterator[tuple[socket.socket, socket.socket, str]]:
     """An established connection: both ends, and the client's address as the server sees it."""
-    with listening(server_ns, port) as listener, make(client_ns) as client:
+    with listening(server_ns, port, ip) as listener, make(client_ns, ip=ip) as client:
         client.connect((ip, port))
-        server, (seen, _) = listener.accept()
+        server, address = listener.accept()
         server.settimeout(LONG)
         with server:
-            yield client, server, seen
+            yield client, server, address[0]
 
 
 def alive(sender: socket.socket, receiver: socket.socket, patience: float = LONG) -> bool:
@@ -117,9 +124,12 @@ def udp(
     from_ns: Path, to_ns: Path, ip: str, port: int, size: int = 8, patience: float = LONG
 ) -> bool:
     """Whether a datagram arrives."""
-    with make(to_ns, socket.SOCK_DGRAM) as receiver, make(from_ns, socket.SOCK_DGRAM) as sender:
+    with (
+        make(to_ns, socket.SOCK_DGRAM, ip=ip) as receiver,
+        make(from_ns, socket.SOCK_DGRAM, ip=ip) as sender,
+    ):
         receiver.settimeout(patience)
-        receiver.bind(("0.0.0.0", port))
+        receiver.bind(("::" if ":" in ip else "0.0.0.0", port))
         with contextlib.suppress(OSError):
             sender.sendto(b"u" * size, (ip, port))
         try:
@@ -165,7 +175,7 @@ def stream(from_ns: Path, to_ns: Path, ip: str, port: int) -> Iterator[Callable[
 
 def udp_is_refused(ns: Path, ip: str, port: int, patience: float = LONG) -> bool:
     """Whether a datagram to a port where nobody listens is answered by an ICMP error."""
-    with make(ns, socket.SOCK_DGRAM, patience=patience) as sender:
+    with make(ns, socket.SOCK_DGRAM, patience=patience, ip=ip) as sender:
         try:
             sender.connect((ip, port))
             sender.send(b"u")
@@ -179,6 +189,8 @@ def udp_is_refused(ns: Path, ip: str, port: int, patience: float = LONG) -> bool
 
 def ping(ns: Path, ip: str, ttl: int = 64, size: int = 8, patience: float = USUAL) -> str:
     """``reply``, the address of a hop whose time was exceeded, or ``timeout``."""
+    if ":" in ip:
+        return _ping6(ns, ip, ttl, size, patience)
     ident = next(_idents)
     with make(ns, socket.SOCK_RAW, _ICMP) as raw:
         raw.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
@@ -195,6 +207,22 @@ def ping(ns: Path, ip: str, ttl: int = 64, size: int = 8, patience: float = USUA
             inner = icmp[8:]
             if icmp[0] == 11 and _inner_ident(inner) == ident:
                 return str(sender)
+        return TIMEOUT
+
+
+def _ping6(ns: Path, ip: str, ttl: int, size: int, patience: float) -> str:
+    ident = next(_idents)
+    with make(ns, socket.SOCK_RAW, socket.IPPROTO_ICMPV6, ip=ip) as raw:
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+        with contextlib.suppress(OSError):  # the kernel makes the checksum
+            raw.sendto(struct.pack("!BBHHH", 128, 0, 0, ident, 1) + b"p" * size, (ip, 0))
+        until = time.monotonic() + patience
+        while (left := until - time.monotonic()) > 0 and select.select([raw], [], [], left)[0]:
+            icmp, sender = raw.recvfrom(65535)
+            if icmp[0] == 129 and struct.unpack_from("!H", icmp, 4)[0] == ident:
+                return "reply"
+            if icmp[0] == 3 and struct.unpack_from("!H", icmp[8 + 40 :], 4)[0] == ident:
+                return str(sender[0])
         return TIMEOUT
 
 
@@ -279,9 +307,30 @@ def arp(operation: int, mac_from: str, ip_from: str, ip_to: str) -> bytes:
     )
 
 
+def ipv6(source: str, target: str, payload: bytes, protocol: int = 17, hops: int = 64) -> bytes:
+    """An IPv6 packet; UDP from port 9 to port 9 where no other protocol is given.  Checksums of UDP
+    and ICMPv6 are made."""
+    ends = address(source) + address(target)
+    at = {17: 6, 58: 2}.get(protocol)
+    if protocol == 17:
+        payload = struct.pack("!HHHH", 9, 9, 8 + len(payload), 0) + payload
+    if at is not None:
+        pseudo = ends + struct.pack("!II", len(payload), protocol) + payload
+        payload = payload[:at] + struct.pack("!H", _checksum(pseudo)) + payload[at + 2 :]
+    return struct.pack("!IHBB", 6 << 28, len(payload), protocol, hops) + ends + payload
+
+
+def neighbour(kind: int, target: str, station: str) -> bytes:
+    """The ICMPv6 body of a neighbour solicitation (135) or advertisement (136, which overrides),
+    with the sender's link-layer address (RFC 4861, sections 4.3 and 4.4)."""
+    flags = 0x60000000 if kind == 136 else 0
+    head = struct.pack("!BBHI", kind, 0, 0, flags) + address(target)
+    return head + bytes((kind - 134, 1)) + mac(station)
+
+
 def address(text: str) -> bytes:
-    """An IPv4 address as bytes."""
-    return socket.inet_aton(text)
+    """An address as bytes."""
+    return ipaddress.ip_address(text).packed
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ from gureum.program import (
 )
 from tests.kernel import packets
 from tests.kernel.lab import Lab, remains
-from tests.kernel.networks import ANY, Net, allow, internet
+from tests.kernel.networks import ANY, ANY6, Net, allow, internet, via
 
 pytestmark = pytest.mark.kernel
 
@@ -53,13 +53,15 @@ VERDICTS = """
 
 def _everything() -> set[Statement]:
     """A small cloud in which every type of statement occurs."""
-    net = Net()
-    a, b = net.segment("a", "10.0.1.0/24"), net.segment("b", "10.0.2.0/24", mode="switch")
+    net = Net(cidr6="3fff:1:2:300::/56")
+    a = net.segment("a", "10.0.1.0/24", cidr6="3fff:1:2:301::/64")
+    b = net.segment("b", "10.0.2.0/24", mode="switch", cidr6="3fff:1:2:302::/64")
     net.group("sg-web", [allow(protocol=TCP, ports=80, untracked=True)])
     net.group("sg-db", [allow("sg-web", protocol=TCP, ports=5432)])
     net.group("sg-plain")
     gateway = net.gateway("1")
-    net.instance("web", a, "10.0.1.10", "sg-web")
+    web6 = "3fff:1:2:301::10"
+    net.instance("web", a, "10.0.1.10", "sg-web", ip6=web6)
     net.instance("plain", a, "10.0.1.30", "sg-plain")
     db = net.instance("db", b, "10.0.2.20", "sg-db")
     guard = next(s for s in net.statements if isinstance(s, Guard) and s.port == db)
@@ -73,6 +75,10 @@ def _everything() -> set[Statement]:
     net.route("b", ANY, net.nat("1", a, "10.0.1.5", "10.0.1.6"))
     net.public(gateway, "10.0.1.5", "198.18.0.5")
     net.public(gateway, "10.0.1.6", "198.18.0.6")
+    only_out = net.egress_only("2")
+    net.global_(only_out, a, web6)
+    net.route("a", ANY6, ViaUplink(only_out))
+    net.route("b", "3fff:1:2:301::/64", via(box, "10.0.1.40"))
     return net.statements | internet()
 
 

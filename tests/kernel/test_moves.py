@@ -87,12 +87,16 @@ def test_a_subnet_takes_another_route_table(lab: Lab) -> None:
 def test_an_internet_host_changes_its_address(one_lab: Lab) -> None:
     lab = one_lab
     lab.build(internet())
-    lab.replace(InternetHost("other", "198.19.0.20"), InternetHost("other", "198.19.0.99"))
+    old = InternetHost("other", "198.19.0.20", "3fff:800::20")
+    lab.replace(old, InternetHost("other", "198.19.0.99", "3fff:800::99"))
     assert not lab.engine.drift(lab.statements)
     lab.check("""
         me 198.19.0.99 icmp pass
         me 198.19.0.20 icmp drop
+        me 3fff:800::99 icmp pass
+        me 3fff:800::20 icmp drop
         other me       icmp pass
+        other me6      icmp pass
     """)
 
 

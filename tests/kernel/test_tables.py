@@ -49,7 +49,7 @@ def test_arp(cloud: Lab) -> None:
         "state": "permanent",
         "interface": "eni-web",
     }
-    assert _only(rows, link="igw-1")["state"] == "permanent"
+    assert _only(rows, link="igw-1", address="169.254.0.2")["state"] == "permanent"
     assert {row["link"] for row in cloud.engine.tables("arp", "subnet-b")} == {"subnet-b"}
     inside = _only(cloud.engine.tables("arp", "i-web"), address="10.0.1.1")
     assert (inside["link"], inside["mac"]) == ("eni-web", "02:01:00:00:01:01")

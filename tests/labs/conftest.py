@@ -17,7 +17,7 @@ from tests.cli.clouds import Workshop, until
 class Forwarding(FakeEngine):
     """An engine whose hosts pass packets on: user data does not run in memory."""
 
-    def forwards(self, host: str) -> bool:
+    def forwards(self, host: str, version: int = 4) -> bool:
         """Every host does, if its interface may."""
         return True
 

@@ -11,6 +11,8 @@ from gureum.program import (
     Blackhole,
     Filter,
     Gateway,
+    GlobalAddress,
+    GlobalPrefix,
     Guard,
     Host,
     InternetHost,
@@ -50,7 +52,10 @@ LINES: list[tuple[Statement, str]] = [
     (Router("vpc-1"), "Router id=vpc-1"),
     (
         SEGMENT,
-        "Segment id=subnet-1 router=vpc-1 cidr=10.0.1.0/24 gateway=10.0.1.1 mac=02:00:00:00:00:01",
+        (
+            "Segment id=subnet-1 router=vpc-1 cidr=10.0.1.0/24 gateway=10.0.1.1 "
+            "mac=02:00:00:00:00:01 cidr6="
+        ),
     ),
     (SegmentMode(SEGMENT, "hub"), "SegmentMode segment=subnet-1 mode=hub"),
     (
@@ -62,13 +67,13 @@ LINES: list[tuple[Statement, str]] = [
         Address(PORT, "10.0.1.4", True),
         "Address port=eni-1 ip=10.0.1.4 primary=True delegated=False",
     ),
-    (Gateway("igw-1"), "Gateway id=igw-1"),
+    (Gateway("igw-1"), "Gateway id=igw-1 egress_only=False"),
     (
         Peering("pcx-1", ("vpc-1", "vpc-2"), (("10.0.0.0/16",), ("10.1.0.0/16", "10.2.0.0/16"))),
         "Peering id=pcx-1 routers=[vpc-1 vpc-2] cidrs=[[10.0.0.0/16] [10.1.0.0/16 10.2.0.0/16]]",
     ),
     (Uplink("vpc-1", "igw-1"), "Uplink router=vpc-1 gateway=igw-1"),
-    (InternetHost("me", "198.19.0.1"), "InternetHost name=me ip=198.19.0.1"),
+    (InternetHost("me", "198.19.0.1"), "InternetHost name=me ip=198.19.0.1 ip6="),
     (Range("vpc-1", "10.0.0.0/16"), "Range router=vpc-1 cidr=10.0.0.0/16"),
     (TABLE, "Table id=rtb-1 router=vpc-1 number=1"),
     (SegmentTable(SEGMENT, TABLE), "SegmentTable segment=subnet-1 table=rtb-1"),
@@ -91,7 +96,7 @@ LINES: list[tuple[Statement, str]] = [
         (
             "Filter id=sg-1/in router=vpc-1 direction=in stateful=True "
             "rules=[Rule(sgr-1,True,6,[80 81],None,0.0.0.0/0,True) "
-            "Rule(sgr-2,False,1,None,[8 -1],sg-2,False)] default=sg:sg-1"
+            "Rule(sgr-2,False,1,None,[8 -1],sg-2,False)] default=sg:sg-1 ipv6=False"
         ),
     ),
     (Member("vpc-1", "sg-1", "10.0.1.4"), "Member router=vpc-1 group=sg-1 ip=10.0.1.4"),
@@ -110,6 +115,11 @@ LINES: list[tuple[Statement, str]] = [
         PublicAddress("igw-1", "vpc-1", "10.0.1.4", "198.18.0.9"),
         "PublicAddress gateway=igw-1 router=vpc-1 private=10.0.1.4 public=198.18.0.9",
     ),
+    (
+        GlobalAddress("igw-1", "vpc-1", "3fff::4"),
+        "GlobalAddress gateway=igw-1 router=vpc-1 ip=3fff::4",
+    ),
+    (GlobalPrefix("eigw-1", SEGMENT), "GlobalPrefix gateway=eigw-1 segment=subnet-1"),
     (Translator(PORT, "10.0.1.4"), "Translator port=eni-1 ip=10.0.1.4 others=[]"),
     (
         Machine(

@@ -24,7 +24,7 @@ INTERFACES = {"ResourceStatement": {"ResourceTypes": ["AWS::EC2::NetworkInterfac
 
 @pytest.fixture
 def shop(cloud: Cloud) -> Iterator[Shop]:
-    networks = Networks(cloud.store, REGISTRY, lambda host: False)
+    networks = Networks(cloud.store, REGISTRY, lambda host, version: False)
     analyses = Analyses(cloud.store, networks, lambda: cloud.now)
     analyses.start()
     yield Shop(cloud)

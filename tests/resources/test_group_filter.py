@@ -116,11 +116,13 @@ def test_a_reference_is_the_groups_id(cloud: Cloud) -> None:
     assert [rule.peer for rule in filters(cloud, vpc)["in"].rules] == [peer]
 
 
-def test_ipv6_asks_for_nothing_yet(cloud: Cloud) -> None:
+def test_ipv6(cloud: Cloud) -> None:
     vpc, (group,) = worn(cloud, "web")
     allow(cloud, group, IpProtocol="-1", **ANY_V6)
     allow(cloud, group, IpProtocol="icmpv6", FromPort=-1, ToPort=-1, **ANY_V6)
-    assert filters(cloud, vpc)["in"].rules == ()
+    found = filters(cloud, vpc)["in"]
+    assert {(rule.protocol, rule.peer) for rule in found.rules} == {(None, "::/0"), (58, "::/0")}
+    assert found.ipv6 is False  # the VPC has no IPv6 block
 
 
 def test_a_set_is_the_union_of_its_groups(cloud: Cloud) -> None:

@@ -44,10 +44,10 @@ def test_attach_and_detach(cloud: Cloud) -> None:
     assert shown[0]["Attachments"] == [{"VpcId": vpc, "State": "available"}]
     names = {key: "IGW", vpc: "VPC"}
     assert said(cloud, names, Gateway, Uplink) == (
-        "Gateway id=IGW  # IGW\nUplink router=VPC gateway=IGW  # IGW\n"
+        "Gateway id=IGW egress_only=False  # IGW\nUplink router=VPC gateway=IGW  # IGW\n"
     )
     assert cloud.call("DetachInternetGateway", InternetGatewayId=key, VpcId=vpc) == {}
-    assert said(cloud, names, Gateway, Uplink) == "Gateway id=IGW  # IGW\n"
+    assert said(cloud, names, Gateway, Uplink) == "Gateway id=IGW egress_only=False  # IGW\n"
     assert cloud.call("DeleteInternetGateway", InternetGatewayId=key) == {}
     assert said(cloud, names, Gateway, Uplink) == ""
     cloud.call("DeleteVpc", VpcId=vpc)

@@ -452,15 +452,16 @@ def test_lowering(cloud: Cloud) -> None:
     names |= {old["NetworkAclId"]: "DEFAULT"}
     assert said(cloud, names, Filter, SegmentFilter) == (
         "Filter id=ACL/in router=VPC direction=in stateful=False "
-        "rules=[Rule(ACL/100,True,17,None,None,0.0.0.0/0,False) "
-        "Rule(ACL/200,False,6,[22 22],None,0.0.0.0/0,False)] default=ACL/*  # ACL\n"
+        "rules=[Rule(ACL/10,True,None,None,None,::/0,False) "
+        "Rule(ACL/100,True,17,None,None,0.0.0.0/0,False) "
+        "Rule(ACL/200,False,6,[22 22],None,0.0.0.0/0,False)] default=ACL/* ipv6=False  # ACL\n"
         "Filter id=ACL/out router=VPC direction=out stateful=False "
-        "rules=[Rule(ACL/90,True,1,None,[8 -1],0.0.0.0/0,False)] default=ACL/*  # ACL\n"
+        "rules=[Rule(ACL/90,True,1,None,[8 -1],0.0.0.0/0,False)] default=ACL/* ipv6=False  # ACL\n"
         "Filter id=DEFAULT/in router=VPC direction=in stateful=False "
-        "rules=[Rule(DEFAULT/100,True,None,None,None,0.0.0.0/0,False)] default=DEFAULT/*"
+        "rules=[Rule(DEFAULT/100,True,None,None,None,0.0.0.0/0,False)] default=DEFAULT/* ipv6=False"
         "  # DEFAULT\n"
         "Filter id=DEFAULT/out router=VPC direction=out stateful=False "
-        "rules=[Rule(DEFAULT/100,True,None,None,None,0.0.0.0/0,False)] default=DEFAULT/*"
+        "rules=[Rule(DEFAULT/100,True,None,None,None,0.0.0.0/0,False)] default=DEFAULT/* ipv6=False"
         "  # DEFAULT\n"
         "SegmentFilter segment=SUBNET filter_in=ACL/in filter_out=ACL/out  # ACL ASSOCIATION\n"
     )

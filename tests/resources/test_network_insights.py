@@ -17,7 +17,7 @@ NOBODY = "i-0123456789abcdef0"
 
 @pytest.fixture
 def shop(cloud: Cloud) -> Shop:
-    networks = Networks(cloud.store, REGISTRY, lambda host: False)
+    networks = Networks(cloud.store, REGISTRY, lambda host, version: False)
     cloud.dispatch.analyse = Insights(networks)
     return Shop(cloud)
 

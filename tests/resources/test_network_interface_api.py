@@ -170,10 +170,10 @@ def test_addresses_in_three_ways(
             "Address 10.0.1.77 is in use.",
         ),
         (
-            {"Ipv6AddressCount": 1},
+            {"Ipv6PrefixCount": 1},
             "UnsupportedOperation",
             (
-                "The parameter Ipv6AddressCount of CreateNetworkInterface is not available in this "
+                "The parameter Ipv6PrefixCount of CreateNetworkInterface is not available in this "
                 "cloud yet."
             ),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from ipaddress import IPv6Network
 from random import Random
 from typing import Any
 
@@ -15,8 +16,10 @@ from gureum.errors import ApiError
 from gureum.model import Resource
 from gureum.program import Blackhole, Route, SegmentTable, Table
 from gureum.resources import REGISTRY, nat_gateway
+from gureum.resources.egress_only_gateway import EgressOnlyGateway
 from gureum.resources.elastic_ip import ElasticIp
 from gureum.resources.internet_gateway import InternetGateway
+from gureum.resources.ipv6 import Ipv6Block, blocks
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_acl import AclAssociation, NetworkAcl
 from gureum.resources.network_interface import NetworkInterface, detach
@@ -27,7 +30,7 @@ from tests.conftest import Cloud
 from tests.resources.building import make_gateway, make_subnet, make_vpc, plug_in
 from tests.resources.routing import make_table
 
-SEEDS, STEPS = range(12), 120
+SEEDS, STEPS = range(12), 150
 CIDRS = ("10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/24")
 SUBNETS = ("10.0.1.0/24", "10.0.2.0/24", "10.1.1.0/24", "10.2.0.0/25")
 DESTINATIONS = ("0.0.0.0/0", "192.168.0.0/16", *CIDRS, *SUBNETS)
@@ -98,6 +101,7 @@ class Player:
             "GatewayId": InternetGateway,
             "NatGatewayId": NatGateway,
             "NetworkInterfaceId": NetworkInterface,
+            "EgressOnlyInternetGatewayId": EgressOnlyGateway,
         }
         name = self.one((*kinds, "InstanceId"))
         return {name: self.id(kinds[name]) if name in kinds else self.instance()}
@@ -126,7 +130,10 @@ def _route(action: str) -> Callable[[Player], None]:
         target = {} if action == "DeleteRoute" else it.target()
         if action == "ReplaceRoute" and it.draw(4) == 0:
             target = {"GatewayId": "local"}
-        it.call(action, RouteTableId=table, DestinationCidrBlock=destination, **target)
+        where = {"DestinationCidrBlock": destination}
+        if it.draw(4) == 0:
+            where = {"DestinationIpv6CidrBlock": it.one(("::/0", "3fff:800::/21"))}
+        it.call(action, RouteTableId=table, **where, **target)
 
     return move
 
@@ -144,10 +151,46 @@ def _secondary(it: Player) -> None:
         it.call("AssociateVpcCidrBlock", VpcId=vpc.id, CidrBlock=it.one(CIDRS))
 
 
+def _ipv6_block(it: Player) -> None:
+    found = list(it.cloud.store.view.all(Ipv6Block))
+    if found and it.draw(2):
+        it.call("DisassociateVpcCidrBlock", AssociationId=it.one(found).id)
+    else:
+        it.call("AssociateVpcCidrBlock", VpcId=it.id(Vpc), AmazonProvidedIpv6CidrBlock=True)
+
+
+def _ipv6_subnet(it: Player) -> None:
+    row = it.cloud.store.view.find(Subnet, it.id(Subnet))
+    if row and row.ipv6:
+        it.call("DisassociateSubnetCidrBlock", AssociationId=row.ipv6.id)
+    elif row:
+        found = blocks(it.cloud.store.view, row.vpc)
+        network = IPv6Network(it.one(found).cidr if found else "3fff:1::/56")
+        part = next(network.subnets(new_prefix=it.one((60, 64))))
+        it.call("AssociateSubnetCidrBlock", SubnetId=row.id, Ipv6CidrBlock=str(part))
+
+
+def _ipv6_address(it: Player) -> None:
+    eni = it.cloud.store.view.find(NetworkInterface, it.id(NetworkInterface))
+    if eni and eni.ips6:
+        it.call("UnassignIpv6Addresses", NetworkInterfaceId=eni.id, Ipv6Addresses=eni.ips6[:1])
+    elif eni:
+        it.call("AssignIpv6Addresses", NetworkInterfaceId=eni.id, Ipv6AddressCount=1)
+
+
 MOVES: dict[str, Callable[[Player], None]] = {
     "create vpc": lambda it: it.call("CreateVpc", CidrBlock=it.one(CIDRS)),
     "delete vpc": lambda it: it.call("DeleteVpc", VpcId=it.id(Vpc)),
     "secondary cidr": _secondary,
+    "ipv6 block": _ipv6_block,
+    "ipv6 subnet": _ipv6_subnet,
+    "ipv6 address": _ipv6_address,
+    "create egress-only gateway": lambda it: it.call(
+        "CreateEgressOnlyInternetGateway", VpcId=it.id(Vpc)
+    ),
+    "delete egress-only gateway": lambda it: it.call(
+        "DeleteEgressOnlyInternetGateway", EgressOnlyInternetGatewayId=it.id(EgressOnlyGateway)
+    ),
     "create subnet": lambda it: it.call(
         "CreateSubnet", VpcId=it.id(Vpc), CidrBlock=it.one(SUBNETS)
     ),
@@ -209,6 +252,8 @@ MOVES: dict[str, Callable[[Player], None]] = {
 
 
 _OFTEN = {
+    "create vpc": 2,
+    "delete vpc": 4,
     "create route": 8,
     "replace route": 6,
     "delete route": 4,
@@ -217,10 +262,16 @@ _OFTEN = {
     "associate address": 3,
     "associate table": 3,
     "disassociate table": 3,
+    "ipv6 subnet": 4,
+    "ipv6 address": 4,
 }
 """Moves that are often refused, or that matter more."""
 
 _BAG: Moves = tuple(pair for pair in MOVES.items() for _ in range(_OFTEN.get(pair[0], 1)))
+
+
+def destination_of(route: dict[str, str]) -> str:
+    return route.get("DestinationCidrBlock") or route["DestinationIpv6CidrBlock"]
 
 
 def check(cloud: Cloud) -> None:
@@ -238,7 +289,7 @@ def check(cloud: Cloud) -> None:
         if isinstance(item, Route)
     }
     shown = {
-        (table["RouteTableId"], route["DestinationCidrBlock"]): route["State"] == "blackhole"
+        (table["RouteTableId"], destination_of(route)): route["State"] == "blackhole"
         for table in cloud.call("DescribeRouteTables")["RouteTables"]
         for route in table["Routes"]
     }

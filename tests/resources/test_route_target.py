@@ -241,7 +241,7 @@ def test_targets_of_another_vpc_are_refused(cloud: Cloud) -> None:
         ({"DestinationCidrBlock": "10.0.0.0"}, "InvalidParameterValue"),
         ({"DestinationCidrBlock": "2001:db8::/32"}, "InvalidParameterValue"),
         ({"DestinationCidrBlock": "169.254.169.0/24"}, "InvalidParameterValue"),
-        ({"DestinationIpv6CidrBlock": "::/0"}, "UnsupportedOperation"),
+        ({"DestinationIpv6CidrBlock": "0.0.0.0/0"}, "InvalidParameterValue"),
         ({"DestinationPrefixListId": "pl-00000000000000001"}, "InvalidPrefixListID.NotFound"),
         (
             {"DestinationCidrBlock": "0.0.0.0/0", "DestinationIpv6CidrBlock": "::/0"},

@@ -246,7 +246,7 @@ def test_modify_takes_one_attribute_a_call(cloud: Cloud) -> None:
         error = cloud.error("ModifySubnetAttribute", SubnetId=subnet, **params)
         assert error.code == "InvalidParameterCombination"
     unbuilt = cloud.error(
-        "ModifySubnetAttribute", SubnetId=subnet, AssignIpv6AddressOnCreation={"Value": True}
+        "ModifySubnetAttribute", SubnetId=subnet, DisableLniAtDeviceIndex={"Value": True}
     )
     assert unbuilt.code == "UnsupportedOperation"
 
@@ -303,7 +303,8 @@ def test_lowering(cloud: Cloud) -> None:
     subnet = make_subnet(cloud, vpc)
     names = {subnet: "SUBNET", vpc: "VPC"}
     assert said(cloud, names, Segment, SegmentMode) == (
-        "Segment id=SUBNET router=VPC cidr=10.0.1.0/24 gateway=10.0.1.1 mac=MAC  # SUBNET VPC\n"
+        "Segment id=SUBNET router=VPC cidr=10.0.1.0/24 gateway=10.0.1.1 mac=MAC cidr6="
+        "  # SUBNET VPC\n"
         "SegmentMode segment=SUBNET mode=fabric  # SUBNET\n"
     )
     cloud.call("DeleteSubnet", SubnetId=subnet)

@@ -298,12 +298,6 @@ def test_a_block_does_not_swallow_a_route(cloud: Cloud) -> None:
     add_cidr(cloud, vpc, "10.1.128.0/18")
 
 
-def test_ipv6_is_not_there_yet(cloud: Cloud) -> None:
-    vpc = make_vpc(cloud)
-    code, _ = refusal(cloud, "AssociateVpcCidrBlock", VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)
-    assert code == "UnsupportedOperation"
-
-
 # --- describing and lowering --------------------------------------------------------------------
 def test_filters(cloud: Cloud) -> None:
     (default,) = vpcs(cloud)

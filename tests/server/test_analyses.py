@@ -42,7 +42,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
 @pytest.fixture
 def analyses(cloud: Cloud) -> Iterator[Analyses]:
     """Not started yet."""
-    networks = Networks(cloud.store, REGISTRY, lambda host: False)
+    networks = Networks(cloud.store, REGISTRY, lambda host, version: False)
     made = Analyses(cloud.store, networks, lambda: "2026-11-24T09:00:00.000Z")
     yield made
     made.stop()

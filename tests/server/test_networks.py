@@ -15,7 +15,7 @@ from tests.conftest import Cloud
 
 @pytest.fixture
 def followed(cloud: Cloud) -> Networks:
-    return Networks(cloud.store, REGISTRY, lambda host: False)
+    return Networks(cloud.store, REGISTRY, lambda host, version: False)
 
 
 def wanted(view: View) -> frozenset[Statement]:

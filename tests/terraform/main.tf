@@ -41,27 +41,35 @@ data "aws_ami" "base" {
 }
 
 resource "aws_vpc" "main" {
-  cidr_block           = "10.20.0.0/16"
-  enable_dns_hostnames = true
-  tags                 = { Name = "main" }
+  cidr_block                       = "10.20.0.0/16"
+  assign_generated_ipv6_cidr_block = true
+  enable_dns_hostnames             = true
+  tags                             = { Name = "main" }
 }
 
 resource "aws_subnet" "public" {
-  vpc_id                  = aws_vpc.main.id
-  cidr_block              = "10.20.1.0/24"
-  availability_zone       = data.aws_availability_zones.here.names[0]
-  map_public_ip_on_launch = true
-  tags                    = { Name = "public" }
+  vpc_id                          = aws_vpc.main.id
+  cidr_block                      = "10.20.1.0/24"
+  ipv6_cidr_block                 = cidrsubnet(aws_vpc.main.ipv6_cidr_block, 8, 1)
+  assign_ipv6_address_on_creation = true
+  availability_zone               = data.aws_availability_zones.here.names[0]
+  map_public_ip_on_launch         = true
+  tags                            = { Name = "public" }
 }
 
 resource "aws_subnet" "private" {
   vpc_id            = aws_vpc.main.id
   cidr_block        = "10.20.2.0/24"
+  ipv6_cidr_block   = cidrsubnet(aws_vpc.main.ipv6_cidr_block, 8, 2)
   availability_zone = data.aws_availability_zones.here.names[0]
   tags              = { Name = "private" }
 }
 
 resource "aws_internet_gateway" "main" {
+  vpc_id = aws_vpc.main.id
+}
+
+resource "aws_egress_only_internet_gateway" "main" {
   vpc_id = aws_vpc.main.id
 }
 
@@ -86,6 +94,10 @@ resource "aws_route_table" "public" {
     cidr_block = "0.0.0.0/0"
     gateway_id = aws_internet_gateway.main.id
   }
+  route {
+    ipv6_cidr_block = "::/0"
+    gateway_id      = aws_internet_gateway.main.id
+  }
 }
 
 resource "aws_route_table" "private" {
@@ -96,6 +108,12 @@ resource "aws_route" "out" {
   route_table_id         = aws_route_table.private.id
   destination_cidr_block = "0.0.0.0/0"
   nat_gateway_id         = aws_nat_gateway.main.id
+}
+
+resource "aws_route" "out_ipv6" {
+  route_table_id              = aws_route_table.private.id
+  destination_ipv6_cidr_block = "::/0"
+  egress_only_gateway_id      = aws_egress_only_internet_gateway.main.id
 }
 
 resource "aws_route_table_association" "public" {
@@ -113,16 +131,18 @@ resource "aws_security_group" "web" {
   description = "from anywhere"
   vpc_id      = aws_vpc.main.id
   ingress {
-    from_port   = 80
-    to_port     = 80
-    protocol    = "tcp"
-    cidr_blocks = ["0.0.0.0/0"]
+    from_port        = 80
+    to_port          = 80
+    protocol         = "tcp"
+    cidr_blocks      = ["0.0.0.0/0"]
+    ipv6_cidr_blocks = ["::/0"]
   }
   egress {
-    from_port   = 0
-    to_port     = 0
-    protocol    = "-1"
-    cidr_blocks = ["0.0.0.0/0"]
+    from_port        = 0
+    to_port          = 0
+    protocol         = "-1"
+    cidr_blocks      = ["0.0.0.0/0"]
+    ipv6_cidr_blocks = ["::/0"]
   }
 }
 
@@ -147,6 +167,7 @@ resource "aws_security_group_rule" "db_out" {
   to_port           = 65535
   protocol          = "tcp"
   cidr_blocks       = ["0.0.0.0/0"]
+  ipv6_cidr_blocks  = ["::/0"]
 }
 
 resource "aws_network_acl" "private" {
@@ -174,6 +195,24 @@ resource "aws_network_acl_rule" "all_in" {
   cidr_block     = "0.0.0.0/0"
 }
 
+resource "aws_network_acl_rule" "all_in_ipv6" {
+  network_acl_id  = aws_network_acl.private.id
+  rule_number     = 101
+  egress          = false
+  protocol        = "-1"
+  rule_action     = "allow"
+  ipv6_cidr_block = "::/0"
+}
+
+resource "aws_network_acl_rule" "all_out_ipv6" {
+  network_acl_id  = aws_network_acl.private.id
+  rule_number     = 101
+  egress          = true
+  protocol        = "-1"
+  rule_action     = "allow"
+  ipv6_cidr_block = "::/0"
+}
+
 resource "aws_network_acl_rule" "all_out" {
   network_acl_id = aws_network_acl.private.id
   rule_number    = 100
@@ -191,6 +230,7 @@ resource "aws_key_pair" "me" {
 resource "aws_network_interface" "db" {
   subnet_id       = aws_subnet.private.id
   private_ips     = ["10.20.2.10"]
+  ipv6_addresses  = [cidrhost(aws_subnet.private.ipv6_cidr_block, 16)]
   security_groups = [aws_security_group.db.id]
 }
 
@@ -236,6 +276,10 @@ output "path_found" {
 
 output "web" {
   value = aws_eip.web.public_ip
+}
+
+output "web6" {
+  value = aws_instance.web.ipv6_addresses[0]
 }
 
 output "db" {

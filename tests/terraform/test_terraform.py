@@ -94,6 +94,9 @@ def test_apply_shows_no_drift_carries_packets_and_destroys(
     assert eventually(lambda: tcp(me, made["web"], 80) == "open", 10)
     assert "hello" in run(me, "curl", "-s", f"http://{made['web']}/").stdout
     assert tcp(daemon.netns(made["db"]), "198.19.0.20", 9) == "refused", "out by the NAT gateway"
+    assert tcp(me, made["web6"], 22) == "timeout"
+    assert tcp(me, made["web6"], 80) == "open"
+    assert tcp(daemon.netns(made["db"]), "3fff:800::20", 9) == "refused", "out by egress-only"
     terraform.must("destroy", "-auto-approve", "-input=false", "-parallelism=20")
     ec2 = daemon.ec2()
     assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]

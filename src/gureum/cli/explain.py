@@ -55,6 +55,7 @@ class Service(click.ParamType[dict[str, Any]]):
 @click.argument("service", metavar="[SERVICE]", type=Service(), default="icmp")
 @click.option("--udp", is_flag=True, help="A datagram rather than a TCP connection.")
 @click.option("--source-ip", metavar="IP", help="Send from this address, though it be forged.")
+@click.option("-6", "--ipv6", is_flag=True, help="Go by the names' IPv6 addresses.")
 @click.option("-v", "--verbose", count=True, help="What else was looked at; twice: the headers.")
 @click.option("--osi", is_flag=True, help="Show the devices and what each layer sees.")
 @click.option("--sides", is_flag=True, help="Show the way forth and back side by side.")
@@ -70,6 +71,7 @@ def explain(
     service: dict[str, Any],
     udp: bool,
     source_ip: str | None,
+    ipv6: bool,
     verbose: int,
     osi: bool,
     sides: bool,
@@ -99,7 +101,7 @@ def explain(
         service = service | {"protocol": "udp"}
     refuse_beside(live, osi, sides, aws_json)
     daemon = Daemon(base.state, Where(account, region))
-    body = {"source": source, "target": target, "source_ip": source_ip, **service}
+    body = {"source": source, "target": target, "source_ip": source_ip, "ipv6": ipv6, **service}
     if aws_json:
         _print_aws(daemon.post("/explain", body | {"aws": True}))
         return

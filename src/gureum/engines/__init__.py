@@ -50,8 +50,9 @@ class Engine(Protocol):
     def netns(self, host: str) -> Path:
         """The namespace file of an instance, a NAT gateway or a named internet host."""
 
-    def forwards(self, host: str) -> bool:
-        """Whether a host passes IPv4 packets on (ip_forward, ip-sysctl of the kernel's manual).
+    def forwards(self, host: str, version: int = 4) -> bool:
+        """Whether a host passes packets of an IP version on (``ip_forward`` and ``forwarding``,
+        ip-sysctl of the kernel's manual).
 
         Raises:
             LookupError: there is no such host.

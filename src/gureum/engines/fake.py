@@ -35,7 +35,7 @@ class FakeEngine:
         """A path that does not exist, one per host."""
         return Path("/run/netns") / f"fake-{host}"
 
-    def forwards(self, host: str) -> bool:
+    def forwards(self, host: str, version: int = 4) -> bool:
         """Nothing flows here, so nobody passes anything on."""
         return False
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from gureum.explain.codes import Code
+from gureum.explain.commands import alone
 from gureum.explain.network import Network, contains
 from gureum.explain.packet import TCP, UDP, Packet, protocol_name
 from gureum.explain.steps import Step, Trace
@@ -29,8 +30,8 @@ Shape = dict[str, Any]
 Headers = Callable[[Packet], Shape]
 
 _ROUTE = (
-    "GatewayId", "NatGatewayId", "NetworkInterfaceId", "InstanceId", "VpcPeeringConnectionId",
-    "Origin", "State",
+    "GatewayId", "EgressOnlyInternetGatewayId", "NatGatewayId", "NetworkInterfaceId", "InstanceId",
+    "VpcPeeringConnectionId", "Origin", "State",
 )  # fmt: skip
 """Members of the API's ``Route`` that a route of an analysis has too."""
 
@@ -82,7 +83,7 @@ class Projection:
         }.get(step.kind)
         if tell is not None:
             yield from tell(step)
-        elif step.kind == "translate":
+        elif step.kind in ("translate", "gateway"):
             before, after = headers(step.packet), headers(step.after)
             named = {"Component": self._named(step.place)}
             yield {**named, "InboundHeader": before, "OutboundHeader": after}
@@ -199,12 +200,14 @@ class Projection:
             "Component": self._named(table.id),
             "RouteTable": self._named(table.id),
             "Vpc": self._named(table.vpc),
-            "Cidrs": [f"{step.packet.target}/32"],
+            "Cidrs": [alone(step.packet.target)],
         }
         route = self._taken(step, table)
         return shape | ({"RouteTableRoute": route} if route else {})
 
     def _why_gateway(self, step: Step) -> Shape:
+        if step.place.startswith("eigw-"):
+            return {"Address": step.packet.target}
         kind = "NatGateway" if step.place.startswith("nat-") else "InternetGateway"
         return {kind: self._named(step.place), "Address": step.packet.target}
 
@@ -248,6 +251,7 @@ class Projection:
         for route in show_table(table, self._view)["Routes"]:
             if (listed or cidr) in (
                 route.get("DestinationCidrBlock"),
+                route.get("DestinationIpv6CidrBlock"),
                 route.get("DestinationPrefixListId"),
             ):
                 kept = {name: route[name] for name in _ROUTE if name in route}
@@ -265,8 +269,8 @@ def _headers(answer: Answer, *, answers: bool = False) -> Headers:
     def header(packet: Packet) -> Shape:
         shape: Shape = {
             "Protocol": str(packet.protocol),
-            "SourceAddresses": [f"{packet.source}/32"],
-            "DestinationAddresses": [f"{packet.target}/32"],
+            "SourceAddresses": [alone(packet.source)],
+            "DestinationAddresses": [alone(packet.target)],
         }
         for member, port, is_client in (
             ("SourcePortRanges", packet.source_port, not answers),
@@ -285,8 +289,8 @@ def group_rule(rule: SecurityGroupRule) -> Shape:
     item = rule.permission
     name = "all" if item.protocol is None else protocol_name(item.protocol)
     shape: Shape = {"Direction": "egress" if rule.egress else "ingress", "Protocol": name}
-    if item.cidr:
-        shape["Cidr"] = item.cidr
+    if item.cidr or item.cidr6:
+        shape["Cidr"] = item.peer
     if item.named_group:
         shape["SecurityGroupId"] = item.named_group
     if item.prefix_list:
@@ -305,8 +309,8 @@ def acl_rule(entry: Entry) -> Shape:
         "RuleAction": "allow" if entry.allow else "deny",
         "RuleNumber": entry.number,
     }
-    if entry.cidr:
-        shape["Cidr"] = entry.cidr
+    if cidr := entry.cidr or entry.cidr6:
+        shape["Cidr"] = cidr
     if entry.ports:
         shape["PortRange"] = {"From": entry.ports[0], "To": entry.ports[1]}
     return shape

@@ -15,6 +15,7 @@ from gureum.explain.packet import Packet
 from gureum.explain.steps import Step, Trace
 from gureum.explain.verdict import Answer
 from gureum.model import View
+from gureum.model.cidr import is_ipv6
 from gureum.resources.elastic_ip import ElasticIp
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
@@ -70,7 +71,7 @@ def _nobody(view: View, step: Step) -> Step | None:
 def interface_at(view: View, vpc: str, ip: str) -> NetworkInterface | None:
     """The interface with a private address in a VPC, up or not."""
     for subnet in view.referrers(vpc, Subnet):
-        if contains(subnet.cidr, ip):
+        if any(contains(cidr, ip) for cidr in subnet.cidrs):
             lease = view.find(Lease, lease_id(subnet.id, ip))
             return view.find(NetworkInterface, lease.holder) if lease else None
     return None
@@ -91,6 +92,8 @@ def _interface(view: View, step: Step, eni: NetworkInterface) -> Step | None:
 
 def _public(view: View, step: Step) -> Step | None:
     """A public address that leads nowhere now."""
+    if is_ipv6(step.packet.target):
+        return _global(view, step)
     taken = view.find(PublicIp, public_ip_id(step.packet.target))
     if taken is None:
         return replace(step, said=f"nobody has the public address {step.packet.target}")
@@ -103,6 +106,19 @@ def _public(view: View, step: Step) -> Step | None:
         return None
     if next(view.referrers(eni.vpc, InternetGateway), None) is None:
         said = f"{taken.ip} is {eni.id}'s, but no internet gateway is attached to {eni.vpc}"
+        return replace(step, said=said, by=(eni.id, eni.vpc), code=Code.BAD_STATE_ATTACHMENT)
+    return _interface(view, step, eni)
+
+
+def _global(view: View, step: Step) -> Step | None:
+    """An IPv6 address that leads nowhere now."""
+    found = (interface_at(view, vpc.id, step.packet.target) for vpc in view.all(Vpc))
+    eni = next((each for each in found if each), None)
+    if eni is None:
+        return replace(step, said=f"nobody has the address {step.packet.target}")
+    if next(view.referrers(eni.vpc, InternetGateway), None) is None:
+        whose = f"{step.packet.target} is {eni.id}'s"
+        said = f"{whose}, but no internet gateway is attached to {eni.vpc}"
         return replace(step, said=said, by=(eni.id, eni.vpc), code=Code.BAD_STATE_ATTACHMENT)
     return _interface(view, step, eni)
 

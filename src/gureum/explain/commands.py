@@ -17,6 +17,11 @@ class Fix:
     commands: tuple[str, ...]
 
 
+def alone(ip: str) -> str:
+    """The block of one address."""
+    return f"{ip}/128" if ":" in ip else f"{ip}/32"
+
+
 def aws(row: Resource, action: str, *words: str) -> str:
     """One command of the AWS CLI, quoted for a shell.
 

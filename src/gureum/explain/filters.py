@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from gureum.explain.network import Network, contains
-from gureum.explain.packet import ICMP, TCP, UDP, Packet, protocol_name
+from gureum.explain.packet import ICMP, ICMPV6, TCP, UDP, Packet, protocol_name
 from gureum.explain.steps import Field, Tried
 from gureum.program import Filter, Rule
 
@@ -42,7 +42,7 @@ def _matches_peer(network: Network, filter_: Filter, rule: Rule, packet: Packet)
     peer = _peer(filter_, packet)
     if is_group(rule):
         return peer in network.members.get((filter_.router, rule.peer), ())
-    return ":" not in rule.peer and contains(rule.peer, peer)
+    return contains(rule.peer, peer)
 
 
 def _peer(filter_: Filter, packet: Packet) -> str:
@@ -54,7 +54,7 @@ def _misfit(network: Network, filter_: Filter, rule: Rule, packet: Packet) -> tu
     if rule.protocol is not None and rule.protocol != packet.protocol:
         return "protocol", f"the protocol is {protocol_name(packet.protocol)}"
     if not matches_service(rule, packet):
-        if packet.protocol == ICMP and packet.icmp:
+        if packet.protocol in (ICMP, ICMPV6) and packet.icmp:
             return "icmp-type", f"the type is {packet.icmp[0]}, code {packet.icmp[1]}"
         return "destination-port", f"the port is {packet.target_port}"
     field: Field = "source-address" if filter_.direction == "in" else "destination-address"

@@ -8,10 +8,11 @@ from typing import Any
 
 from gureum.explain.causes import interface_at
 from gureum.explain.codes import Code
-from gureum.explain.commands import Fix, aws
-from gureum.explain.packet import ICMP, TCP, UDP, Packet, ephemeral, protocol_name
+from gureum.explain.commands import Fix, alone, aws
+from gureum.explain.packet import ICMP, ICMPV6, TCP, UDP, Packet, ephemeral, protocol_name
 from gureum.explain.steps import Step
 from gureum.model import View
+from gureum.model.cidr import is_ipv6
 from gureum.resources.network_acl import NUMBERS, NetworkAcl
 from gureum.resources.network_interface import NetworkInterface
 
@@ -33,7 +34,8 @@ def group(view: View, step: Step) -> Iterator[Fix]:
         asked["UserIdGroupPairs"] = [{"GroupId": peer.groups[0]}]
         whom = f"members of {peer.groups[0]}"
     else:
-        asked["IpRanges"] = [{"CidrIp": f"{ip}/32"}]
+        member, key = ("Ipv6Ranges", "CidrIpv6") if is_ipv6(ip) else ("IpRanges", "CidrIp")
+        asked[member] = [{key: alone(ip)}]
         whom = ip
     words = ("--group-id", group, "--ip-permissions", json.dumps([asked]))
     service = _service(step.packet)
@@ -50,8 +52,8 @@ def _permission(packet: Packet) -> dict[str, Any]:
     if packet.protocol in (TCP, UDP):
         first = last = packet.target_port
         name = protocol_name(packet.protocol)
-    elif packet.protocol == ICMP and packet.icmp is not None:
-        (first, last), name = packet.icmp, "icmp"
+    elif packet.protocol in (ICMP, ICMPV6) and packet.icmp is not None:
+        (first, last), name = packet.icmp, protocol_name(packet.protocol)
     else:
         return {"IpProtocol": str(packet.protocol)}
     return {"IpProtocol": name, "FromPort": first, "ToPort": last}
@@ -72,7 +74,8 @@ def acl(view: View, step: Step) -> Iterator[Fix]:
     peer = packet.target if egress else packet.source
     what, words = _acl_service(packet)
     place = ("--network-acl-id", row.id, "--egress" if egress else "--ingress")
-    rank = ("--rule-number", str(number), "--rule-action", "allow", "--cidr-block", f"{peer}/32")
+    block = "--ipv6-cidr-block" if is_ipv6(peer) else "--cidr-block"
+    rank = ("--rule-number", str(number), "--rule-action", "allow", block, alone(peer))
     said = f"let {what} {'out to' if egress else 'in from'} {peer}, before rule {denying}"
     yield Fix(said, (aws(row, "create-network-acl-entry", *place, *rank, *words),))
 

@@ -11,17 +11,17 @@ from gureum.explain.network import contains, length
 from gureum.explain.steps import Step
 from gureum.explain.walk import RFC1918, RFC6598
 from gureum.model import Resource, View
+from gureum.model.cidr import is_ipv6
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.permissions import ANY_V4, ANY_V6
 from gureum.resources.public_ip import associations
 from gureum.resources.route_table import RouteTable, blocks, table_of
 from gureum.resources.subnet import Lease, Subnet, lease_id
 from gureum.resources.vpc import Vpc
 from gureum.resources.vpc_peering import VpcPeeringConnection
-
-DEFAULT_ROUTE = "0.0.0.0/0"
 
 
 # --- routes -------------------------------------------------------------------------------------
@@ -30,7 +30,8 @@ def missing_route(view: View, step: Step) -> Iterator[Fix]:
     table = view.find(RouteTable, step.by[0]) if step.by else None
     target = step.packet.target
     if table is not None and not any(contains(each, target) for each in (*RFC1918, RFC6598)):
-        yield from _outward(view, step, table, "create-route", DEFAULT_ROUTE)
+        way = ANY_V6 if is_ipv6(target) else ANY_V4
+        yield from _outward(view, step, table, "create-route", way)
     else:
         yield from fixes_peering.joined(view, step)
 
@@ -66,14 +67,17 @@ def blackhole(view: View, step: Step) -> Iterator[Fix]:
 def _outward(
     view: View, step: Step, table: RouteTable, action: str, destination: str
 ) -> Iterator[Fix]:
-    """A route to the internet gateway for a sender with a public address, else to a NAT gateway."""
-    named = "prefix-list-id" if destination.startswith("pl-") else "cidr-block"
+    """A route to the internet gateway for a sender with a public address, as every one of IPv6 is,
+    else to a NAT gateway."""
+    v6 = is_ipv6(step.packet.target)
+    named = "ipv6-cidr-block" if v6 else "cidr-block"
+    named = "prefix-list-id" if destination.startswith("pl-") else named
     words = ("--route-table-id", table.id, f"--destination-{named}", destination)
     eni = interface_at(view, table.vpc, step.packet.source)
     if eni is None:
         return
     translates = eni.host is not None and eni.host.startswith(f"{NatGateway.prefix}-")
-    if translates or _is_public(view, eni, step):
+    if v6 or translates or _is_public(view, eni, step):
         made, gateway = _gateway(view, table)
         said = f"send {destination} to the internet gateway"
         yield Fix(said, (*made, aws(table, action, *words, "--gateway-id", gateway)))
@@ -110,7 +114,7 @@ def _new_nat_gateway(view: View, table: RouteTable, eni: NetworkInterface) -> tu
         if subnet.id == eni.subnet:
             continue
         routes = table_of(view, subnet).routes
-        outward = next((each for each in routes if each.destination == DEFAULT_ROUTE), None)
+        outward = next((each for each in routes if each.destination == ANY_V4), None)
         gateway = view.find(InternetGateway, outward.target) if outward else None
         if gateway is not None and gateway.vpc == table.vpc:
             place = ("--subnet-id", subnet.id, "--allocation-id", "$address")
@@ -192,9 +196,13 @@ def sender_address(view: View, step: Step) -> Iterator[Fix]:
     if eni is None or subnet is None:
         return
     source = step.packet.source
-    if contains(subnet.cidr, source) and not view.find(Lease, lease_id(subnet.id, source)):
-        words = ("--network-interface-id", eni.id, "--private-ip-addresses", source)
-        yield Fix(f"give {source} to {eni.id}", (aws(eni, "assign-private-ip-addresses", *words),))
+    inside = any(contains(cidr, source) for cidr in subnet.cidrs)
+    if inside and not view.find(Lease, lease_id(subnet.id, source)):
+        v6 = is_ipv6(source)
+        option = "--ipv6-addresses" if v6 else "--private-ip-addresses"
+        action = "assign-ipv6-addresses" if v6 else "assign-private-ip-addresses"
+        words = ("--network-interface-id", eni.id, option, source)
+        yield Fix(f"give {source} to {eni.id}", (aws(eni, action, *words),))
     else:
         yield from no_check(view, step)
 

@@ -41,7 +41,8 @@ def heard(answer: Answer, listeners: Iterable[Listener]) -> Answer:
         return answer
     name = protocol_name(packet.protocol)
     mine = [x for x in listeners if (x.protocol, x.port) == (name, packet.target_port)]
-    fit = [x for x in mine if x.address in (*_EVERYWHERE, packet.target)]
+    everywhere = _EVERYWHERE[1:] if ":" in packet.target else _EVERYWHERE
+    fit = [x for x in mine if x.address in (*everywhere, packet.target)]
     service = f"{name} port {packet.target_port}"
     if fit:
         said = f"somebody listens on {service}"

@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from copy import copy
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from gureum.program import (
     Address,
     Filter,
+    Gateway,
+    GlobalAddress,
+    GlobalPrefix,
     Guard,
     Host,
     InternetHost,
@@ -29,11 +32,21 @@ from gureum.program import (
     Uplink,
 )
 
+SEGMENT_LENGTHS = 44, 64
+"""The shortest and the longest IPv6 prefix of a segment; all are multiples of four bits."""
+
 
 @lru_cache(maxsize=65536)
 def contains(cidr: str, ip: str) -> bool:
     """Whether an address is in a prefix."""
-    return IPv4Address(ip) in IPv4Network(cidr)
+    if ":" in cidr:
+        return ":" in ip and IPv6Address(ip) in IPv6Network(cidr)
+    return ":" not in ip and IPv4Address(ip) in IPv4Network(cidr)
+
+
+def on_link(segment: Segment, ip: str) -> bool:
+    """Whether an address is in one of a segment's prefixes."""
+    return contains(segment.cidr, ip) or (segment.cidr6 != "" and contains(segment.cidr6, ip))
 
 
 def length(cidr: str) -> int:
@@ -41,17 +54,19 @@ def length(cidr: str) -> int:
     return int(cidr.partition("/")[2])
 
 
+Forwards = Callable[[str, int], bool]
+"""Whether a host passes packets of an IP version on (``Engine.forwards``)."""
+
+
 class Network:
     """Look-ups over one program.  Each costs the same however large the network is, except that a
     router's segments and a table's routes are gone through.
 
-    ``forwarders`` are the instances that pass packets on (ip_forward), of those that may:
-    a program does not say that.
+    ``forwarders`` are the instances that pass packets on, with the IP version in which they do, of
+    those that may: a program does not say that.
     """
 
-    def __init__(
-        self, statements: Iterable[Statement], forwards: Callable[[str], bool] | None = None
-    ) -> None:
+    def __init__(self, statements: Iterable[Statement], forwards: Forwards | None = None) -> None:
         self.segments: dict[str, list[Segment]] = defaultdict(list)
         self._routers: dict[str, str] = {}
         self.ranges: dict[str, list[str]] = defaultdict(list)
@@ -68,18 +83,23 @@ class Network:
         self.peerings: dict[str, Peering] = {}
         self.public: dict[str, PublicAddress] = {}
         self.private: dict[tuple[str, str], PublicAddress] = {}
+        self.assigned: set[tuple[str, str]] = set()
+        self.ways_in: dict[str, GlobalPrefix] = {}
+        self.egress_only: set[str] = set()
         self.translators: dict[str, Translator] = {}
         self.hosts: dict[str, Host] = {}
         self.internet: dict[str, InternetHost] = {}
         for statement in statements:
             self._add(statement)
-        self.look_at_forwarders(forwards or (lambda host: False))
+        self.look_at_forwarders(forwards or (lambda host, version: False))
 
-    def look_at_forwarders(self, forwards: Callable[[str], bool]) -> None:
+    def look_at_forwarders(self, forwards: Forwards) -> None:
         """Ask anew which instances pass packets on."""
         may = {guard.port.host for guard in self.guards.values() if guard.forwarding}
         may -= self.translators.keys()
-        self.forwarders = frozenset(host for host in may if forwards(host))
+        self.forwarders = frozenset(
+            (host, version) for host in may for version in (4, 6) if forwards(host, version)
+        )
 
     def _add(self, it: Statement) -> None:  # noqa: C901 - one line a type
         match it:
@@ -112,12 +132,18 @@ class Network:
             case PublicAddress():
                 self.public[it.public] = it
                 self.private[it.gateway, it.private] = it
+            case GlobalAddress():
+                self.assigned.add((it.gateway, it.ip))
+            case GlobalPrefix():
+                self.ways_in[it.segment.cidr6] = it
+            case Gateway(egress_only=True):
+                self.egress_only.add(it.id)
             case Translator():
                 self.translators[it.port.host] = it
             case Host():
                 self.hosts[it.id] = it
             case InternetHost():
-                self.internet[it.ip] = it
+                self.internet |= {ip: it for ip in (it.ip, it.ip6) if ip}
             case _:
                 pass
 
@@ -133,7 +159,7 @@ class Network:
 
     def segment_at(self, router: str, ip: str) -> Segment | None:
         """The router's segment that an address belongs to."""
-        found = [each for each in self.segments[router] if contains(each.cidr, ip)]
+        found = [each for each in self.segments[router] if on_link(each, ip)]
         return max(found, key=lambda each: length(each.cidr), default=None)
 
     def matching(self, table: Table, ip: str) -> list[Route]:
@@ -151,15 +177,32 @@ class Network:
 
     def egress(self, host: str, target: str) -> Port | None:
         """The port out of which a host sends to an address: one in whose subnet that is, else the
-        one with the default route.  Source: ip-route(8); the lowest index wins as it came first."""
+        one with the default route.  Source: ip-route(8); the lowest index wins as it came first.
+        A port without an address of the target's version has no routes."""
         ports = sorted(self.ports_of[host], key=lambda port: port.index)
-        near = (port for port in ports if contains(port.segment.cidr, target))
-        return next(near, ports[0] if ports else None)
+        first = ports[:1]
+        if ":" in target:
+            ports = [port for port in ports if self.own_address(port, target)]
+            first = [port for port in ports if port.index == 0]
+        near = (port for port in ports if on_link(port.segment, target))
+        return next(near, first[0] if first else None)
 
-    def own_address(self, port: Port) -> str | None:
-        """The primary address of a port."""
+    def own_address(self, port: Port, target: str = "") -> str | None:
+        """The address from which a port sends to a target: the primary one, or of IPv6 the first.
+        None where it has none of the target's version."""
         guard = self.guards.get(port.id)
-        return guard.addresses[0] if guard else None
+        v6 = ":" in target
+        mine = (ip for ip in guard.addresses if (":" in ip) == v6) if guard else ()
+        return next(iter(mine), None)
+
+    def way_in(self, ip: str) -> GlobalPrefix | None:
+        """The gateway by which the internet reaches an IPv6 address, with the segment that it is
+        in."""
+        for length in range(SEGMENT_LENGTHS[1], SEGMENT_LENGTHS[0] - 1, -4):
+            prefix = str(IPv6Network((ip, length), strict=False))
+            if prefix in self.ways_in:
+                return self.ways_in[prefix]
+        return None
 
     def port_with(self, host: str, ip: str) -> Port | None:
         """The host's port that has an address."""

@@ -16,7 +16,14 @@ from gureum.explain.packet import Packet
 from gureum.explain.steps import Step, Trace
 
 DeviceKind = Literal[
-    "host", "switch", "router", "appliance", "internet gateway", "NAT gateway", "internet"
+    "host",
+    "switch",
+    "router",
+    "appliance",
+    "internet gateway",
+    "NAT gateway",
+    "internet",
+    "egress-only internet gateway",
 ]
 """An appliance is a host that passes packets on."""
 
@@ -25,7 +32,7 @@ TTL = 64
 
 HIGHEST: dict[DeviceKind, int] = {
     "host": 7, "switch": 2, "router": 3, "appliance": 3, "internet gateway": 4, "NAT gateway": 4,
-    "internet": 3,
+    "internet": 3, "egress-only internet gateway": 4,
 }  # fmt: skip
 """The highest layer that a device looks at.  Translators look at ports: they are layer 4."""
 
@@ -134,9 +141,11 @@ class _Way:
             self._unit = replace(self._unit, packet=step.after)
             self.found[-1] = replace(self.found[-1], leaving=self._unit)
             return
-        if step.after.target != step.packet.target:  # from outside
+        if self.found[-1].kind != "router":  # from outside
             self._internet()
-        self._enter(step.place, "internet gateway", step.after)
+        only_out = step.place in self._network.egress_only
+        kind: DeviceKind = "egress-only internet gateway" if only_out else "internet gateway"
+        self._enter(step.place, kind, step.after)
 
     def _deliver(self, place: str) -> None:
         port = self._network.ports.get(place)

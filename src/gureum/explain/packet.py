@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-ICMP, TCP, UDP = 1, 6, 17
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 ECHO, ECHO_REPLY = 8, 0
+ECHO_V6 = 128
 
 ephemeral = range(32768, 61000)
 """Ports from which a Linux client calls (ip(7), ip_local_port_range)."""
 
-_QUERIES = {ECHO: ECHO_REPLY, 13: 14, 15: 16, 17: 18}
-_ANSWERS = _QUERIES | {answer: query for query, answer in _QUERIES.items()}
-"""ICMP's types of queries and answers, both ways (RFC 792, RFC 950)."""
+_QUERIES = {ICMP: {ECHO: ECHO_REPLY, 13: 14, 15: 16, 17: 18}, ICMPV6: {ECHO_V6: 129, 139: 140}}
+_ANSWERS = {
+    protocol: queries | {answer: query for query, answer in queries.items()}
+    for protocol, queries in _QUERIES.items()
+}
+"""ICMP's types of queries and answers, both ways (RFC 792, RFC 950; RFC 4443, RFC 4620)."""
 
-_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp"}
+_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmpv6"}
 
 
 def protocol_name(number: int) -> str:
@@ -25,7 +29,7 @@ def protocol_name(number: int) -> str:
 @dataclass(frozen=True, slots=True)
 class Packet:
     """A header.  Ports are those of TCP and UDP, ``icmp`` is type and code; None where there is
-    none.  Source: RFC 791, 768, 9293, 792."""
+    none.  Source: RFC 791, 8200, 768, 9293, 792, 4443."""
 
     source: str
     target: str
@@ -36,7 +40,7 @@ class Packet:
 
     def reply(self) -> Packet:
         """The header of the answer."""
-        icmp = self.icmp and (_ANSWERS.get(self.icmp[0], self.icmp[0]), self.icmp[1])
+        icmp = self.icmp and (self._answer_to(self.icmp[0]), self.icmp[1])
         return replace(
             self,
             source=self.target,
@@ -49,7 +53,8 @@ class Packet:
     @property
     def begins(self) -> bool:
         """Whether an ICMP message may be the first of a flow: an answer may not."""
-        return self.icmp is None or self.icmp[0] not in _QUERIES.values()
+        answers = _QUERIES.get(self.protocol, {}).values()
+        return self.icmp is None or self.icmp[0] not in answers
 
     @property
     def flow(self) -> tuple[object, ...]:
@@ -57,15 +62,25 @@ class Packet:
         and that of the answer stand in for ports (Linux, nf_conntrack_proto_icmp.c)."""
         ends = self._ports()
         if self.icmp:
-            ends = self.icmp[0], _ANSWERS.get(self.icmp[0], self.icmp[0])
+            ends = self.icmp[0], self._answer_to(self.icmp[0])
         return (self.protocol, self.source, ends[0], self.target, ends[1])
 
     def __str__(self) -> str:
         name = protocol_name(self.protocol)
         if self.icmp:
             name += f" type {self.icmp[0]}"
-        ports = [f":{port}" if port is not None else "" for port in self._ports()]
-        return f"{name} {self.source}{ports[0]} -> {self.target}{ports[1]}"
+        ends = zip((self.source, self.target), self._ports(), strict=True)
+        return f"{name} {' -> '.join(_end(ip, port) for ip, port in ends)}"
+
+    def _answer_to(self, kind: int) -> int:
+        return _ANSWERS.get(self.protocol, {}).get(kind, kind)
 
     def _ports(self) -> tuple[int | None, int | None]:
         return self.source_port, self.target_port
+
+
+def _end(ip: str, port: int | None) -> str:
+    """An address with a port; an IPv6 one is bracketed (RFC 3986, section 3.2.2)."""
+    if port is None:
+        return ip
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"

@@ -12,12 +12,14 @@ from typing import Any, Literal, TypeAlias
 
 from gureum.explain.codes import Code
 from gureum.explain.filters import deciding, described, is_group, matches_service, tried
-from gureum.explain.network import Network, contains, length
+from gureum.explain.network import Network, contains, length, on_link
 from gureum.explain.packet import ICMP, TCP, UDP, Packet
 from gureum.explain.steps import Kind, Step, Trace, Tried
+from gureum.model.cidr import router_address
 from gureum.program import (
     Blackhole,
     Filter,
+    GlobalPrefix,
     Guard,
     Local,
     Port,
@@ -33,7 +35,9 @@ from gureum.program.statements import Direction
 
 RFC1918 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 RFC6598 = "100.64.0.0/10"
-PUBLIC = "198.18.0.0/15"
+PUBLIC, PUBLIC6 = "198.18.0.0/15", "3fff::/20"
+ROUTER6 = "fe80::1"
+"""What hosts call their router by in IPv6."""
 MAX_HOPS = 32
 """Hops after which a packet counts as lost in a loop; a real one has a TTL of 64."""
 
@@ -53,6 +57,7 @@ class Flows:
 
     tracked: set[Admission] = field(default_factory=set)
     translated: dict[tuple[str, tuple[object, ...]], Packet] = field(default_factory=dict)
+    begun: set[tuple[str, tuple[object, ...]]] = field(default_factory=set)
     stateless: set[Filter] = field(default_factory=set)
 
 
@@ -102,10 +107,11 @@ class Walk:
         guard = self.network.guards.get(port.id)
         self._check_source(port, guard)
         segment = port.segment
-        if contains(segment.cidr, self.packet.target):
+        if on_link(segment, self.packet.target):
             self._within(port, guard, segment)
         else:
-            gateway = f"the router {segment.gateway} is at {segment.mac}"
+            router = ROUTER6 if self._v6 else segment.gateway
+            gateway = f"the router {router} is at {segment.mac}"
             self._tell("arp", port.id, f"next hop: {gateway}", frame=(port.mac, segment.mac))
             self._group(port, guard, "out")
             self._routed(segment)
@@ -113,7 +119,9 @@ class Walk:
     def from_internet(self) -> None:
         """The packet is on the internet."""
         target = self.packet.target
-        if host := self.network.internet.get(target):
+        if self._v6:
+            self._on_internet6(target)
+        elif host := self.network.internet.get(target):
             self._arrive(host.name, host.name, f"{host.name} has {target}")
         elif any(contains(cidr, target) for cidr in (*RFC1918, RFC6598)):
             said = f"{target} is a private address: the internet has no way to it"
@@ -145,7 +153,8 @@ class Walk:
         target = self.network.stations.get((segment.id, self.packet.target))
         if target is None:
             whose = "the router, which answers nothing"
-            said = whose if self.packet.target == segment.gateway else "nobody that is up"
+            router = self.packet.target in router_addresses(segment)
+            said = whose if router else "nobody that is up"
             said = f"{self.packet.target} belongs to {said}"
             self._end("switch", segment.id, said, Code.NO_POSSIBLE_DESTINATION)
             return
@@ -240,13 +249,14 @@ class Walk:
             self._end("dest-check", port.id, said, Code.ENI_SOURCE_DEST_CHECK_RESTRICTION)
         elif port.host in self.network.translators:
             self._translate(port)
-        elif port.host in self.network.forwarders:
+        elif (port.host, 6 if self._v6 else 4) in self.network.forwarders:
             self._forward(port)
         else:
             self._arrive(port.host, port.id, f"{port.host} gets it, and does not pass it on")
 
     def _neighbour(self, port: Port) -> str:
-        """How the router finds the port: by ARP for the target, or for the hop of a route."""
+        """How the router finds the port: as a neighbour with the target's address, or as the hop of
+        a route."""
         own = self.network.stations.get((port.segment.id, self.packet.target)) == port
         whose = self.packet.target if own else "the next hop"
         return f"{whose} is at {port.mac}, which is {port.id}"
@@ -373,6 +383,9 @@ class Walk:
     # --- gateways ------------------------------------------------------------------------------
     def _out_of_gateway(self, gateway: str) -> None:
         target = self.packet.target
+        if self._v6:
+            self._out_of_gateway6(gateway)
+            return
         pair = self.network.private.get((gateway, self.packet.source))
         if any(contains(cidr, target) for cidr in RFC1918):
             code = Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS
@@ -407,6 +420,63 @@ class Walk:
         code = Code.IGW_NAT_REFLECTION if self._been_out else None
         self._tell("translate", pair.gateway, said, after=after, code=code, passed=True)
         self._connected(pair.router)
+
+    # --- gateways, IPv6: nothing is translated --------------------------------------------------
+    @property
+    def _v6(self) -> bool:
+        return ":" in self.packet.target
+
+    def _out_of_gateway6(self, gateway: str) -> None:
+        source = self.packet.source
+        only_out = gateway in self.network.egress_only
+        if (gateway, source) not in self.network.assigned:
+            said = f"{source} is assigned to no interface of {self.network.uplinks[gateway]}"
+            self._end("gateway", gateway, said, Code.GATEWAY_REJECTS_SPOOFED_TRAFFIC)
+            return
+        if only_out and (not self.packet.begins or (self.answers and self.packet.protocol == TCP)):
+            said = f"{gateway} does not know the flow that this packet answers"
+            self._tell("gateway", gateway, said, code=Code.NO_POSSIBLE_DESTINATION)
+        else:
+            self._tell("gateway", gateway, f"{source} passes as it is")
+        if only_out:
+            self.flows.begun.add((gateway, self.packet.flow))
+        self.from_internet()
+
+    def _on_internet6(self, target: str) -> None:
+        way_in = self.network.way_in(target)
+        if host := self.network.internet.get(target):
+            self._arrive(host.name, host.name, f"{host.name} has {target}")
+        elif not contains(PUBLIC6, target):
+            said = f"{target} is an address that this internet does not have"
+            self._end("internet", "internet", said, Code.NO_POSSIBLE_DESTINATION)
+        elif way_in is None:
+            said = f"no gateway leads to {target}"
+            code = Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS
+            self._end("internet", "internet", said, code)
+        else:
+            self._into_gateway6(way_in)
+
+    def _into_gateway6(self, way_in: GlobalPrefix) -> None:
+        gateway, target = way_in.gateway, self.packet.target
+        if (gateway, target) not in self.network.assigned:
+            said = f"{target} belongs to nobody that is up"
+            code = Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS
+            self._end("gateway", gateway, said, code)
+            return
+        known = (gateway, self.packet.reply().flow) in self.flows.begun
+        if gateway not in self.network.egress_only:
+            self._tell("gateway", gateway, f"{target} passes as it is")
+        elif known:
+            self._tell("gateway", gateway, "an answer to what was begun from inside")
+        else:
+            said = f"{gateway} lets in answers, and nothing that begins outside"
+            self._tell("gateway", gateway, said, code=Code.NO_POSSIBLE_DESTINATION)
+        self._connected(way_in.segment.router)
+
+
+def router_addresses(segment: Segment) -> tuple[str, ...]:
+    """The router's own addresses in a segment."""
+    return segment.gateway, *((router_address(segment.cidr6),) if segment.cidr6 else ())
 
 
 def route_line(route: Route) -> str:

@@ -6,7 +6,7 @@ Sources: VPC User Guide, "VPC CIDR blocks" and "Subnet CIDR blocks".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, collapse_addresses, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from gureum.errors import ApiError
 
@@ -20,23 +20,54 @@ def ipv4_network(text: str, parameter: str = "cidrBlock") -> IPv4Network:
     Raises:
         ApiError: ``InvalidParameterValue`` where ``text`` is no IPv4 CIDR block.
     """
-    try:
-        if "/" not in text:
-            raise ValueError(text)
-        network = ip_network(text.strip(), strict=False)
-    except ValueError:
-        network = None
+    network = _network(text)
     if not isinstance(network, IPv4Network):
-        raise ApiError(
-            "InvalidParameterValue",
-            f"Value ({text}) for parameter {parameter} is invalid. This is not a valid CIDR block.",
-        )
+        raise _invalid(text, parameter)
     return network
 
 
+def ipv6_network(text: str, parameter: str = "ipv6CidrBlock") -> IPv6Network:
+    """The network in canonical form.
+
+    Raises:
+        ApiError: ``InvalidParameterValue`` where ``text`` is no IPv6 CIDR block.
+    """
+    network = _network(text)
+    if not isinstance(network, IPv6Network):
+        raise _invalid(text, parameter)
+    return network
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text.strip(), strict=False) if "/" in text else None
+    except ValueError:
+        return None
+
+
+def _invalid(text: str, parameter: str) -> ApiError:
+    return ApiError(
+        "InvalidParameterValue",
+        f"Value ({text}) for parameter {parameter} is invalid. This is not a valid CIDR block.",
+    )
+
+
+def inside(cidr: str, other: str) -> bool:
+    """Whether a block is a part of another; one of the other family never is."""
+    narrow, wide = ip_network(cidr), ip_network(other)
+    if isinstance(narrow, IPv4Network):
+        return isinstance(wide, IPv4Network) and narrow.subnet_of(wide)
+    return isinstance(wide, IPv6Network) and narrow.subnet_of(wide)
+
+
+def is_ipv6(text: str) -> bool:
+    """Whether an address or a block, which is well-formed, is one of IPv6."""
+    return ":" in text
+
+
 def router_address(cidr: str) -> str:
-    """The VPC router's address in a subnet: base + 1."""
-    return str(IPv4Network(cidr).network_address + 1)
+    """The VPC router's address in a subnet, of IPv4 or IPv6: base + 1."""
+    return str(ip_network(cidr)[1])
 
 
 def resolver_address(vpc_cidr: str) -> str:

@@ -31,13 +31,15 @@ class Router:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A broadcast domain on a router: a subnet.  ``gateway`` is the router's address in it (the
-    subnet's base + 1) and ``mac`` the router's link-layer address there."""
+    subnet's base + 1) and ``mac`` the router's link-layer address there.  ``cidr6`` is its IPv6
+    prefix, or empty; the router's IPv6 address in it is its base + 1, too."""
 
     id: str
     router: str
     cidr: str
     gateway: str
     mac: str
+    cidr6: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address of a port.  Exactly one address of a port is ``primary``.
+    """An address of a port.  Of each IP version exactly one is ``primary``: its host sends from
+    that one unless it chooses another.
 
     A ``delegated`` one reaches the port without being the host's own (AWS: prefix delegation): the
     host gives it to itself or to whom it likes.
@@ -88,9 +91,11 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """An internet gateway: a box between routers and the internet."""
+    """An internet gateway: a box between routers and the internet.  An ``egress_only`` one carries
+    IPv6 alone, and nothing that was not begun from inside."""
 
     id: str
+    egress_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +119,12 @@ class Peering:
 
 @dataclass(frozen=True, slots=True)
 class InternetHost:
-    """A host on the internet, for example the user's own (``me``)."""
+    """A host on the internet, for example the user's own (``me``); ``ip6`` is its IPv6 address, or
+    empty."""
 
     name: str
     ip: str
+    ip6: str = ""
 
 
 # --- forwarding: which way a packet goes --------------------------------------------------------
@@ -224,7 +231,8 @@ class Filter:
 
     A ``stateful`` filter (security groups: order is irrelevant, answers to admitted flows pass)
     guards ports; a stateless one (network ACL: first match decides) guards segments.  ``id`` is
-    unique in the router and stays the same while the rules change.
+    unique in the router and stays the same while the rules change.  With ``ipv6`` the router
+    carries IPv6 too, and a peer that is a group stands for members of both families.
     """
 
     id: str
@@ -233,6 +241,7 @@ class Filter:
     stateful: bool
     rules: tuple[Rule, ...]
     default: str
+    ipv6: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +288,23 @@ class PublicAddress:
     router: str
     private: str
     public: str
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalAddress:
+    """An IPv6 address of ``router`` that a gateway lets pass, as it is."""
+
+    gateway: str
+    router: str
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalPrefix:
+    """The internet reaches the IPv6 addresses of a segment through the gateway."""
+
+    gateway: str
+    segment: Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +373,8 @@ Statement: TypeAlias = (
     | Guard
     | SegmentFilter
     | PublicAddress
+    | GlobalAddress
+    | GlobalPrefix
     | Translator
     | Machine
 )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from gureum.explain.walk import MAX_HOPS
+from gureum.model.cidr import is_ipv6
 from gureum.program import (
     Address,
     Filter,
@@ -134,7 +135,8 @@ class State:
         changes = self._changes()
         for statements, there in ((removed, False), (added, True)):
             for statement in statements:
-                if change := changes.get(type(statement)):
+                change = changes.get(type(statement))
+                if change and not _is_ipv6(statement):
                     change(statement, there)
 
     # --- look-ups ------------------------------------------------------------------------------
@@ -250,7 +252,7 @@ class State:
             _put(self.primary, port.id, ip, there)
 
     def _guard(self, it: Guard, there: bool) -> None:
-        addresses = frozenset(number(ip) for ip in it.addresses)
+        addresses = frozenset(number(ip) for ip in it.addresses if not is_ipv6(ip))
         limits = Limits(addresses, it.forwarding, it.filter_in, it.filter_out)
         _put(self.limits, it.port.id, limits, there)
 
@@ -285,6 +287,13 @@ class State:
     def _peering(self, it: Peering, there: bool) -> None:
         one, other = (tuple(prefix(cidr) for cidr in cidrs) for cidrs in it.cidrs)
         _put(self.links, it.id, Link(it.routers, (one, other)), there)
+
+
+def _is_ipv6(it: Statement) -> bool:
+    """Whether a statement is about IPv6 alone, which is not looked at here."""
+    if isinstance(it, (Address, Member)):
+        return is_ipv6(it.ip)
+    return isinstance(it, Route) and is_ipv6(it.destination)
 
 
 def _put(index: dict[Any, Any], key: Any, value: Any, there: bool) -> None:

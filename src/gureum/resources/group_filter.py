@@ -12,7 +12,8 @@ from typing import Literal, TypeAlias
 from gureum.kind import Lowering
 from gureum.model import Reader
 from gureum.program import Filter, Rule
-from gureum.resources.permissions import ANY_V4, Permission
+from gureum.resources.ipv6 import blocks
+from gureum.resources.permissions import ANY_V4, ANY_V6, Permission
 from gureum.resources.prefix_list import IPV4, IPV6, cidrs_of
 from gureum.resources.security_group import rules_of
 from gureum.resources.shapes import ICMP, ICMPV6, TCP, UDP
@@ -57,6 +58,7 @@ def group_filters(lowering: Lowering, key: FilterKey) -> None:
             stateful=True,
             rules=tuple(lines),
             default=f"sg:{','.join(groups)}",
+            ipv6=bool(blocks(lowering.view, vpc)),
         ),
         *groups,
     )
@@ -75,9 +77,7 @@ def _spelled_out(reader: Reader, item: Permission) -> list[Permission]:
 
 
 def _lines(why: str, item: Permission, back: list[Permission]) -> list[Rule]:
-    """A permission as lines of a filter; none while it is about IPv6."""
-    if item.cidr6 or item.protocol == ICMPV6:
-        return []
+    """A permission as lines of a filter."""
     line = Rule(
         why=why,
         allow=True,
@@ -98,12 +98,13 @@ def _lines(why: str, item: Permission, back: list[Permission]) -> list[Rule]:
 
 
 def _untracked(item: Permission, protocol: int, back: list[Permission]) -> bool:
-    """Whether AWS does not track the flows: any peer here, any peer and port on the way back."""
+    """Whether AWS does not track the flows: any peer here, any peer of the same family and any
+    port on the way back."""
     return (
         protocol in (TCP, UDP)
-        and item.cidr == ANY_V4
+        and item.peer in (ANY_V4, ANY_V6)
         and any(
-            other.cidr == ANY_V4 and other.protocol in (None, protocol) and other.all_ports
+            other.peer == item.peer and other.protocol in (None, protocol) and other.all_ports
             for other in back
         )
     )
@@ -118,7 +119,7 @@ def _ports(item: Permission) -> tuple[int, int] | None:
 
 
 def _icmp(item: Permission) -> tuple[int, int] | None:
-    if item.protocol != ICMP or item.first in (None, -1):
+    if item.protocol not in (ICMP, ICMPV6) or item.first in (None, -1):
         return None
     assert item.first is not None
     return item.first, -1 if item.last is None else item.last

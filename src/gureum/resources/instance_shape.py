@@ -137,6 +137,8 @@ def _show_network(row: Instance, view: View) -> Shape:
         "SecurityGroups": show_identifiers(view, found[0].groups),
         "NetworkInterfaces": [_show_interface(eni, view) for eni in found],
     }
+    if found[0].ips6:
+        shape["Ipv6Address"] = found[0].ips6[0]
     if "Association" in primary:
         shape["PublicIpAddress"] = primary["Association"]["PublicIp"]
         shape["PublicDnsName"] = primary["Association"]["PublicDnsName"]

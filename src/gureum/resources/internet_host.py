@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from gureum.errors import ApiError, invalid_value
 from gureum.kind import Kind, Lowering
@@ -24,6 +24,9 @@ NETWORK = IPv4Network("198.19.0.0/16")
 ME = "me"
 PROVIDED = {ME: "198.19.0.10", "mirror": "198.19.0.20", "stranger": "198.19.0.30"}
 """The hosts that are always there: the user, a server to download from, anybody else."""
+
+NETWORK6 = IPv6Network("3fff:800::/21")
+"""Their IPv6 addresses: the half of 3fff::/20 (RFC 9637) that is not for customers."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _FIRST = 100
@@ -42,6 +45,13 @@ class InternetHost(
 
     name: str
     ip: str
+
+    @property
+    def ip6(self) -> str:
+        """The IPv6 address: the last two numbers of the IPv4 one, as they are written.  The host
+        at 198.19.0.10 is at 3fff:800::10."""
+        third, fourth = self.ip.split(".")[2:]
+        return str(IPv6Address(f"{NETWORK6.network_address}{third}:{fourth}"))
 
 
 def key(name: str) -> str:
@@ -112,7 +122,7 @@ def provide(txn: Txn, now: str) -> None:
 
 def lower(row: InternetHost, lowering: Lowering) -> None:
     """A host of the abstract network's internet."""
-    lowering.say(Host(name=row.name, ip=row.ip))
+    lowering.say(Host(name=row.name, ip=row.ip, ip6=row.ip6))
 
 
 KIND = Kind(row=InternetHost, lower=lower)

@@ -210,6 +210,7 @@ def _equipped(call: Call, row: NatGateway, subnet: Subnet, address: ElasticIp | 
         groups=(),
         description=f"Interface for NAT Gateway {row.id}",
         private_ip=call.get("PrivateIpAddress") or None,
+        ipv6=0,
         interface_type="nat_gateway",
         requester_managed=True,
         tags=(),

@@ -6,7 +6,7 @@ Reference, CreateNetworkAclEntry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,8 @@ from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, View, ref
 from gureum.program import Filter, Rule, SegmentFilter
 from gureum.program.statements import Direction
-from gureum.resources.permissions import ANY_V4, cidr_v4, cidr_v6
+from gureum.resources.ipv6 import Ipv6Block, blocks
+from gureum.resources.permissions import ANY_V4, ANY_V6, cidr_v4, cidr_v6
 from gureum.resources.shapes import (
     ICMP,
     ICMPV6,
@@ -36,8 +37,8 @@ MAX_ENTRIES = 20
 
 NUMBERS = range(1, 32767)
 
-LAST = 32767
-"""The number that the API shows for the last rule, ``*``, which denies and cannot be removed."""
+LAST, LAST_V6 = 32767, 32768
+"""The numbers that the API shows for the last rules, ``*``, which deny and cannot be removed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,16 +241,31 @@ def _associate(call: Call, acl: str, subnet: str) -> AclAssociation:
     return call.created(AclAssociation(**common, acl=acl, subnet=subnet))
 
 
+def _open(egress: bool) -> Entry:
+    return Entry(number=100, egress=egress, allow=True, protocol=None, cidr=ANY_V4)
+
+
 def default_acl(call: Call, vpc: Vpc) -> None:
     """The default ACL of a VPC, which lets everything pass, for the subnets that are there."""
-    entries = tuple(
-        Entry(number=100, egress=egress, allow=True, protocol=None, cidr=ANY_V4)
-        for egress in (True, False)
-    )
+    entries = (_open(egress=True), _open(egress=False))
     common = {**call.common(NetworkAcl), "tags": ()}
     acl = call.created(NetworkAcl(**common, vpc=vpc.id, default=True, entries=entries))
     for subnet in call.txn.referrers(vpc.id, Subnet):
         _associate(call, acl.id, subnet.id)
+
+
+def open_to_ipv6(call: Call, block: Ipv6Block) -> None:
+    """With its first IPv6 block a VPC's default ACL lets all IPv6 pass, in each direction whose
+    rules nobody has changed (VPC User Guide, "Default network ACL")."""
+    for acl in call.txn.referrers(block.vpc, NetworkAcl):
+        if not acl.default:
+            continue
+        added = [
+            Entry(number=101, egress=egress, allow=True, protocol=None, cidr6=ANY_V6)
+            for egress in (True, False)
+            if [entry for entry in acl.entries if entry.egress == egress] == [_open(egress)]
+        ]
+        _put(call, acl, (*acl.entries, *added))
 
 
 def join_default_acl(call: Call, subnet: Subnet) -> None:
@@ -269,6 +285,7 @@ def associations(reader: Reader, acl: str) -> list[AclAssociation]:
 # --- answers ------------------------------------------------------------------------------------
 def show(acl: NetworkAcl, view: View) -> Shape:
     """The API's ``NetworkAcl`` structure."""
+    dual_stack = bool(blocks(view, acl.vpc))
     return {
         "NetworkAclId": acl.id,
         "VpcId": acl.vpc,
@@ -277,7 +294,10 @@ def show(acl: NetworkAcl, view: View) -> Shape:
         "Entries": [
             _show_entry(entry)
             for egress in (True, False)
-            for entry in (*(e for e in acl.entries if e.egress == egress), _last(egress))
+            for entry in (
+                *(e for e in acl.entries if e.egress == egress),
+                *_last(egress, dual_stack),
+            )
         ],
         "Associations": [
             {
@@ -291,8 +311,10 @@ def show(acl: NetworkAcl, view: View) -> Shape:
     }
 
 
-def _last(egress: bool) -> Entry:
-    return Entry(number=LAST, egress=egress, allow=False, protocol=None, cidr=ANY_V4)
+def _last(egress: bool, dual_stack: bool) -> Iterator[Entry]:
+    yield Entry(number=LAST, egress=egress, allow=False, protocol=None, cidr=ANY_V4)
+    if dual_stack:
+        yield Entry(number=LAST_V6, egress=egress, allow=False, protocol=None, cidr6=ANY_V6)
 
 
 def _show_entry(entry: Entry) -> Shape:
@@ -315,7 +337,7 @@ def _show_entry(entry: Entry) -> Shape:
 
 def _protocols(acl: Any, view: View) -> list[str]:
     """What the filter ``entry.protocol`` compares with: numbers, and the names of three."""
-    numbers = [entry.protocol for entry in (*acl.entries, _last(True))]
+    numbers = [None, *(entry.protocol for entry in acl.entries)]
     names = {ICMP: "icmp", TCP: "tcp", UDP: "udp"}
     texts = ["-1" if number is None else str(number) for number in numbers]
     return [*texts, *(names[number] for number in numbers if number in names)]
@@ -326,7 +348,7 @@ def lower(acl: NetworkAcl, lowering: Lowering) -> None:
     """Two stateless filters, one a direction, and the subnets that have them."""
     ids: dict[Direction, str] = {"in": f"{acl.id}/in", "out": f"{acl.id}/out"}
     for direction, key in ids.items():
-        entries = (e for e in acl.entries if e.egress == (direction == "out") and e.cidr)
+        entries = (e for e in acl.entries if e.egress == (direction == "out"))
         lowering.say(
             Filter(
                 id=key,
@@ -353,7 +375,7 @@ def _rule(acl: NetworkAcl, entry: Entry) -> Rule:
         protocol=entry.protocol,
         ports=None if entry.ports == (0, 65535) else entry.ports,
         icmp=None if entry.icmp == (-1, -1) else entry.icmp,
-        peer=entry.cidr or "",
+        peer=entry.cidr or entry.cidr6 or "",
     )
 
 
@@ -392,7 +414,7 @@ KIND = Kind(
         ),
     ),
     lower=lower,
-    beside={Vpc: default_acl, Subnet: join_default_acl},
+    beside={Vpc: default_acl, Ipv6Block: open_to_ipv6, Subnet: join_default_acl},
 )
 
 ASSOCIATION = Kind(row=AclAssociation)

@@ -9,14 +9,14 @@ Sources: EC2 User Guide, "Elastic network interfaces"; EC2 API Reference.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 from gureum.errors import ApiError
 from gureum.kind import Call, Lowering, Shape
 from gureum.model import Reader, Resource, Tags, Txn, View, ref
-from gureum.program import Address, Guard, Member, Port, PublicAddress, ViaPort
+from gureum.program import Address, GlobalAddress, Guard, Member, Port, PublicAddress, ViaPort
 from gureum.resources import public_ip
 from gureum.resources.dhcp_options import internal_domain
 from gureum.resources.group_filter import Direction, filter_id, group_filters
@@ -29,7 +29,7 @@ from gureum.resources.security_group import (
     show_identifiers,
 )
 from gureum.resources.shapes import tag_list
-from gureum.resources.subnet import Subnet, lease, release, segment_of
+from gureum.resources.subnet import Subnet, lease, lease_ipv6, release, segment_of
 from gureum.resources.vpc import Vpc
 
 MAX_GROUPS = 5
@@ -64,8 +64,8 @@ class NetworkInterface(
     malformed="InvalidNetworkInterfaceId.Malformed",
     noun="networkInterface",
 ):
-    """A network interface; the first of ``ips`` is the primary private address, ``prefixes`` are
-    blocks that are delegated to it.
+    """A network interface; the first of ``ips`` is the primary private address, ``ips6`` are its
+    IPv6 addresses, ``prefixes`` are blocks that are delegated to it.
 
     ``host`` is what it is plugged into *now*: the instance while that is up, a NAT gateway; None
     while the interface is free or its instance is stopped.
@@ -76,6 +76,7 @@ class NetworkInterface(
     zone: str
     mac: str
     ips: tuple[str, ...]
+    ips6: tuple[str, ...] = ()
     groups: tuple[str, ...] = ref()
     description: str = ""
     source_dest_check: bool = True
@@ -97,6 +98,9 @@ class NetworkInterface(
         return self.ips[0]
 
 
+Take = Callable[[Call, Subnet, str, str | None], str]
+"""Takes an address that is asked for, or any free one, of a subnet for a holder."""
+
 At = Call | Txn
 """Where a change happens: in an API call, or in a transaction of the system's own."""
 
@@ -114,6 +118,7 @@ def create(
     description: str = "",
     private_ip: str | None = None,
     secondary: Sequence[str] | int = 0,
+    ipv6: Sequence[str] | int | None = None,
     interface_type: str = "interface",
     requester_managed: bool = False,
     tags: Tags | None = None,
@@ -121,7 +126,8 @@ def create(
     """A new interface in a subnet, attached to nothing.
 
     ``groups`` None means the VPC's default group; ``secondary`` are further addresses, or how many
-    of them; ``tags`` None means those that the call gives for interfaces.
+    of them; so is ``ipv6``, where None means what the subnet gives unasked; ``tags`` None means
+    those that the call gives for interfaces.
 
     Raises:
         ApiError: the codes of :func:`gureum.resources.subnet.lease` and :func:`checked_groups`.
@@ -145,17 +151,21 @@ def create(
     )
     call.txn.put(eni)  # addresses are leased to a row that exists
     wanted = [None] * secondary if isinstance(secondary, int) else secondary
-    ips = _leased(call, subnet, eni.id, (private_ip, *wanted))
-    return call.created(replace(eni, ips=ips))
+    ips = _leased(call, subnet, eni.id, (private_ip, *wanted), lease)
+    if ipv6 is None:
+        ipv6 = 1 if subnet.assign_ipv6 else 0
+    wanted6 = [None] * ipv6 if isinstance(ipv6, int) else ipv6
+    ips6 = _leased(call, subnet, eni.id, wanted6, lease_ipv6)
+    return call.created(replace(eni, ips=ips, ips6=ips6))
 
 
 def _leased(
-    call: Call, subnet: Subnet, holder: str, asked: Sequence[str | None]
+    call: Call, subnet: Subnet, holder: str, asked: Sequence[str | None], take: Take
 ) -> tuple[str, ...]:
     """The addresses asked for, any free one for None.  Those that are named are taken first, lest
     a random one be one of them."""
-    named_ones = {ip: lease(call, subnet, holder, ip) for ip in asked if ip}
-    return tuple(named_ones[ip] if ip else lease(call, subnet, holder) for ip in asked)
+    named_ones = {ip: take(call, subnet, holder, ip) for ip in asked if ip}
+    return tuple(named_ones[ip] if ip else take(call, subnet, holder, None) for ip in asked)
 
 
 def _new_mac() -> str:
@@ -281,6 +291,18 @@ def take_address(call: Call, eni: NetworkInterface, ip: str) -> NetworkInterface
     return call.txn.put(replace(eni, ips=tuple(other for other in eni.ips if other != ip)))
 
 
+def give_ipv6(call: Call, eni: NetworkInterface, ip: str | None) -> NetworkInterface:
+    """Add an IPv6 address: ``ip``, or any free one."""
+    subnet = call.txn.get(Subnet, eni.subnet)
+    return call.txn.put(replace(eni, ips6=(*eni.ips6, lease_ipv6(call, subnet, eni.id, ip))))
+
+
+def take_ipv6(call: Call, eni: NetworkInterface, ip: str) -> NetworkInterface:
+    """Remove an IPv6 address."""
+    release(call, eni.subnet, ip)
+    return call.txn.put(replace(eni, ips6=tuple(other for other in eni.ips6 if other != ip)))
+
+
 # --- answers ------------------------------------------------------------------------------------
 def private_dns(region: str, ip: str) -> str:
     """The private host name of an address (EC2 User Guide, "IP based naming")."""
@@ -353,11 +375,13 @@ def show(eni: NetworkInterface, view: View) -> Shape:
         "PrivateIpAddress": eni.ip,
         "PrivateDnsName": private_dns(eni.region, eni.ip),
         "PrivateIpAddresses": addresses,
-        "Ipv6Addresses": [],
+        "Ipv6Addresses": [{"Ipv6Address": ip, "IsPrimaryIpv6": False} for ip in eni.ips6],
         "Groups": show_identifiers(view, eni.groups),
         "Operator": {"Managed": False},
         "TagSet": tag_list(eni),
     }
+    if eni.ips6:
+        shape["Ipv6Address"] = eni.ips6[0]
     if "Association" in addresses[0]:
         shape["Association"] = addresses[0]["Association"]
         shape["PublicDnsName"] = addresses[0]["Association"]["PublicDnsName"]
@@ -400,10 +424,10 @@ def lower(eni: NetworkInterface, lowering: Lowering) -> None:
     if port is None:
         return
     lowering.say(port)
-    own = (*eni.ips, *eni.delegated)
+    own = (*eni.ips, *eni.delegated, *eni.ips6)
     for ip in own:
-        delegated = ip not in eni.ips
-        lowering.say(Address(port=port, ip=ip, primary=ip == eni.ip, delegated=delegated))
+        primary, delegated = ip in (eni.ip, *eni.ips6[:1]), ip in eni.delegated
+        lowering.say(Address(port=port, ip=ip, primary=primary, delegated=delegated))
         for group in eni.groups:
             lowering.say(Member(router=eni.vpc, group=group, ip=ip), group)
     lowering.say(
@@ -428,7 +452,12 @@ def _filter(eni: NetworkInterface, direction: Direction, lowering: Lowering) -> 
 
 def _lower_public(eni: NetworkInterface, lowering: Lowering) -> None:
     vpc = lowering.view.find(Vpc, eni.vpc)
-    if vpc is None or vpc.gateway is None:
+    if vpc is None:
+        return
+    for gateway in (vpc.gateway, vpc.egress_gateway):
+        for ip in eni.ips6 if gateway else ():
+            lowering.say(GlobalAddress(gateway=str(gateway), router=eni.vpc, ip=ip))
+    if vpc.gateway is None:
         return
     for item in associations(lowering.view, eni.id):
         statement = PublicAddress(

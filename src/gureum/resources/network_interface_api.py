@@ -6,6 +6,7 @@ Sources: EC2 API Reference, CreateNetworkInterface, AssignPrivateIpAddresses and
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv6Address
 from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
@@ -17,10 +18,12 @@ from gureum.resources.network_interface import (
     create,
     delete,
     give_address,
+    give_ipv6,
     lower,
     show,
     show_attachment,
     take_address,
+    take_ipv6,
 )
 from gureum.resources.network_interface_prefix import (
     asked_prefixes,
@@ -31,9 +34,8 @@ from gureum.resources.security_group import show_identifiers
 from gureum.resources.shapes import unsupported
 from gureum.resources.subnet import Lease, Subnet, lease_id
 
-_IPV6_AND_PREFIXES = (
-    "Ipv6Addresses",
-    "Ipv6AddressCount",
+_NOT_YET = (
+    "EnablePrimaryIpv6",
     "Ipv6Prefixes",
     "Ipv6PrefixCount",
 )
@@ -45,7 +47,7 @@ PUBLIC_NAMES = ("public-dual-stack-dns-name", "public-ipv4-dns-name", "public-ip
 
 def create_network_interface(call: Call) -> Shape:
     """CreateNetworkInterface in a subnet, in the VPC's default group unless groups are given."""
-    unsupported(call, *_IPV6_AND_PREFIXES)
+    unsupported(call, *_NOT_YET)
     subnet = call.txn.get(Subnet, call.params["SubnetId"])
     primary, secondary = asked_addresses(call.params)
     prefixes = asked_prefixes(call.params)
@@ -56,6 +58,7 @@ def create_network_interface(call: Call) -> Shape:
         description=call.get("Description", ""),
         private_ip=primary,
         secondary=secondary,
+        ipv6=asked_ipv6(call.params),
         interface_type=call.get("InterfaceType", "interface"),
     )
     eni = give_prefixes(call, eni, prefixes)
@@ -87,6 +90,22 @@ def asked_addresses(params: Any) -> tuple[str | None, list[str] | int]:
         )
     rest = [item.get("PrivateIpAddress") for item in listed if not item.get("Primary")]
     return primary or next(iter(main), None), rest or count
+
+
+def asked_ipv6(params: Any) -> list[str] | int | None:
+    """The IPv6 addresses, or how many, that a request asks for; None where it says nothing, which
+    leaves it to the subnet.  A count of 0 is asked for, too.
+
+    Raises:
+        ApiError: ``InvalidParameterCombination``.
+    """
+    listed = [item.get("Ipv6Address") for item in params.get("Ipv6Addresses") or ()]
+    count = params.get("Ipv6AddressCount")
+    if listed and count:
+        raise invalid_combination(
+            "The parameters ipv6Addresses and ipv6AddressCount may not be used together."
+        )
+    return listed or count
 
 
 def delete_network_interface(call: Call) -> Shape:
@@ -239,6 +258,47 @@ def modify_public_names(call: Call) -> Shape:
     return {"Successful": True}
 
 
+# --- IPv6 addresses -----------------------------------------------------------------------------
+def assign_ipv6_addresses(call: Call) -> Shape:
+    """AssignIpv6Addresses: the given ones, or any free ones, beside those that are there."""
+    unsupported(call, "Ipv6Prefixes", "Ipv6PrefixCount")
+    eni = _own(call)
+    ips, count = call.get("Ipv6Addresses", []), call.get("Ipv6AddressCount", 0)
+    if bool(ips) == bool(count):
+        raise invalid_combination(
+            "Exactly one of ipv6Addresses and ipv6AddressCount must be given."
+        )
+    before = len(eni.ips6)
+    for ip in ips or [None] * count:
+        eni = give_ipv6(call, eni, ip)
+    return {"NetworkInterfaceId": eni.id, "AssignedIpv6Addresses": list(eni.ips6[before:])}
+
+
+def unassign_ipv6_addresses(call: Call) -> Shape:
+    """UnassignIpv6Addresses: all of those that are named, or none."""
+    unsupported(call, "Ipv6Prefixes")
+    eni = _own(call)
+    gone = list(call.get("Ipv6Addresses", []))
+    if not gone:
+        raise missing_parameter("ipv6Addresses")
+    for text in gone:
+        ip = _canonical(text)
+        if ip not in eni.ips6:
+            raise ApiError(
+                "InvalidParameterValue",
+                f"Some of the specified addresses are not assigned to interface {eni.id}: {text}",
+            )
+        eni = take_ipv6(call, eni, ip)
+    return {"NetworkInterfaceId": eni.id, "UnassignedIpv6Addresses": gone}
+
+
+def _canonical(text: str) -> str:
+    try:
+        return str(IPv6Address(text))
+    except ValueError:
+        raise invalid_value("ipv6Address", text, "Not a valid IPv6 address") from None
+
+
 def attached(call: Call, attachment_id: str) -> NetworkInterface:
     """The interface with that attachment.
 
@@ -290,6 +350,8 @@ KIND = Kind(
         "AssignPrivateIpAddresses": assign_private_addresses,
         "UnassignPrivateIpAddresses": unassign_private_addresses,
         "ModifyPublicIpDnsNameOptions": modify_public_names,
+        "AssignIpv6Addresses": assign_ipv6_addresses,
+        "UnassignIpv6Addresses": unassign_ipv6_addresses,
     },
     reads=frozenset({"DescribeNetworkInterfaceAttribute"}),
     listings=(

@@ -25,7 +25,7 @@ from gureum.resources.shapes import (
 )
 from gureum.resources.vpc_peering import VpcPeeringConnection, state_of
 
-ANY_V4 = "0.0.0.0/0"
+ANY_V4, ANY_V6 = "0.0.0.0/0", "::/0"
 
 
 @dataclass(frozen=True, kw_only=True)

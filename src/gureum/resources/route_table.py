@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
 from itertools import count
 
 from gureum.errors import ApiError, invalid_combination
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, View, ref
-from gureum.model.cidr import ipv4_network
+from gureum.model.cidr import inside, ipv4_network, ipv6_network, is_ipv6
 from gureum.model.txn import dependency_violation, not_found
-from gureum.program import Local, Route, SegmentTable, Table
+from gureum.program import GlobalPrefix, Local, Route, SegmentTable, Table
 from gureum.resources.permissions import ANY_V4
 from gureum.resources.prefix_list import IPV4, IPV6, PrefixList
 from gureum.resources.route_target import (
     LOCAL,
     StaticRoute,
     asked_target,
+    check_family,
+    check_reserved,
     count_routes,
     is_list,
     show_target,
@@ -32,16 +33,13 @@ from gureum.resources.route_target import (
 )
 from gureum.resources.shapes import given, tag_list, unsupported
 from gureum.resources.subnet import Subnet, segment_of
-from gureum.resources.vpc import Vpc
+from gureum.resources.vpc import Vpc, cidrs
 
 MAX_TABLES = 200
 """Route tables per VPC, the main one among them (VPC quotas)."""
 
 MAX_ROUTES = 50
-"""Routes per table that are not propagated (VPC quotas)."""
-
-RESERVED = IPv4Network("169.254.168.0/22")
-"""AWS's own services are there; no route may lead anywhere inside it."""
+"""Routes per table that are not propagated, IPv4 and IPv6 apart (VPC quotas)."""
 
 _ASSOCIATED: Shape = {"State": "associated"}
 
@@ -228,14 +226,13 @@ def create_route(call: Call) -> Shape:
     """CreateRoute.  The same route again is no error; another target for its destination is."""
     table, destination = _asked(call), _destination(call)
     target = asked_target(call, table.id, table.vpc)
-    cidrs = _cidrs(call.txn.view, table)
-    if not is_list(destination):
-        _check_local(call, table, destination, target, cidrs)
-        _check_reserved(destination)
+    local = cidrs(call.txn.view, table.vpc)
+    _check_target(call, table, destination, target, local)
+    check_reserved(destination)
     old = table.route(destination)
     if old is not None and old.target == target:
         return {"Return": True}
-    if old is not None or destination in cidrs:
+    if old is not None or destination in local:
         raise ApiError(
             "RouteAlreadyExists", f"The route identified by {destination} already exists."
         )
@@ -250,30 +247,21 @@ def over_quota(reader: Reader, table: RouteTable) -> bool:
     return any(number > MAX_ROUTES for number in counts)
 
 
-def _check_reserved(destination: str) -> None:
-    if IPv4Network(destination).subnet_of(RESERVED):
-        raise ApiError(
-            "InvalidParameterValue",
-            f"The destination CIDR block {destination} is within the reserved range {RESERVED}.",
-        )
-
-
 def replace_route(call: Call) -> Shape:
     """ReplaceRoute: of a route that is there; a local route can be turned and turned back."""
     table, destination = _asked(call), _destination(call)
-    cidrs = _cidrs(call.txn.view, table)
+    local = cidrs(call.txn.view, table.vpc)
     target = asked_target(call, table.id, table.vpc)
     if target == LOCAL:
-        if destination not in cidrs:
+        if destination not in local:
             raise ApiError(
                 "InvalidParameterValue",
                 "local-target only allowed with network local destination CIDRs",
             )
         call.txn.put(replace(table, routes=table.without(destination)))
         return {}
-    if not is_list(destination):
-        _check_local(call, table, destination, target, cidrs)
-    if table.route(destination) is None and destination not in cidrs:
+    _check_target(call, table, destination, target, local)
+    if table.route(destination) is None and destination not in local:
         raise ApiError(
             "InvalidParameterValue",
             f"There is no route defined for '{destination}' in the route table. "
@@ -286,18 +274,17 @@ def replace_route(call: Call) -> Shape:
 def delete_route(call: Call) -> Shape:
     """DeleteRoute: any but the local ones."""
     table = _asked(call)
-    if text := call.get("DestinationIpv6CidrBlock"):
-        raise _no_route("destination-ipv6-cidr-block", text, table)
     if (text := call.get("DestinationPrefixListId")) and table.route(text) is None:
         raise _no_route("destination-prefix-list-id", text, table)
     destination = _destination(call)
-    if destination in _cidrs(call.txn.view, table):
+    if destination in cidrs(call.txn.view, table.vpc):
         raise ApiError(
             "InvalidParameterValue",
             f"cannot remove local route {destination} in route table {table.id}",
         )
     if table.route(destination) is None:
-        raise _no_route("destination-cidr-block", destination, table)
+        family = "ipv6-" if is_ipv6(destination) else ""
+        raise _no_route(f"destination-{family}cidr-block", destination, table)
     call.txn.put(replace(table, routes=table.without(destination)))
     return {}
 
@@ -319,7 +306,7 @@ def _destination(call: Call) -> str:
 
     Raises:
         ApiError: ``MissingParameter``, ``InvalidParameterCombination``, ``InvalidParameterValue``,
-            ``InvalidPrefixListID.NotFound``, ``UnsupportedOperation`` (IPv6).
+            ``InvalidPrefixListID.NotFound``.
     """
     names = ("DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId")
     named = given(call, *names)
@@ -329,22 +316,26 @@ def _destination(call: Call) -> str:
             "destinationIpv6CidrBlock, destinationPrefixListId"
         )
         raise invalid_combination(message) if named else ApiError("MissingParameter", message)
-    unsupported(call, "DestinationIpv6CidrBlock")
     if key := call.get("DestinationPrefixListId"):
         return call.txn.get(PrefixList, key).id
-    return str(ipv4_network(named[0][1], "destinationCidrBlock"))
+    name, text = named[0]
+    if name == names[1]:
+        return str(ipv6_network(text, "destinationIpv6CidrBlock"))
+    return str(ipv4_network(text, "destinationCidrBlock"))
 
 
-def _check_local(
-    call: Call, table: RouteTable, destination: str, target: str, cidrs: Iterable[str]
+def _check_target(
+    call: Call, table: RouteTable, destination: str, target: str, local: Iterable[str]
 ) -> None:
     """What is inside the VPC goes to machines inside it, a whole subnet at a time.
 
     Raises:
         ApiError: ``InvalidParameterValue``.
     """
-    network = IPv4Network(destination)
-    if not any(network.subnet_of(IPv4Network(cidr)) for cidr in cidrs):
+    check_family(call.txn.view, destination, target)
+    if is_list(destination):
+        return
+    if not any(inside(destination, cidr) for cidr in local):
         return
     if not within_vpc(target):
         raise ApiError(
@@ -352,18 +343,13 @@ def _check_local(
             f"The destination CIDR block {destination} is equal to or more specific than one of "
             "this VPC's CIDR blocks. This route can target only an interface or an instance.",
         )
-    if destination in cidrs:
+    if destination in local:
         return
-    if all(subnet.cidr != destination for subnet in call.txn.referrers(table.vpc, Subnet)):
+    subnets = call.txn.referrers(table.vpc, Subnet)
+    if not any(destination in (row.cidr, row.ipv6 and row.ipv6.cidr) for row in subnets):
         raise ApiError(
             "InvalidParameterValue", "Route destination doesn't match any subnet CIDR blocks."
         )
-
-
-def _cidrs(reader: Reader, table: RouteTable) -> tuple[str, ...]:
-    """The destinations of the table's local routes."""
-    vpc = reader.find(Vpc, table.vpc)
-    return tuple(item.cidr for item in vpc.cidrs) if vpc else ()
 
 
 # --- answers ------------------------------------------------------------------------------------
@@ -413,22 +399,27 @@ def _show_associations(table: RouteTable, view: View) -> Iterator[Shape]:
 
 
 def _show_routes(table: RouteTable, view: View) -> Iterator[Shape]:
-    cidrs = _cidrs(view, table)
-    for cidr in cidrs:
-        shape: Shape = {"DestinationCidrBlock": cidr, "Origin": "CreateRouteTable"}
+    local = cidrs(view, table.vpc)
+    for cidr in local:
+        shape: Shape = {_member(cidr): cidr, "Origin": "CreateRouteTable"}
         turned = table.route(cidr)
         if turned:
             yield shape | show_target(view, turned.target, table.vpc)
         else:
             yield shape | {"GatewayId": LOCAL, "State": "active"}
     for route in table.routes:
-        if route.destination not in cidrs:
-            member = "DestinationPrefixListId" if route.prefix_list else "DestinationCidrBlock"
+        if route.destination not in local:
             yield {
-                member: route.destination,
+                _member(route.destination): route.destination,
                 "Origin": "CreateRoute",
                 **show_target(view, route.target, table.vpc),
             }
+
+
+def _member(destination: str) -> str:
+    if is_list(destination):
+        return "DestinationPrefixListId"
+    return "DestinationIpv6CidrBlock" if is_ipv6(destination) else "DestinationCidrBlock"
 
 
 # --- lowering -----------------------------------------------------------------------------------
@@ -437,7 +428,7 @@ def lower(table: RouteTable, lowering: Lowering) -> None:
     view = lowering.view
     statement = Table(id=table.id, router=table.vpc, number=table.number)
     lowering.say(statement)
-    for cidr in _cidrs(view, table):
+    for cidr in cidrs(view, table.vpc):
         if table.route(cidr) is None:
             lowering.say(Route(table=statement, destination=cidr, target=Local()))
     for destination, route in blocks(view, table).items():
@@ -445,13 +436,30 @@ def lower(table: RouteTable, lowering: Lowering) -> None:
         lowering.say(Route(table=statement, destination=destination, target=target), route.target)
     for subnet, why in _subnets(table, view):
         segment = segment_of(view, subnet)
-        if segment:
-            lowering.say(SegmentTable(segment=segment, table=statement), why)
+        if segment is None:
+            continue
+        lowering.say(SegmentTable(segment=segment, table=statement), why)
+        gateway = _way_in(table, view) if segment.cidr6 else None
+        if gateway:
+            lowering.say(GlobalPrefix(gateway=gateway, segment=segment), why)
+
+
+def _way_in(table: RouteTable, view: Reader) -> str | None:
+    """The gateway through which the internet reaches the IPv6 addresses of the table's subnets:
+    the egress-only one where the table leads to that alone, else the VPC's internet gateway."""
+    vpc = view.find(Vpc, table.vpc)
+    if vpc is None:
+        return None
+    used = {
+        route.target for destination, route in blocks(view, table).items() if is_ipv6(destination)
+    }
+    only_out = vpc.egress_gateway in used and vpc.gateway not in used
+    return vpc.egress_gateway if only_out else vpc.gateway
 
 
 def blocks(reader: Reader, table: RouteTable) -> dict[str, StaticRoute]:
     """The route that somebody made to each block (:func:`spelled_out`)."""
-    return spelled_out(reader, table.routes, _cidrs(reader, table))
+    return spelled_out(reader, table.routes, cidrs(reader, table.vpc))
 
 
 def _subnets(table: RouteTable, view: Reader) -> Iterator[tuple[str, str]]:

@@ -7,25 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from typing import Any
 
 from gureum.errors import ApiError, invalid_combination
 from gureum.kind import Call, Shape
 from gureum.model import Reader, ref
+from gureum.model.cidr import inside, is_ipv6
 from gureum.model.txn import not_found
 from gureum.program import Blackhole, Target, ViaPeering, ViaUplink
+from gureum.resources.egress_only_gateway import EgressOnlyGateway
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import NetworkInterface, hop, interfaces_of
-from gureum.resources.prefix_list import IPV4, PrefixList, cidrs_of, weight
+from gureum.resources.prefix_list import IPV4, IPV6, PrefixList, cidrs_of, weight
 from gureum.resources.shapes import given, unsupported
 from gureum.resources.vpc_peering import LINKED, VpcPeeringConnection, asked, far_vpc, state_of
 
 LOCAL = "local"
 
+RESERVED = ("169.254.168.0/22", "fd00:ec2::/32")
+"""AWS's own services are there; no route may lead anywhere inside them."""
+
 _LATER = (
-    "EgressOnlyInternetGatewayId",
     "TransitGatewayId",
     "LocalGatewayId",
     "CarrierGatewayId",
@@ -61,7 +64,9 @@ def count_routes(reader: Reader, routes: Iterable[StaticRoute], family: str) -> 
     """As how many routes of an address family some routes count: one to a prefix list as its
     size."""
     return sum(
-        weight(reader, route.prefix_list, family) if route.prefix_list else int(family == IPV4)
+        weight(reader, route.prefix_list, family)
+        if route.prefix_list
+        else int((family == IPV6) == is_ipv6(route.destination))
         for route in routes
     )
 
@@ -75,12 +80,13 @@ def spelled_out(
     before the younger; a list's blocks inside the VPC's own are left out (VPC User Guide, "Route
     priority for prefix lists").
     """
-    known, own = list(routes), [IPv4Network(cidr) for cidr in local]
+    known, own = list(routes), list(local)
     found = {route.destination: route for route in known if route.prefix_list is None}
     for route in known:
-        for cidr in cidrs_of(reader, route.prefix_list, IPV4) if route.prefix_list else ():
-            if not any(IPv4Network(cidr).subnet_of(network) for network in own):
-                found.setdefault(cidr, route)
+        for family in (IPV4, IPV6) if route.prefix_list else ():
+            for cidr in cidrs_of(reader, str(route.prefix_list), family):
+                if not any(inside(cidr, each) for each in own):
+                    found.setdefault(cidr, route)
     return found
 
 
@@ -128,6 +134,13 @@ def _gateway(call: Call, key: str, table: str, vpc: str) -> str:
         raise ApiError("InvalidGatewayID.NotFound", f"The gateway ID '{key}' does not exist")
     if row.vpc != vpc:
         raise _foreign(table, f"network gateway {key}")
+    return row.id
+
+
+def _egress_only(call: Call, key: str, table: str, vpc: str) -> str:
+    row = call.txn.get(EgressOnlyGateway, key)
+    if row.vpc != vpc:
+        raise _foreign(table, f"egress-only internet gateway {key}")
     return row.id
 
 
@@ -181,11 +194,43 @@ def _foreign(table: str, target: str) -> ApiError:
 _RESOLVE: dict[str, Callable[[Call, Any, str, str], str]] = {
     "LocalTarget": _local,
     "GatewayId": _gateway,
+    "EgressOnlyInternetGatewayId": _egress_only,
     "NatGatewayId": _nat_gateway,
     "NetworkInterfaceId": _interface,
     "InstanceId": _instance,
     "VpcPeeringConnectionId": _peering,
 }
+
+
+def check_family(reader: Reader, destination: str, target: str) -> None:
+    """A NAT gateway translates IPv4 only (NAT64 is not built), an egress-only internet gateway
+    carries IPv6 only.
+
+    Raises:
+        ApiError: ``InvalidParameterValue``.
+    """
+    listed = reader.find(PrefixList, destination)
+    v6 = listed.family == IPV6 if listed else is_ipv6(destination)
+    only = {NatGateway.prefix: not v6, EgressOnlyGateway.prefix: v6}
+    if not only.get(target.partition("-")[0], True):
+        raise ApiError(
+            "InvalidParameterValue",
+            f"The destination CIDR block {destination} is not of the IP address family that "
+            f"{target} carries.",
+        )
+
+
+def check_reserved(destination: str) -> None:
+    """Raises:
+    ApiError: ``InvalidParameterValue`` for a block of AWS's own services.
+    """
+    for reserved in RESERVED:
+        if not is_list(destination) and inside(destination, reserved):
+            raise ApiError(
+                "InvalidParameterValue",
+                f"The destination CIDR block {destination} is within the reserved range "
+                f"{reserved}.",
+            )
 
 
 def within_vpc(target: str) -> bool:
@@ -202,6 +247,8 @@ def target_now(reader: Reader, target: str, vpc: str) -> Target:
     if _is_peering(target):
         far = far_vpc(reader, target, vpc)
         return ViaPeering(target, far) if far else Blackhole(target)
+    if target.startswith(f"{EgressOnlyGateway.prefix}-"):
+        return ViaUplink(target) if reader.find(EgressOnlyGateway, target) else Blackhole(target)
     interface: str | None = target
     if target.startswith(f"{NatGateway.prefix}-"):
         row = reader.find(NatGateway, target)
@@ -219,6 +266,8 @@ def show_target(reader: Reader, target: str, vpc: str) -> Shape:
     shape: Shape = {"State": "blackhole" if blackhole else "active"}
     if target.startswith(f"{InternetGateway.prefix}-"):
         return shape | {"GatewayId": target}
+    if target.startswith(f"{EgressOnlyGateway.prefix}-"):
+        return shape | {"EgressOnlyInternetGatewayId": target}
     if target.startswith(f"{NatGateway.prefix}-"):
         return shape | {"NatGatewayId": target}
     if _is_peering(target):

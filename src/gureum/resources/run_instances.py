@@ -24,7 +24,7 @@ from gureum.resources.instance_shape import show
 from gureum.resources.instance_types import DEFAULT, TYPES, burstable
 from gureum.resources.key_pair import key_named
 from gureum.resources.network_interface import NetworkInterface, checked_groups
-from gureum.resources.network_interface_api import asked_addresses
+from gureum.resources.network_interface_api import asked_addresses, asked_ipv6
 from gureum.resources.placement_group import placed
 from gureum.resources.security_group import named
 from gureum.resources.shapes import unsupported
@@ -41,8 +41,6 @@ _NOT_YET = (
     "ElasticInferenceAccelerators",
     "EnablePrimaryIpv6",
     "InstanceMarketOptions",
-    "Ipv6AddressCount",
-    "Ipv6Addresses",
     "LicenseSpecifications",
     "SecondaryInterfaces",
 )
@@ -50,12 +48,23 @@ _INTERFACE_NOT_YET = (
     "AssociateCarrierIpAddress",
     "Ipv4PrefixCount",
     "Ipv4Prefixes",
-    "Ipv6AddressCount",
-    "Ipv6Addresses",
     "Ipv6PrefixCount",
     "Ipv6Prefixes",
     "PrimaryIpv6",
 )
+
+
+_OF_THE_INSTANCE = {
+    "SubnetId": "subnet ID",
+    "SecurityGroupIds": "security groups",
+    "SecurityGroups": "security groups",
+    "Ipv6Addresses": "IPv6 addresses",
+    "Ipv6AddressCount": "IPv6 address count",
+}
+"""What a request says either of the instance or of its interfaces, in words."""
+
+_OF_THE_INTERFACE = ("PrivateIpAddress", "Ipv6Addresses", "Ipv6AddressCount")
+"""What a request may say of an instance and means its first interface."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ class Station:
     groups: tuple[str, ...] | None = None
     primary: str | None = None
     secondary: list[str] | int = 0
+    ipv6: list[str] | int | None = None
     description: str = ""
     delete: bool = True
 
@@ -146,15 +156,14 @@ def _count(call: Call) -> int:
 # --- interfaces ---------------------------------------------------------------------------------
 def _stations(call: Call, count: int) -> list[Station]:
     listed = call.get("NetworkInterfaces") or []
-    top = [name for name in ("SubnetId", "SecurityGroupIds", "SecurityGroups") if call.get(name)]
+    top = [words for name, words in _OF_THE_INSTANCE.items() if call.get(name)]
     if listed and top:
         raise invalid_combination(
-            "Network interfaces and an instance-level "
-            + ("subnet ID" if top[0] == "SubnetId" else "security groups")
-            + " may not be specified on the same request"
+            f"Network interfaces and an instance-level {top[0]} may not be specified on the same "
+            "request"
         )
     if not listed:
-        listed = [{"DeviceIndex": 0, "PrivateIpAddress": call.get("PrivateIpAddress")}]
+        listed = [{"DeviceIndex": 0, **{name: call.get(name) for name in _OF_THE_INTERFACE}}]
     found = sorted((_station(call, item) for item in listed), key=lambda each: each.index)
     indexes = [each.index for each in found]
     if indexes[0] != 0:
@@ -172,9 +181,11 @@ def _stations(call: Call, count: int) -> list[Station]:
 
 def _check_shared(stations: list[Station], count: int) -> None:
     """What can be had once goes with one instance, and all stations must be neighbours."""
-    if count > 1 and any(each.existing or each.primary for each in stations):
+    if count > 1 and any(
+        each.existing or each.primary or isinstance(each.ipv6, list) for each in stations
+    ):
         raise invalid_combination(
-            "Network interfaces and private IP addresses may not be specified when launching "
+            "Network interfaces and IP addresses may not be specified when launching "
             "more than one instance."
         )
     first = stations[0].subnet
@@ -205,6 +216,7 @@ def _station(call: Call, item: Mapping[str, Any]) -> Station:
         groups=_groups(call, item, subnet),
         primary=primary,
         secondary=secondary,
+        ipv6=asked_ipv6(item),
         description=item.get("Description") or "",
         delete=item.get("DeleteOnTermination", True),
     )
@@ -416,4 +428,5 @@ def _new_interface(call: Call, station: Station) -> NetworkInterface:
         description=station.description,
         private_ip=station.primary,
         secondary=station.secondary,
+        ipv6=station.ipv6,
     )

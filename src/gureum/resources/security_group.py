@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from gureum.errors import ApiError, missing_parameter
 from gureum.kind import Call, Kind, Listing, Selector, Shape
 from gureum.model import Reader, Resource, Tags, View, ref
-from gureum.resources.permissions import ANY_V4, Permission, check_text, show_permissions
+from gureum.resources.ipv6 import Ipv6Block, blocks
+from gureum.resources.permissions import ANY_V4, ANY_V6, Permission, check_text, show_permissions
 from gureum.resources.shapes import tag_list
 from gureum.resources.subnet import arn
 from gureum.resources.vpc import Vpc, default_vpc
@@ -19,6 +20,11 @@ from gureum.resources.vpc import Vpc, default_vpc
 DEFAULT_NAME = "default"
 MAX_GROUPS = 2500
 """Security groups per region (VPC quotas)."""
+
+
+_OUT = Permission(protocol=None, cidr=ANY_V4)
+_OUT_V6 = Permission(protocol=None, cidr6=ANY_V6)
+"""The rules about what goes out that a new group has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +159,9 @@ def create_security_group(call: Call) -> Shape:
     group = call.created(
         SecurityGroup(**call.common(SecurityGroup), vpc=vpc.id, name=name, description=description)
     )
-    add_rule(call, group, Permission(protocol=None, cidr=ANY_V4), egress=True)
+    add_rule(call, group, _OUT, egress=True)
+    if blocks(call.txn.view, vpc.id):
+        add_rule(call, group, _OUT_V6, egress=True)
     return {"GroupId": group.id, "SecurityGroupArn": arn(group), "Tags": tag_list(group)}
 
 
@@ -192,7 +200,16 @@ def default_group(call: Call, vpc: Vpc) -> None:
         )
     )
     add_rule(call, group, Permission(protocol=None, group=group.id), egress=False)
-    add_rule(call, group, Permission(protocol=None, cidr=ANY_V4), egress=True)
+    add_rule(call, group, _OUT, egress=True)
+
+
+def open_to_ipv6(call: Call, block: Ipv6Block) -> None:
+    """With its first IPv6 block everything may go out over IPv6 from the VPC's groups, but from
+    those whose outbound rules somebody has changed (VPC User Guide, "Security group rules")."""
+    for group in call.txn.referrers(block.vpc, SecurityGroup):
+        out = [rule.permission.traffic for rule in rules_of(call.txn.view, group.id) if rule.egress]
+        if out == [_OUT]:
+            add_rule(call, group, _OUT_V6, egress=True)
 
 
 def delete_security_group(call: Call) -> Shape:
@@ -314,5 +331,5 @@ KIND = Kind(
             },
         ),
     ),
-    beside={Vpc: default_group},
+    beside={Vpc: default_group, Ipv6Block: open_to_ipv6},
 )

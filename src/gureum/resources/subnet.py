@@ -14,10 +14,12 @@ from itertools import chain
 from gureum.errors import ApiError, invalid_combination, invalid_value
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, Txn, View, ref
-from gureum.model.cidr import ipv4_network, is_reserved, router_address, usable
+from gureum.model.cidr import ipv4_network, is_ipv6, is_reserved, router_address, usable
 from gureum.program import Segment, SegmentMode
 from gureum.program.statements import Mode
+from gureum.resources import ipv6
 from gureum.resources.region import zone_id, zones
+from gureum.resources.shapes import unsupported
 from gureum.resources.vpc import Vpc
 
 MAX_SUBNETS = 200
@@ -41,10 +43,13 @@ class Subnet(
     malformed="InvalidSubnetID.Malformed",
     noun="subnet",
 ):
-    """A subnet of a VPC; ``zone`` is a zone name such as ``ap-northeast-2a``."""
+    """A subnet of a VPC; ``zone`` is a zone name such as ``ap-northeast-2a``.  With
+    ``assign_ipv6`` new interfaces get an IPv6 address of ``ipv6`` unasked."""
 
     vpc: str = ref()
     cidr: str
+    ipv6: ipv6.SubnetBlock | None = None
+    assign_ipv6: bool = False
     zone: str
     default: bool = False
     map_public_ip: bool = False
@@ -52,6 +57,11 @@ class Subnet(
     hostname_type: str = "ip-name"
     dns_a_record: bool = False
     dns_aaaa_record: bool = False
+
+    @property
+    def cidrs(self) -> tuple[str, ...]:
+        """The IPv4 block, and the IPv6 one if there is one."""
+        return (self.cidr, self.ipv6.cidr) if self.ipv6 else (self.cidr,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +115,30 @@ def lease(call: Call, subnet: Subnet, holder: str, ip: str | None = None) -> str
             ``InsufficientFreeAddressesInSubnet``.
     """
     taken = _free_address(call.txn, subnet) if ip is None else _asked_address(call.txn, subnet, ip)
+    take(call, subnet, holder, taken)
+    return taken
+
+
+def lease_ipv6(call: Call, subnet: Subnet, holder: str, ip: str | None = None) -> str:
+    """Take ``ip``, or any free address, of the subnet's IPv6 block for the interface ``holder``.
+
+    Raises:
+        ApiError: ``InvalidParameterValue`` (no IPv6 block, outside of it, reserved),
+            ``InvalidIPAddress.InUse``.
+    """
+    if subnet.ipv6 is None:
+        raise ApiError(
+            "InvalidParameterValue",
+            f"The subnet '{subnet.id}' does not have an IPv6 CIDR block associated with it.",
+        )
+    if ip is not None:
+        taken = ipv6.checked_address(subnet.ipv6.cidr, ip)
+        if lease_id(subnet.id, taken) in call.txn.view.rows:
+            raise ApiError("InvalidIPAddress.InUse", f"Address {ip} is in use.")
+    else:
+        taken = ipv6.drawn_address(subnet.ipv6.cidr)
+        while lease_id(subnet.id, taken) in call.txn.view.rows:  # of at least 2^64
+            taken = ipv6.drawn_address(subnet.ipv6.cidr)
     take(call, subnet, holder, taken)
     return taken
 
@@ -178,13 +212,28 @@ def _free_address(txn: Txn, subnet: Subnet) -> str:
 def create_subnet(call: Call) -> Shape:
     """CreateSubnet in a zone of the region; it joins the main route table and default ACL."""
     vpc = call.txn.get(Vpc, call.params["VpcId"])
+    if call.get("Ipv6Native") or (call.get("Ipv6CidrBlock") and not call.get("CidrBlock")):
+        raise ApiError(
+            "UnsupportedOperation", "IPv6-only subnets are not available in this cloud yet."
+        )
+    unsupported(call, "Ipv4IpamPoolId", "Ipv6IpamPoolId")
     if not call.get("CidrBlock"):
         raise ApiError("MissingParameter", "Either 'cidrBlock' or 'ipv6CidrBlock' should be given.")
     network = ipv4_network(call.params["CidrBlock"])
     _check_range(call, vpc, network)
     zone = asked_zone(call)
-    subnet = call.created(Subnet(**call.common(Subnet), vpc=vpc.id, cidr=str(network), zone=zone))
-    return {"Subnet": show(subnet, call.txn.view)}
+    text = call.get("Ipv6CidrBlock")
+    block = ipv6.part(call, vpc.id, text, ipv6_parts(call.txn.view, vpc.id)) if text else None
+    subnet = call.created(
+        Subnet(**call.common(Subnet), vpc=vpc.id, cidr=str(network), zone=zone, ipv6=block)
+    )
+    shown = [ipv6.show_part(block, "associating")] if block else []
+    return {"Subnet": show(subnet, call.txn.view) | {"Ipv6CidrBlockAssociationSet": shown}}
+
+
+def ipv6_parts(reader: Reader, vpc_id: str) -> list[str]:
+    """The IPv6 blocks that the subnets of a VPC have."""
+    return [row.ipv6.cidr for row in reader.referrers(vpc_id, Subnet) if row.ipv6]
 
 
 def asked_zone(call: Call) -> str:
@@ -250,6 +299,7 @@ def delete_subnet(call: Call) -> Shape:
 _FLAGS = {
     "MapPublicIpOnLaunch": "map_public_ip",
     "EnableDns64": "enable_dns64",
+    "AssignIpv6AddressOnCreation": "assign_ipv6",
     "EnableResourceNameDnsARecordOnLaunch": "dns_a_record",
     "EnableResourceNameDnsAAAARecordOnLaunch": "dns_aaaa_record",
 }
@@ -272,13 +322,19 @@ def modify_subnet_attribute(call: Call) -> Shape:
         raise ApiError(
             "UnsupportedOperation", f"The attribute {given[0]} is not available in this cloud yet."
         )
+    if changes.get("assign_ipv6") and subnet.ipv6 is None:
+        raise ApiError(
+            "InvalidParameterValue",
+            "Invalid value 'true' for assignIpv6AddressOnCreation: the subnet "
+            f"'{subnet.id}' does not have an IPv6 CIDR block associated with it.",
+        )
     call.txn.put(replace(subnet, **changes))
     return {}
 
 
 def free_addresses(subnet: Subnet, view: View) -> int:
     """AvailableIpAddressCount: usable addresses less those that are taken."""
-    leases = (row.ip for row in view.referrers(subnet.id, Lease))
+    leases = (row.ip for row in view.referrers(subnet.id, Lease) if not is_ipv6(row.ip))
     return usable(subnet.cidr) - sum(2 ** (32 - PREFIX_LENGTH) if "/" in ip else 1 for ip in leases)
 
 
@@ -295,14 +351,14 @@ def show(subnet: Subnet, view: View) -> Shape:
         "VpcId": subnet.vpc,
         "OwnerId": subnet.account,
         "CidrBlock": subnet.cidr,
-        "Ipv6CidrBlockAssociationSet": [],
+        "Ipv6CidrBlockAssociationSet": [ipv6.show_part(subnet.ipv6)] if subnet.ipv6 else [],
         "AvailabilityZone": subnet.zone,
         "AvailabilityZoneId": zone_id(subnet.zone),
         "AvailableIpAddressCount": free_addresses(subnet, view),
         "DefaultForAz": subnet.default,
         "MapPublicIpOnLaunch": subnet.map_public_ip,
         "MapCustomerOwnedIpOnLaunch": False,
-        "AssignIpv6AddressOnCreation": False,
+        "AssignIpv6AddressOnCreation": subnet.assign_ipv6,
         "EnableDns64": subnet.enable_dns64,
         "Ipv6Native": False,
         "PrivateDnsNameOptionsOnLaunch": {
@@ -326,6 +382,7 @@ def segment(subnet: Subnet) -> Segment:
         cidr=subnet.cidr,
         gateway=router_address(subnet.cidr),
         mac=mac,
+        cidr6=subnet.ipv6.cidr if subnet.ipv6 else "",
     )
 
 

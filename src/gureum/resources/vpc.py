@@ -10,10 +10,10 @@ from ipaddress import IPv4Network
 
 from gureum.errors import ApiError, invalid_combination, missing_parameter
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
-from gureum.model import Resource, Txn, View, ref
-from gureum.model.cidr import ipv4_network
+from gureum.model import Reader, Resource, Txn, View, ref
+from gureum.model.cidr import ipv4_network, is_ipv6
 from gureum.program import Range, Router
-from gureum.resources import dhcp_options
+from gureum.resources import dhcp_options, ipv6
 
 DEFAULT_CIDR = "172.31.0.0/16"
 MAX_VPCS = 5
@@ -43,8 +43,8 @@ class Vpc(
 ):
     """A VPC; the first of ``cidrs`` is the primary one.
 
-    ``gateway`` is the attached internet gateway.  It stands here too, so that what has a public
-    address finds the gateway by its VPC.
+    ``gateway`` is the attached internet gateway, ``egress_gateway`` the egress-only one.  They
+    stand here too, so that what has a public address finds the gateways by its VPC.
     """
 
     cidrs: tuple[CidrAssociation, ...]
@@ -55,6 +55,7 @@ class Vpc(
     usage_metrics: bool = False
     dhcp_options: str | None = ref(default=None)
     gateway: str | None = ref("weak", default=None)
+    egress_gateway: str | None = ref("weak", default=None)
 
     @property
     def cidr(self) -> str:
@@ -74,8 +75,13 @@ def create_vpc(call: Call) -> Shape:
             raise ApiError("UnsupportedOperation", "IPAM pools are not available in this cloud.")
         raise missing_parameter("CidrBlock")
     cidr = _vpc_network(call.params["CidrBlock"])
+    dual_stack = ipv6.asked(call)
     vpc = _new(call, cidr, default=False, tenancy=call.get("InstanceTenancy", "default"))
-    return {"Vpc": show(vpc, call.txn.view)}
+    if not dual_stack:
+        return {"Vpc": show(vpc, call.txn.view)}
+    block = ipv6.add_block(call, vpc.id)
+    shown = [ipv6.show_block(block, "associating")]
+    return {"Vpc": show(vpc, call.txn.view) | {"Ipv6CidrBlockAssociationSet": shown}}
 
 
 def create_default_vpc(call: Call) -> Shape:
@@ -165,12 +171,16 @@ def associate_dhcp_options(call: Call) -> Shape:
 
 
 def associate_vpc_cidr_block(call: Call) -> Shape:
-    """AssociateVpcCidrBlock: a secondary IPv4 block.  IPv6 comes with dual-stack VPCs."""
+    """AssociateVpcCidrBlock: a secondary IPv4 block, or one of IPv6."""
     vpc = call.txn.get(Vpc, call.params["VpcId"])
+    if ipv6.asked(call):
+        if call.get("CidrBlock"):
+            raise invalid_combination("Only one CIDR block can be associated in one request.")
+        block = ipv6.add_block(call, vpc.id)
+        shown = ipv6.show_block(block, "associating")
+        return {"VpcId": vpc.id, "Ipv6CidrBlockAssociation": shown}
     if not call.get("CidrBlock"):
-        raise ApiError(
-            "UnsupportedOperation", "Only IPv4 CIDR blocks can be associated in this cloud yet."
-        )
+        raise missing_parameter("CidrBlock or amazonProvidedIpv6CidrBlock")
     network = _vpc_network(call.params["CidrBlock"])
     if len(vpc.cidrs) >= MAX_CIDRS:
         raise ApiError(
@@ -221,7 +231,7 @@ def _check_routes(call: Call, vpc: Vpc, network: IPv4Network) -> None:
     specific as or less than.  Rows of the VPC with routes tell their ``destinations``."""
     for source in call.txn.view.referring.get(vpc.id, {}):
         for destination in getattr(call.txn.view.rows[source], "destinations", ()):
-            if IPv4Network(destination).subnet_of(network):
+            if not is_ipv6(destination) and IPv4Network(destination).subnet_of(network):
                 raise ApiError(
                     "InvalidVpc.Range",
                     f"The CIDR '{network}' is the same as or larger than the destination "
@@ -246,6 +256,8 @@ def _check_peers(call: Call, vpc: Vpc, network: IPv4Network) -> None:
 def disassociate_vpc_cidr_block(call: Call) -> Shape:
     """DisassociateVpcCidrBlock: never the primary block; refused while a subnet uses it."""
     key = call.params["AssociationId"]
+    if block := call.txn.find(ipv6.Ipv6Block, key):
+        return _disassociate_ipv6(call, block)
     for vpc in call.txn.all(Vpc):
         for item in vpc.cidrs:
             if item.id == key:
@@ -278,6 +290,20 @@ def _disassociate(call: Call, vpc: Vpc, item: CidrAssociation) -> Shape:
     }
 
 
+def _disassociate_ipv6(call: Call, block: ipv6.Ipv6Block) -> Shape:
+    try:
+        call.txn.delete(block)
+    except ApiError as error:
+        if error.code != "DependencyViolation":
+            raise
+        raise ApiError(
+            "InvalidCidrBlock.InUse",
+            f"The vpc {block.vpc} currently has a subnet within CIDR block {block.cidr}",
+        ) from None
+    shown = ipv6.show_block(block, "disassociating")
+    return {"VpcId": block.vpc, "Ipv6CidrBlockAssociation": shown}
+
+
 def _vpc_network(text: str) -> IPv4Network:
     network = ipv4_network(text)
     if not 16 <= network.prefixlen <= 28:
@@ -302,7 +328,9 @@ def show(vpc: Vpc, view: View) -> Shape:
         "OwnerId": vpc.account,
         "CidrBlock": vpc.cidr,
         "CidrBlockAssociationSet": [_show_cidr(item) for item in vpc.cidrs],
-        "Ipv6CidrBlockAssociationSet": [],
+        "Ipv6CidrBlockAssociationSet": [
+            ipv6.show_block(block) for block in ipv6.blocks(view, vpc.id)
+        ],
         "DhcpOptionsId": vpc.dhcp_options or "default",
         "InstanceTenancy": vpc.tenancy,
         "IsDefault": vpc.default,
@@ -316,6 +344,15 @@ def lower(vpc: Vpc, lowering: Lowering) -> None:
     lowering.say(Router(vpc.id))
     for item in vpc.cidrs:
         lowering.say(Range(vpc.id, item.cidr), item.id)
+    for block in ipv6.blocks(lowering.view, vpc.id):
+        lowering.say(Range(vpc.id, block.cidr), block.id)
+
+
+def cidrs(reader: Reader, vpc_id: str) -> tuple[str, ...]:
+    """All blocks of a VPC, the primary one first, those of IPv6 last."""
+    vpc = reader.find(Vpc, vpc_id)
+    own = tuple(item.cidr for item in vpc.cidrs) if vpc else ()
+    return own + tuple(block.cidr for block in ipv6.blocks(reader, vpc_id))
 
 
 def _provide(call: Call) -> None:

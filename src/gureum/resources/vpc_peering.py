@@ -17,6 +17,7 @@ from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, Txn, View, ref
 from gureum.model.txn import not_found
 from gureum.program import Peering
+from gureum.resources.ipv6 import blocks
 from gureum.resources.shapes import tag_list
 from gureum.resources.vpc import Vpc
 
@@ -374,6 +375,8 @@ def _show_side(side: Side, view: View, *, whole: bool) -> Shape:
     if whole and vpc is not None:
         shape["CidrBlock"] = vpc.cidr
         shape["CidrBlockSet"] = [{"CidrBlock": item.cidr} for item in vpc.cidrs]
+        found = [{"Ipv6CidrBlock": cidr} for cidr in _ipv6(view, side.vpc)]
+        shape |= {"Ipv6CidrBlockSet": found} if found else {}
         shape["PeeringOptions"] = _show_options(side)
     return shape
 
@@ -386,13 +389,18 @@ def lower(row: VpcPeeringConnection, lowering: Lowering) -> None:
     """An active connection is a link between two routers."""
     if state_of(lowering.view, row) in LINKED:
         one, other = sorted(side.vpc for side in row.sides)
-        cidrs = _cidrs(lowering.view, one), _cidrs(lowering.view, other)
+        view = lowering.view
+        cidrs = _cidrs(view, one) + _ipv6(view, one), _cidrs(view, other) + _ipv6(view, other)
         lowering.say(Peering(id=row.id, routers=(one, other), cidrs=cidrs))
 
 
 def _cidrs(reader: Reader, vpc: str) -> tuple[str, ...]:
     row = reader.find(Vpc, vpc)
     return tuple(sorted(item.cidr for item in row.cidrs)) if row else ()
+
+
+def _ipv6(reader: Reader, vpc: str) -> tuple[str, ...]:
+    return tuple(sorted(block.cidr for block in blocks(reader, vpc)))
 
 
 KIND = Kind(

@@ -24,7 +24,7 @@ from gureum.explain import (
 from gureum.explain.aws import Projection
 from gureum.explain.codes import Code
 from gureum.explain.osi import HIGHEST, devices
-from gureum.explain.packet import ECHO, ICMP, TCP, UDP
+from gureum.explain.packet import ECHO, ECHO_V6, ICMP, ICMPV6, TCP, UDP
 from gureum.explain.steps import Step, Trace
 from gureum.kind import Shape
 from gureum.program import InternetHost as Outside
@@ -45,8 +45,9 @@ PROTOCOLS = {"tcp": TCP, "udp": UDP, "icmp": ICMP}
 class Question:
     """A packet between two places, by the names that people use.
 
-    ``protocol`` is a name or number, ``port`` for TCP and UDP, ``icmp`` type and code; the source
-    address is the place's own unless ``spoofed`` is another.
+    ``protocol`` is a number, ``port`` for TCP and UDP, ``icmp`` type and code; the source address
+    is the place's own unless ``spoofed`` is another.  ``ipv6`` means IPv6 where names leave it
+    open; a ping is one of ICMPv6 then.
     """
 
     source: str
@@ -55,6 +56,12 @@ class Question:
     port: int | None = None
     icmp: tuple[int, int] | None = None
     spoofed: str | None = None
+    ipv6: bool = False
+
+    @property
+    def version(self) -> int:
+        """The IP version that is meant where names are given."""
+        return 6 if self.ipv6 or ":" in (self.spoofed or "") else 4
 
 
 @dataclass(frozen=True)
@@ -89,16 +96,12 @@ class Explainer:
             ApiError: the codes of :mod:`gureum.server.places`.
         """
         source = _place(scope, question.source)
-        address, aim = _aim(scope, source, question.target)
+        address, aim = _aim(scope, source, question.target, question.version)
+        if question.spoofed and (":" in question.spoofed) != (":" in address):
+            raise ApiError("BadRequest", f"Nobody sends from {question.spoofed} to {address}.")
         network = self.network(scope)
         start, own = _begin(scope, network, source, question.source, address)
-        packet = Packet(
-            question.spoofed or own,
-            address,
-            question.protocol,
-            target_port=question.port,
-            icmp=question.icmp,
-        )
+        packet = _packet(question, question.spoofed or own, address)
         if start is None:
             answer = not_up(scope.view, source.id, packet)
             if answer is None:
@@ -148,22 +151,31 @@ def _somebody(scope: Scope) -> Place:
     return places.resolve(scope, name, (places.INTERNET_HOST,))
 
 
-def _aim(scope: Scope, source: Place, text: str) -> tuple[str, Place | None]:
+def _packet(question: Question, source: str, target: str) -> Packet:
+    """The packet of a question; to an IPv6 address ICMP is ICMPv6."""
+    protocol, icmp = question.protocol, question.icmp
+    if ":" in target and protocol == ICMP:
+        protocol = ICMPV6
+        icmp = (ECHO_V6, 0) if icmp == (ECHO, 0) else icmp
+    return Packet(source, target, protocol, target_port=question.port, icmp=icmp)
+
+
+def _aim(scope: Scope, source: Place, text: str, version: int) -> tuple[str, Place | None]:
     """Where to send.  Somebody without a public address is meant by the private one: that this
     does not work from outside is what the explanation says."""
     eni = scope.view.find(NetworkInterface, text)
     if eni is not None:
-        return eni.ip, None
+        return _address(eni, version), None
     if text == INTERNET:
         somebody = _somebody(scope)
-        return somebody.public or "", somebody
+        return (places.ipv6_of(somebody) if version == 6 else somebody.public or ""), somebody
     try:
-        found = places.target(scope, source, text)
+        found = places.target(scope, source, text, version)
     except ApiError as error:
         if error.code != "NoAddress":
             raise
         place = places.resolve(scope, text, places.STATIONS)
-        if place.private is None:
+        if place.private is None or version == 6:
             raise
         return place.private, place
     if not places.is_address(found.address):
@@ -171,19 +183,30 @@ def _aim(scope: Scope, source: Place, text: str) -> tuple[str, Place | None]:
     return found.address, found.place
 
 
+def _address(eni: NetworkInterface, version: int) -> str:
+    found = next(iter(eni.ips if version == 4 else eni.ips6), None)
+    if found is None:
+        raise ApiError("NoAddress", f"{eni.id} has no IPv6 address.", 409)
+    return found
+
+
 def _begin(
     scope: Scope, network: Network, place: Place, text: str, target: str
 ) -> tuple[Port | Outside | None, str]:
+    version = 6 if ":" in target else 4
     if place.kind == places.INTERNET_HOST:
         host = network.named(place.host)
-        return host, host.ip if host else ""
+        ip = (host.ip6 if version == 6 else host.ip) if host else ""
+        return host, ip
     eni = scope.view.find(NetworkInterface, text)
     if eni is not None:
-        return network.ports.get(eni.id), eni.ip
+        return network.ports.get(eni.id), _address(eni, version)
     port = network.egress(place.host, target)
-    own = network.own_address(port) if port else None
+    own = network.own_address(port, target) if port else None
     if network.port_with(place.host, target):
         own = target  # to itself, from the same address (ip(7))
+    if version == 6:
+        return port, own or places.ipv6_of(place)
     return port, own or place.private or ""
 
 
@@ -285,8 +308,8 @@ def question(body: Mapping[str, Any]) -> Question:
         raise ApiError("BadRequest", "A question needs a source and a target.")
     spoofed = body.get("source_ip")
     if spoofed is not None and not (isinstance(spoofed, str) and places.is_address(spoofed)):
-        raise ApiError("BadRequest", "source_ip must be an IPv4 address.")
-    return Question(source, target, *header(body), spoofed)
+        raise ApiError("BadRequest", "source_ip must be an IP address.")
+    return Question(source, target, *header(body), spoofed, bool(body.get("ipv6")))
 
 
 def header(body: Mapping[str, Any]) -> tuple[int, int | None, tuple[int, int] | None]:
@@ -303,7 +326,8 @@ def header(body: Mapping[str, Any]) -> tuple[int, int | None, tuple[int, int] | 
         raise ApiError("BadRequest", "TCP and UDP need a port, other protocols take none.")
     if port is not None and not 0 <= port <= 65535:
         raise ApiError("BadRequest", "Ports go to 65535.")
-    return number, port, _icmp(body.get("icmp")) if number == ICMP else None
+    icmp = _icmp(body.get("icmp")) if number == ICMP else None
+    return number, port, icmp
 
 
 def _icmp(value: Any) -> tuple[int, int]:

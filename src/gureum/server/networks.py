@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from gureum.compile import Compiler, compile_all
 from gureum.explain import Network
+from gureum.explain.network import Forwards
 from gureum.model import View
 from gureum.program import Statement
 from gureum.reach import Reach
@@ -24,7 +25,7 @@ class Networks:
     """Networks of a store's revisions.  ``forwards`` tells which instances pass packets on, and
     raises ``LookupError`` for one that is not there yet."""
 
-    def __init__(self, store: Store, registry: Registry, forwards: Callable[[str], bool]) -> None:
+    def __init__(self, store: Store, registry: Registry, forwards: Forwards) -> None:
         self._registry = registry
         self._forwards = forwards
         self._compiler = Compiler(registry)
@@ -90,8 +91,8 @@ class Networks:
             self._compiler.update(view, merge(batch))
         return self._compiler.statements()
 
-    def _passes_on(self, host: str) -> bool:
+    def _passes_on(self, host: str, version: int) -> bool:
         try:
-            return self._forwards(host)
+            return self._forwards(host, version)
         except LookupError:
             return False

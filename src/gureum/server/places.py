@@ -9,10 +9,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address
 from typing import Any, Final
 
 from gureum.errors import ApiError
+from gureum.explain.network import contains
 from gureum.model import Resource, Txn, View
 from gureum.model.cidr import router_address
 from gureum.resources.instance import ENDED, Instance
@@ -43,7 +44,10 @@ _UP = {INSTANCE: "running", NAT_GATEWAY: "available"}
 _SHOWN = 8
 """How many names an error lists at most."""
 
-GATEWAY_HOPS = {"100.64.0.1": "internet gateway", "100.64.0.2": "the internet's router"}
+GATEWAY_HOPS = {
+    **dict.fromkeys(("100.64.0.1", "3fff:fff::1"), "internet gateway"),
+    **dict.fromkeys(("100.64.0.2", "3fff:fff::2"), "the internet's router"),
+}
 """What these two call themselves in a traceroute (see ``docs/dataplane.md``)."""
 
 
@@ -59,7 +63,7 @@ class Scope:
 @dataclass(frozen=True)
 class Place:
     """One place; ``vpc`` is None outside all VPCs, ``private`` and ``public`` are its primary
-    addresses, ``addresses`` all that it has."""
+    addresses, ``ipv6`` is its first one of IPv6, ``addresses`` all that it has."""
 
     kind: str
     id: str
@@ -69,6 +73,7 @@ class Place:
     private: str | None = None
     public: str | None = None
     addresses: tuple[str, ...] = ()
+    ipv6: str | None = None
 
     @property
     def host(self) -> str:
@@ -90,6 +95,7 @@ class Place:
             "vpc": self.vpc,
             "private_ip": self.private,
             "public_ip": self.public,
+            "ipv6": self.ipv6,
         }
 
 
@@ -98,6 +104,7 @@ def _instance(row: Instance, view: View) -> Place:
     enis = interfaces_of(view, row.id)
     public = {item.private_ip: item.ip for eni in enis for item in associations(view, eni.id)}
     private = [ip for eni in enis for ip in eni.ips]
+    ips6 = [ip for eni in enis for ip in eni.ips6]
     first = private[0] if private else None
     return Place(
         INSTANCE,
@@ -107,7 +114,8 @@ def _instance(row: Instance, view: View) -> Place:
         row.vpc,
         first,
         public.get(first or "") or next(iter(public.values()), None),
-        (*private, *public.values()),
+        (*private, *public.values(), *ips6),
+        next(iter(ips6), None),
     )
 
 
@@ -129,7 +137,8 @@ def _gateway(row: InternetGateway, view: View) -> Place:
 
 
 def _internet_host(row: InternetHost, view: View) -> Place:
-    return Place(INTERNET_HOST, row.id, row.name, public=row.ip, addresses=(row.ip,))
+    ips = (row.ip, row.ip6)
+    return Place(INTERNET_HOST, row.id, row.name, public=row.ip, addresses=ips, ipv6=row.ip6)
 
 
 _PLACES: dict[type[Resource], Callable[[Any, View], Place]] = {
@@ -241,10 +250,10 @@ class Target:
     place: Place | None = None
 
 
-def target(scope: Scope, source: Place, text: str) -> Target:
-    """The address by which ``source`` reaches ``text``: a private one within a VPC and over a
-    peering, a public one from elsewhere.  Addresses and host names of the real world are taken as
-    they are.
+def target(scope: Scope, source: Place, text: str, version: int = 4) -> Target:
+    """The address of an IP version by which ``source`` reaches ``text``: a private one within a
+    VPC and over a peering, a public one from elsewhere; of IPv6 they are the same.  Addresses and
+    host names of the real world are taken as they are.
 
     Raises:
         ApiError: the codes of :func:`resolve`; ``NoAddress``.
@@ -257,6 +266,8 @@ def target(scope: Scope, source: Place, text: str) -> Target:
         if error.code == "NoSuchPlace" and "." in text:
             return Target(text)
         raise
+    if version == 6:
+        return Target(ipv6_of(place), place)
     near = place.vpc is not None and (
         place.vpc == source.vpc or _is_led_to(scope.view, source, place)
     )
@@ -282,10 +293,21 @@ def _is_led_to(view: View, source: Place, place: Place) -> bool:
     return any(route.target == peering.id for table in tables for route in table.routes)
 
 
+def ipv6_of(place: Place) -> str:
+    """The place's IPv6 address.
+
+    Raises:
+        ApiError: ``NoAddress``.
+    """
+    if place.ipv6 is None:
+        raise ApiError("NoAddress", f"The {place} has no IPv6 address.", 409)
+    return place.ipv6
+
+
 def is_address(text: str) -> bool:
-    """Whether the text is an IPv4 address."""
+    """Whether the text is an IP address."""
     try:
-        IPv4Address(text)
+        ip_address(text)
     except ValueError:
         return False
     return True
@@ -296,12 +318,14 @@ def whose(scope: Scope, vpc: str | None, address: str) -> str | None:
     if address in GATEWAY_HOPS:
         return GATEWAY_HOPS[address]
     for subnet in scope.view.all(Subnet):
-        if subnet.vpc == vpc and IPv4Address(address) in IPv4Network(subnet.cidr):
-            if address == router_address(subnet.cidr):
+        cidr = next((each for each in subnet.cidrs if contains(each, address)), None)
+        if subnet.vpc == vpc and cidr is not None:
+            if address == router_address(cidr):
                 return f"router of {subnet.tag('Name') or subnet.id}"
             break
     for place in places(scope):
-        seen = {place.private, *place.addresses} if place.vpc == vpc else {place.public}
+        outside = {place.public, place.ipv6}
+        seen = {place.private, *place.addresses} if place.vpc == vpc else outside
         if address in seen:
             return place.name or place.id
     return None

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from gureum.engines.linux.items import Item, Key
 from gureum.engines.linux.lower import Plan, lower
-from gureum.program import Port, SegmentMode, Statement
+from gureum.program import Address, Port, SegmentMode, Statement
 from gureum.program.statements import Mode
 
 DEFAULT_MODE: Mode = "fabric"
@@ -25,7 +25,7 @@ class Book:
         self._items: dict[Statement, frozenset[Item]] = {}
         self._asked: dict[Key, Counter[Item]] = {}
         self._modes: dict[str, Counter[Mode]] = defaultdict(Counter)
-        self._ports: dict[str, set[Port]] = defaultdict(set)
+        self._stations: dict[str, set[Port | Address]] = defaultdict(set)
 
     def wanted(self, key: Key) -> Item | None:
         """The item to be in force under a key."""
@@ -50,29 +50,30 @@ class Book:
         touched: set[Key] = set()
         for statement in gone:
             self._replace(statement, None, touched)
-        for statement in new | {port for port in again if port in self._items}:
+        for statement in new | {each for each in again if each in self._items}:
             items = lower(statement, self._mode(statement), self.plan)
             self._replace(statement, items, touched)
         return touched
 
-    def _count_places(self, new: set[Statement], gone: set[Statement]) -> set[Port]:
-        """Keep the modes and ports of segments; the ports of segments whose mode was touched."""
-        again: set[Port] = set()
+    def _count_places(self, new: set[Statement], gone: set[Statement]) -> set[Port | Address]:
+        """Keep the modes of segments and what depends on them: ports and their addresses.  Gives
+        those of segments whose mode was touched."""
+        again: set[Port | Address] = set()
         for statement, step in (*((s, 1) for s in new), *((s, -1) for s in gone)):
-            if isinstance(statement, Port):
-                ports = self._ports[statement.segment.id]
-                (ports.add if step > 0 else ports.discard)(statement)
+            if isinstance(statement, (Port, Address)):
+                stations = self._stations[_segment(statement)]
+                (stations.add if step > 0 else stations.discard)(statement)
             elif isinstance(statement, SegmentMode):
                 self._modes[statement.segment.id][statement.mode] += step
         for statement in new | gone:
             if isinstance(statement, SegmentMode):
-                again |= self._ports[statement.segment.id]
+                again |= self._stations[statement.segment.id]
         return again - gone
 
     def _mode(self, statement: Statement) -> Mode:
-        if not isinstance(statement, Port):
+        if not isinstance(statement, (Port, Address)):
             return DEFAULT_MODE
-        return min(+self._modes[statement.segment.id], default=DEFAULT_MODE)
+        return min(+self._modes[_segment(statement)], default=DEFAULT_MODE)
 
     def _replace(
         self, statement: Statement, items: frozenset[Item] | None, touched: set[Key]
@@ -91,3 +92,8 @@ class Book:
             touched.add(item.key)
         if items is not None:
             self._items[statement] = items
+
+
+def _segment(station: Port | Address) -> str:
+    port = station if isinstance(station, Port) else station.port
+    return port.segment.id

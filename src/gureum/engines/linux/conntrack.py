@@ -15,18 +15,18 @@ from gureum.engines.linux.netlink import NESTED, Netlink, NetlinkError, attr, pa
 
 _CTNETLINK = 1 << 8
 _GET, _DELETE = _CTNETLINK | 1, _CTNETLINK | 2
-_HEAD = struct.pack("=BBH", socket.AF_INET, 0, 0)
+_HEAD = struct.pack("=BBH", socket.AF_UNSPEC, 0, 0)
 _TUPLE_ORIG, _TUPLE_REPLY, _STATUS, _PROTOINFO, _TIMEOUT, _ID = 1, 2, 3, 4, 7, 12
 _TUPLE_IP, _TUPLE_PROTO = 1, 2
-_IP_SRC, _IP_DST = 1, 2
-_PROTO_NUMBER, _PROTO_SPORT, _PROTO_DPORT, _PROTO_ICMP_ID = 1, 2, 3, 4
+_IP_SRC, _IP_DST, _IP6_SRC, _IP6_DST = 1, 2, 3, 4
+_PROTO_NUMBER, _PROTO_SPORT, _PROTO_DPORT, _PROTO_ICMP_ID, _PROTO_ICMP6_ID = 1, 2, 3, 4, 7
 _PROTOINFO_TCP, _TCP_STATE = 1, 1
 _SEEN_REPLY = 1 << 1
 _TCP_STATES = (
     *("none", "syn-sent", "syn-received", "established", "fin-wait", "close-wait"),
     *("last-ack", "time-wait", "close", "syn-sent"),
 )
-_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp"}
+_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Flow:
 
 
 def flows(netlink: Netlink) -> Iterator[Flow]:
-    """All tracked IPv4 flows of the namespace of a netfilter socket."""
+    """All tracked flows of the namespace of a netfilter socket."""
     for message in netlink.dump(_GET, _HEAD):
         at = parse(message.body[len(_HEAD) :])
         number, original = _end(at.get(_TUPLE_ORIG, b""))
@@ -78,7 +78,8 @@ def forget(netlink: Netlink, ips: Collection[str]) -> None:
         original, reply = flow.get(_TUPLE_ORIG, b""), flow.get(_TUPLE_REPLY, b"")
         if packed.isdisjoint((*_addresses(original), *_addresses(reply))):
             continue
-        body = _HEAD + attr(_TUPLE_ORIG | NESTED, original) + attr(_ID, flow.get(_ID, b""))
+        family = message.body[: len(_HEAD)]
+        body = family + attr(_TUPLE_ORIG | NESTED, original) + attr(_ID, flow.get(_ID, b""))
         try:
             netlink.request(_DELETE, body)
         except NetlinkError as error:
@@ -88,13 +89,14 @@ def forget(netlink: Netlink, ips: Collection[str]) -> None:
 
 def _addresses(flow: bytes) -> tuple[bytes, ...]:
     ends = parse(parse(flow).get(_TUPLE_IP, b""))
-    return ends.get(_IP_SRC, b""), ends.get(_IP_DST, b"")
+    source, target = ends.get(_IP_SRC), ends.get(_IP_DST)
+    return source or ends.get(_IP6_SRC, b""), target or ends.get(_IP6_DST, b"")
 
 
 def _end(flow: bytes) -> tuple[int, End]:
     source, target = _addresses(flow)
     proto = parse(parse(flow).get(_TUPLE_PROTO, b""))
-    sport = _big(proto.get(_PROTO_SPORT) or proto.get(_PROTO_ICMP_ID))
+    sport = _big(proto.get(_PROTO_SPORT) or proto.get(_PROTO_ICMP_ID) or proto.get(_PROTO_ICMP6_ID))
     end = End(_ip(source), sport, _ip(target), _big(proto.get(_PROTO_DPORT)))
     return _big(proto.get(_PROTO_NUMBER)), end
 

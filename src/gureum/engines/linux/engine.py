@@ -28,7 +28,7 @@ from gureum.engines.linux.items import (
 )
 from gureum.engines.linux.lower import Plan
 from gureum.engines.linux.names import internet_host_namespace
-from gureum.engines.linux.namespaces import Namespaces
+from gureum.engines.linux.namespaces import Namespaces, ipv6_is_there
 from gureum.engines.linux.observe import Observer
 from gureum.engines.linux.rulesets import BridgeFilter
 from gureum.engines.linux.tables import Tables
@@ -87,9 +87,9 @@ class LinuxEngine:
         named = host in self._internet_hosts
         return self._namespaces.path(internet_host_namespace(host) if named else host)
 
-    def forwards(self, host: str) -> bool:
+    def forwards(self, host: str, version: int = 4) -> bool:
         """See :meth:`gureum.engines.Engine.forwards`."""
-        return self._on_thread(lambda: self._namespaces.forwards(host))
+        return self._on_thread(lambda: self._namespaces.forwards(host, version))
 
     def tables(self, kind: TableKind, place_id: str) -> list[Row]:
         """See :meth:`gureum.engines.Engine.tables`."""
@@ -118,7 +118,8 @@ class LinuxEngine:
         if link and not probe.machine_route_is_free(self._namespaces, link):
             _log.warning("this machine has a route to public addresses already: no host link")
             link = ""
-        self._book = Book(Plan("isolated" if way == "isolated" else "netfilter", link))
+        chosen: BridgeFilter = "isolated" if way == "isolated" else "netfilter"
+        self._book = Book(Plan(chosen, link, ipv6_is_there()))
         self.executor = Executor(self._namespaces)
         self._actual: dict[Key, Item] = {}
         self._unsettled: set[Key] = set()

@@ -31,6 +31,7 @@ from gureum.engines.linux.items import (
     NftSet,
     NftTable,
     PortFlags,
+    Proxy,
     Settings,
     Sysctl,
     Veth,
@@ -41,8 +42,10 @@ from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.netlink import NETFILTER
 from gureum.engines.linux.nft import Batch, NftError
 
+IPV6_HOST = 128
+"""The prefix length of an IPv6 address alone: what hosts have."""
 _NFT = (NftTable, NftSet, Chain, Element)
-_ON_LINKS = (Settings, PortFlags, IpAddress, Neighbour, Fdb, KernelRoute, IpRule)
+_ON_LINKS = (Settings, PortFlags, IpAddress, Neighbour, Proxy, Fdb, KernelRoute, IpRule)
 
 
 @dataclass
@@ -206,6 +209,7 @@ class Executor:
         """No flow survives its translation, nor does an address come with flows of an earlier
         owner, which may have been let in where this one's groups would not."""
         revoked, owned = _of_set("public_to_private", gone), _of_set("owners", put)
+        owned += _of_set("owners6", put)
         if not revoked and not owned:
             return
         ips = {item.element.rpartition(" ")[2] for item in (*revoked, *owned)}
@@ -217,12 +221,19 @@ class Executor:
 
     def _settle_links(self, puts: Iterable[Item], outcome: Outcome) -> None:
         by_ns: dict[str, list[str]] = defaultdict(list)
+        addresses: dict[str, list[str]] = defaultdict(list)
         for item in puts:
-            if isinstance(item, Settings) and item.key not in outcome.failed:
+            if item.key in outcome.failed:
+                continue
+            if isinstance(item, Settings):
                 by_ns[item.ns].append(item.link)
+            elif isinstance(item, IpAddress) and item.length == IPV6_HOST:
+                addresses[item.ns].append(item.ip)
         for ns, names in by_ns.items():
             with self.namespaces.inside(ns):
                 links.settle(names)
+        for ns, ips in addresses.items():
+            links.settle_addresses(self.namespaces.netlink(ns), ips)
 
     def _transact(self, ns: str, batch: Batch) -> None:
         nft = self.namespaces.nft(ns)

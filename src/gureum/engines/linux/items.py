@@ -108,8 +108,9 @@ class PortFlags:
 
 @dataclass(frozen=True, slots=True)
 class IpAddress:
-    """An IPv4 address of a link, with its prefix length.  ``metric`` is that of the route to the
-    prefix: of two links in one subnet the lower one sends."""
+    """An address of a link, with its prefix length.  ``metric`` is that of the route to the prefix:
+    of two links in one subnet the lower one sends.  An IPv6 address serves at once: nobody is asked
+    whether it is free (RFC 4862, section 5.4), as the cloud gives each to one."""
 
     ns: str
     link: str
@@ -139,6 +140,20 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """An IPv6 address for which the link answers neighbour solicitations (ip-neighbour(8))."""
+
+    ns: str
+    link: str
+    ip: str
+    RANK: ClassVar[int] = 8
+
+    @property
+    def key(self) -> Key:
+        return ("proxy", self.ns, self.link, self.ip)
+
+
+@dataclass(frozen=True, slots=True)
 class Fdb:
     """A static entry of a bridge's forwarding table."""
 
@@ -154,7 +169,8 @@ class Fdb:
 
 @dataclass(frozen=True, slots=True)
 class KernelRoute:
-    """A route with our protocol number.  ``via`` without a connected prefix is on-link."""
+    """A route with our protocol number.  ``via`` without a connected prefix is on-link; without
+    ``via`` the whole destination is."""
 
     ns: str
     table: int
@@ -173,16 +189,17 @@ class KernelRoute:
 
 @dataclass(frozen=True, slots=True)
 class IpRule:
-    """Packets with the mark are routed by the table."""
+    """Packets of an IP ``version`` with the mark are routed by the table."""
 
     ns: str
     mark: int
     table: int
+    version: int = 4
     RANK: ClassVar[int] = 9
 
     @property
     def key(self) -> Key:
-        return ("rule", self.ns, str(self.mark))
+        return ("rule", self.ns, str(self.version), str(self.mark))
 
 
 Family = Literal["inet", "bridge"]
@@ -203,7 +220,8 @@ class NftTable:
 
 @dataclass(frozen=True, slots=True)
 class NftSet:
-    """An nft set or map; ``type`` is its type clause."""
+    """An nft set or map; ``type`` is its type, or begins with ``typeof`` where expressions that
+    have no type of their own are looked up."""
 
     ns: str
     family: Family
@@ -251,13 +269,24 @@ class Element:
 
 NftItem: TypeAlias = NftTable | NftSet | Chain | Element
 LinkItem: TypeAlias = (
-    Bridge | Veth | Settings | PortFlags | IpAddress | Neighbour | Fdb | KernelRoute | IpRule
+    Bridge
+    | Veth
+    | Settings
+    | PortFlags
+    | IpAddress
+    | Neighbour
+    | Proxy
+    | Fdb
+    | KernelRoute
+    | IpRule
 )
 Item: TypeAlias = Namespace | Sysctl | LinkItem | NftItem
 
 
 def rank(item: Item) -> int:
     """Where an item stands in the order of making."""
+    if isinstance(item, Sysctl) and item.link and item.name.startswith("ipv6/conf/"):
+        return 6  # a link takes IPv6 addresses once it may speak IPv6
     if isinstance(item, Sysctl) and item.link:
         return 8  # a link has IPv4 settings once it has an address
     if isinstance(item, Sysctl) and item.name.startswith("netfilter/"):

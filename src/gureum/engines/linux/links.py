@@ -14,6 +14,7 @@ import ipaddress
 import secrets
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -27,6 +28,7 @@ from gureum.engines.linux.items import (
     LinkItem,
     Neighbour,
     PortFlags,
+    Proxy,
     Settings,
     Veth,
 )
@@ -59,14 +61,15 @@ BRIDGE_SNOOPING = 23
 PORT_LEARNING, PORT_FLOOD, PORT_PROXY_ARP, PORT_FLUSH = 8, 9, 10, 24
 PORT_MULTICAST, PORT_BROADCAST, PORT_ISOLATED = 27, 30, 33
 IFF_UP = 1
-IFA_ADDRESS, IFA_LOCAL, IFA_RT_PRIORITY = 1, 2, 9
+IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS, IFA_RT_PRIORITY = 1, 2, 8, 9
+IFA_F_NODAD = 0x02
 # linux/neighbour.h
 NDA_DST, NDA_LLADDR = 1, 2
-NUD_NOARP, NUD_PERMANENT, NTF_MASTER = 0x40, 0x80, 0x04
+NUD_NOARP, NUD_PERMANENT, NTF_MASTER, NTF_PROXY = 0x40, 0x80, 0x04, 0x08
 # linux/rtnetlink.h
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_TABLE = 1, 4, 5, 6, 7, 15
 KINDS = {"unicast": 1, "blackhole": 6, "throw": 9}
-RTNH_ONLINK = 4
+RTN_LOCAL, RTNH_ONLINK = 2, 4
 UNIVERSE, ANY_SCOPE = 0, 255
 # linux/fib_rules.h
 FRA_PRIORITY, FRA_MARK, FRA_TABLE, FRA_PROTOCOL = 6, 10, 15, 21
@@ -82,6 +85,8 @@ ROUTE = struct.Struct("=BBBBBBBBI")
 NEIGHBOUR = struct.Struct("=BxxxiHBB")
 RULE = struct.Struct("=BBBBBBBBI")
 
+SETTLING = 1.0
+"""Seconds that addresses may take to be routed."""
 _GONE = {errno.ENOENT, errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENXIO}
 FdOf = Callable[[str], int]
 
@@ -149,6 +154,27 @@ def settle(names: Iterable[str]) -> None:
             request = IFREQ.pack(name.encode(), ctypes.addressof(question))
             with contextlib.suppress(OSError):  # what is gone, or not ours to ask, needs nothing
                 fcntl.ioctl(any_socket, SIOCETHTOOL, request)
+
+
+def settle_addresses(netlink: Netlink, ips: Iterable[str]) -> None:
+    """Have IPv6 addresses that were put take packets now.
+
+    The kernel makes an address known at once and routes packets to it some milliseconds later
+    (``addrconf_dad_work``), whether or not it looks for duplicates.
+    """
+    until = time.monotonic() + SETTLING
+    for ip in ips:
+        while not _is_local(netlink, ip) and time.monotonic() < until:
+            time.sleep(0.0005)
+
+
+def _is_local(netlink: Netlink, ip: str) -> bool:
+    body = ROUTE.pack(socket.AF_INET6, 128, *(0,) * 7) + attr(RTA_DST, _ip(ip))
+    try:
+        answer = netlink.get(GETROUTE, body)
+    except NetlinkError:
+        return False
+    return bool(ROUTE.unpack_from(answer.body)[7] == RTN_LOCAL)
 
 
 def _unless_gone(act: Callable[[], None]) -> None:
@@ -229,6 +255,8 @@ def _goes_with_its_link(_netlink: Netlink, _item: Settings | PortFlags) -> None:
 def _address(item: IpAddress) -> bytes:
     head = ADDRESS.pack(_family(item.ip), item.length, 0, 0, _index(item.link))
     body = head + attr(IFA_LOCAL, _ip(item.ip)) + attr(IFA_ADDRESS, _ip(item.ip))
+    if ":" in item.ip:
+        body += u32(IFA_FLAGS, IFA_F_NODAD)
     return body + attr(IFA_RT_PRIORITY, struct.pack("=I", item.metric)) if item.metric else body
 
 
@@ -251,6 +279,19 @@ def _put_neighbour(netlink: Netlink, item: Neighbour) -> None:
 
 def _drop_neighbour(netlink: Netlink, item: Neighbour) -> None:
     netlink.request(DELNEIGH, _neighbour(item))
+
+
+def _proxy(item: Proxy) -> bytes:
+    head = NEIGHBOUR.pack(_family(item.ip), _index(item.link), NUD_PERMANENT, NTF_PROXY, 0)
+    return head + attr(NDA_DST, _ip(item.ip))
+
+
+def _put_proxy(netlink: Netlink, item: Proxy) -> None:
+    netlink.request(NEWNEIGH, _proxy(item), CREATE | REPLACE)
+
+
+def _drop_proxy(netlink: Netlink, item: Proxy) -> None:
+    netlink.request(DELNEIGH, _proxy(item))
 
 
 def _fdb(item: Fdb) -> bytes:
@@ -278,7 +319,7 @@ def _route(item: KernelRoute, scope: int = UNIVERSE) -> bytes:
         ROUTE_PROTOCOL,
         scope,
         KINDS[item.kind],
-        RTNH_ONLINK if item.via else 0,
+        RTNH_ONLINK if item.via and net.version == 4 else 0,  # link-local is on-link anyway
     )
     parts = [head, attr(RTA_DST, net.network_address.packed), u32(RTA_TABLE, item.table)]
     if item.metric:
@@ -301,7 +342,8 @@ def _drop_route(netlink: Netlink, item: KernelRoute) -> None:
 
 
 def _rule(item: IpRule) -> bytes:
-    head = RULE.pack(socket.AF_INET, 0, 0, 0, 0, 0, 0, FRA_TO_TABLE, 0)
+    family = socket.AF_INET6 if item.version == 6 else socket.AF_INET
+    head = RULE.pack(family, 0, 0, 0, 0, 0, 0, FRA_TO_TABLE, 0)
     return b"".join(
         (
             head,
@@ -331,6 +373,7 @@ _PUT: dict[type, Callable[[Netlink, Any], None]] = {
     PortFlags: _put_flags,
     IpAddress: _put_address,
     Neighbour: _put_neighbour,
+    Proxy: _put_proxy,
     Fdb: _put_fdb,
     KernelRoute: _put_route,
     IpRule: _put_rule,
@@ -342,6 +385,7 @@ _DROP: dict[type, Callable[[Netlink, Any], None]] = {
     PortFlags: _goes_with_its_link,
     IpAddress: _drop_address,
     Neighbour: _drop_neighbour,
+    Proxy: _drop_proxy,
     Fdb: _drop_fdb,
     KernelRoute: _drop_route,
     IpRule: _drop_rule,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gureum.engines.linux import rulesets
+from gureum.engines.linux.guards import hook
 from gureum.engines.linux.items import (
     Bridge,
     Chain,
@@ -29,13 +30,17 @@ from gureum.engines.linux.items import (
     Sysctl,
     Veth,
 )
-from gureum.engines.linux.lower_rules import rules
+from gureum.engines.linux.lower_ipv6 import ANY6, address6, guard6, needs_ipv6, speaks_ipv6
+from gureum.engines.linux.lower_rules import listed, rules, versions
 from gureum.engines.linux.names import (
     FALLBACK_METRIC,
     FAR,
+    FAR6,
     GATEWAY_HOP,
+    GATEWAY_HOP6,
     INTERNET,
     INTERNET_HOP,
+    INTERNET_HOP6,
     MACHINE,
     MACHINE_END,
     MAIN,
@@ -44,14 +49,17 @@ from gureum.engines.linux.names import (
     MTU_INSIDE,
     MTU_OUTSIDE,
     NEAR,
+    NEAR6,
     PRIVATE,
     PUBLIC,
+    ROUTER6,
     TABLE_BASE,
     comment,
     filter_chain,
     gateway_link,
     internet_host_link,
     internet_host_namespace,
+    link_local,
     link_mac,
     member_set,
     peering_chain,
@@ -67,6 +75,8 @@ from gureum.program import (
     Blackhole,
     Filter,
     Gateway,
+    GlobalAddress,
+    GlobalPrefix,
     Guard,
     Host,
     InternetHost,
@@ -98,16 +108,18 @@ ANY = "0.0.0.0/0"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is decided once for a whole engine: how frames inside a segment are filtered, and the
-    name of the machine's own link to the cloud, or empty for none."""
+    """What is decided once for a whole engine: how frames inside a segment are filtered, the name
+    of the machine's own link to the cloud, or empty for none, and whether the kernel has IPv6."""
 
     way: rulesets.BridgeFilter = "netfilter"
     machine_link: str = ""
+    ipv6: bool = True
 
 
 def lower(statement: Statement, mode: Mode, plan: Plan) -> frozenset[Item]:
     """The kernel items that a statement needs; ``mode`` is that of its segment, if it has one."""
-    return frozenset(_LOWER[type(statement)](statement, mode, plan))
+    items = _LOWER[type(statement)](statement, mode, plan)
+    return frozenset(items if plan.ipv6 else (item for item in items if not needs_ipv6(item)))
 
 
 # --- places -------------------------------------------------------------------------------------
@@ -123,14 +135,22 @@ def _segment(it: Segment, _mode: Mode, plan: Plan) -> Iterator[Item]:
     yield Settings(ns, link, it.mac, MTU_INSIDE, it.id)
     yield IpAddress(ns, link, it.gateway, ipaddress.ip_network(it.cidr).prefixlen)
     yield Element(ns, "inet", "inside", f'"{link}" . "{link}"')
+    if it.cidr6:
+        network = ipaddress.ip_network(it.cidr6)
+        yield speaks_ipv6(ns, link)
+        yield IpAddress(ns, link, ROUTER6, 64)
+        yield IpAddress(ns, link, str(network[1]), network.prefixlen)
     if plan.way == "isolated":
         yield Sysctl(ns, f"ipv4/conf/{link}/proxy_arp_pvlan", "1", link)
         yield Sysctl(ns, f"ipv4/neigh/{link}/proxy_delay", "0", link)
         chain = f"ttl-{link}"
         # to main: as where frames are switched, a route table has no say inside a segment
         act = "meta mark set 0x00000000 goto ttl_raise"
-        peers = f'ip daddr {it.cidr} {act} comment "same-segment"'
-        yield Chain(ns, "inet", chain, "", (peers,))
+        peers = [f'ip daddr {it.cidr} {act} comment "same-segment"']
+        if it.cidr6:
+            yield Sysctl(ns, f"ipv6/neigh/{link}/proxy_delay", "0", link)
+            peers.append(f'ip6 daddr {it.cidr6} {act} comment "same-segment"')
+        yield Chain(ns, "inet", chain, "", tuple(peers))
         yield Element(ns, "inet", "ttl_by_segment", f'"{link}"', f"goto {chain}")
 
 
@@ -175,7 +195,10 @@ def _port(it: Port, mode: Mode, plan: Plan) -> Iterator[Item]:
         yield KernelRoute(it.host, MAIN, ANY, "unicast", it.segment.gateway, inner)
 
 
-def _address(it: Address, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+def _address(it: Address, mode: Mode, plan: Plan) -> Iterator[Item]:
+    if ":" in it.ip:
+        yield from address6(it, mode, isolated=plan.way == "isolated")
+        return
     port = it.port
     length = ipaddress.ip_network(port.segment.cidr).prefixlen
     length = length if it.primary else 32
@@ -188,27 +211,44 @@ def _internet() -> Iterator[Item]:
     yield Namespace(INTERNET, "internet")
     yield from rulesets.internet(INTERNET)
     yield IpAddress(INTERNET, "lo", INTERNET_HOP, 32)
+    yield IpAddress(INTERNET, "lo", INTERNET_HOP6, 128)
     yield KernelRoute(INTERNET, MAIN, ANY, "blackhole", metric=FALLBACK_METRIC)
+    yield KernelRoute(INTERNET, MAIN, ANY6, "blackhole", metric=FALLBACK_METRIC)
 
 
 def _wire(
-    far_ns: str, far: str, near_ns: str, near: str, alias: str, mtu: int = MTU_OUTSIDE
+    far_ns: str,
+    far: str,
+    near_ns: str,
+    near: str,
+    alias: str,
+    mtu: int = MTU_OUTSIDE,
+    *,
+    ipv6: bool = True,
 ) -> Iterator[Item]:
-    """A point-to-point link without addresses; both ends know each other's link address."""
+    """A point-to-point link without addresses; both ends know each other's link address, with
+    ``ipv6`` as a hop of both IP versions."""
     far_mac, near_mac = link_mac(far_ns, far), link_mac(near_ns, near)
     yield Veth(far_ns, far, near_ns, near)
     yield Settings(far_ns, far, far_mac, mtu, alias)
     yield Settings(near_ns, near, near_mac, mtu, alias)
-    yield Neighbour(far_ns, far, NEAR, near_mac)
-    yield Neighbour(near_ns, near, FAR, far_mac)
+    for one, other in ((NEAR, FAR), (NEAR6, FAR6))[: 2 if ipv6 else 1]:
+        yield Neighbour(far_ns, far, one, near_mac)
+        yield Neighbour(near_ns, near, other, far_mac)
 
 
 def _gateway(it: Gateway, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     yield from _internet()
+    outer = gateway_link(it.id)
     yield Namespace(it.id, "gateway")
-    yield from rulesets.gateway(it.id)
+    yield from rulesets.egress_only(it.id) if it.egress_only else rulesets.gateway(it.id)
+    yield from _wire(INTERNET, outer, it.id, INTERNET, it.id)
+    yield Element(INTERNET, "inet", "gateways", f'"{outer}"')
+    yield IpAddress(it.id, "lo", GATEWAY_HOP6, 128)
+    yield KernelRoute(it.id, MAIN, ANY6, "unicast", FAR6, INTERNET)
+    if it.egress_only:
+        return
     yield IpAddress(it.id, "lo", GATEWAY_HOP, 32)
-    yield from _wire(INTERNET, gateway_link(it.id), it.id, INTERNET, it.id)
     yield KernelRoute(it.id, MAIN, ANY, "unicast", FAR, INTERNET)
     for prefix in PRIVATE:
         yield KernelRoute(it.id, MAIN, prefix, "blackhole", metric=FALLBACK_METRIC)
@@ -217,6 +257,7 @@ def _gateway(it: Gateway, _mode: Mode, _plan: Plan) -> Iterator[Item]:
 def _uplink(it: Uplink, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     outer, inner = router_link(it.router), uplink_link(it.gateway)
     yield from _wire(it.gateway, outer, it.router, inner, f"{it.router} {it.gateway}")
+    yield speaks_ipv6(it.router, inner)
     yield Element(it.gateway, "inet", "routers", f'"{outer}"')
     yield Element(it.router, "inet", "uplinks", f'"{inner}"')
     for stage in ("acl_out_by_segment", "acl_in_by_segment"):
@@ -228,12 +269,19 @@ def _peering(it: Peering, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     peering carries, so that nobody is on the other side who does not belong there."""
     link, chain = peering_link(it.id), peering_chain(it.id)
     far, near = it.routers
-    yield from _wire(far, link, near, link, it.id, MTU_INSIDE)
+    ipv6 = all(any(":" in cidr for cidr in cidrs) for cidrs in it.cidrs)
+    yield from _wire(far, link, near, link, it.id, MTU_INSIDE, ipv6=ipv6)
     one, two = it.cidrs
     for ns, own, other in ((far, one, two), (near, two, one)):
-        carries = f"ip saddr {{ {', '.join(own)} }} ip daddr {{ {', '.join(other)} }}"
         why = f'comment "{comment(it.id)}"'
-        yield Chain(ns, "inet", chain, "", (f"{carries} accept {why}", f"drop {why}"))
+        carries = [
+            f"{family} saddr {listed(own, version)} {family} daddr {listed(other, version)} "
+            f"accept {why}"
+            for family, version in (("ip", 4), ("ip6", 6))[: 2 if ipv6 else 1]
+        ]
+        if ipv6:
+            yield speaks_ipv6(ns, link)
+        yield Chain(ns, "inet", chain, "", (*carries, f"drop {why}"))
         yield Element(ns, "inet", "uplinks", f'"{link}"')
         yield Element(ns, "inet", "acl_out_by_segment", f'"{link}"', "accept")
         yield Element(ns, "inet", "acl_in_by_segment", f'"{link}"', f"goto {chain}")
@@ -248,6 +296,11 @@ def _internet_host(it: InternetHost, _mode: Mode, plan: Plan) -> Iterator[Item]:
     yield IpAddress(ns, "eth0", it.ip, 32)
     yield KernelRoute(ns, MAIN, ANY, "unicast", FAR, "eth0")
     yield KernelRoute(INTERNET, MAIN, f"{it.ip}/32", "unicast", NEAR, link)
+    if it.ip6:
+        yield IpAddress(ns, "eth0", it.ip6, 128)
+        yield KernelRoute(ns, MAIN, ANY6, "unicast", FAR6, "eth0")
+        yield KernelRoute(INTERNET, MAIN, f"{it.ip6}/128", "unicast", NEAR6, link)
+        yield Element(INTERNET, "inet", "residents", f'"{link}" . {it.ip6}')
     if it.name == ME and plan.machine_link:
         yield from _machine_link(ns, plan.machine_link)
 
@@ -268,6 +321,8 @@ def _machine_link(ns: str, link: str) -> Iterator[Item]:
 # --- forwarding ---------------------------------------------------------------------------------
 def _range(it: Range, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     yield KernelRoute(it.router, MAIN, it.cidr, "blackhole", metric=FALLBACK_METRIC)
+    if ":" in it.cidr:
+        yield KernelRoute(it.router, MAIN, ANY6, "blackhole", metric=FALLBACK_METRIC)
 
 
 def _table(it: Table, _mode: Mode, _plan: Plan) -> Iterator[Item]:
@@ -282,17 +337,25 @@ def _segment_table(it: SegmentTable, _mode: Mode, _plan: Plan) -> Iterator[Item]
 
 def _route(it: Route, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     ns, table, to = it.table.router, TABLE_BASE + it.table.number, it.destination
+    v6 = ":" in to
+    if v6:
+        yield IpRule(ns, table, table, version=6)
     match it.target:
         case Local():
             # back to main, where a longer prefix than this one may be a segment's
             yield KernelRoute(ns, table, to, "throw")
-        case ViaPort(segment=segment, ip=ip):
-            yield KernelRoute(ns, table, to, "unicast", ip, segment_link(segment.id))
+        case ViaPort(segment=segment, ip=ip, mac=mac):
+            link, hop = segment_link(segment.id), link_local(mac) if v6 else ip
+            if v6:  # the port need not have an IPv6 address of its own
+                yield speaks_ipv6(ns, link)
+                yield Neighbour(ns, link, hop, mac)
+            yield KernelRoute(ns, table, to, "unicast", hop, link)
         case ViaUplink(gateway=gateway):
-            yield KernelRoute(ns, table, to, "unicast", FAR, uplink_link(gateway))
+            yield KernelRoute(ns, table, to, "unicast", FAR6 if v6 else FAR, uplink_link(gateway))
         case ViaPeering(peering=peering, router=router):
             # the two ends of a link have one hop address each, in the order of their ids
-            hop = NEAR if ns < router else FAR
+            near, far = (NEAR6, FAR6) if v6 else (NEAR, FAR)
+            hop = near if ns < router else far
             yield KernelRoute(ns, table, to, "unicast", hop, peering_link(peering))
         case Blackhole():
             yield KernelRoute(ns, table, to, "blackhole")
@@ -303,7 +366,8 @@ def _filter(it: Filter, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     yield Chain(it.router, "inet", filter_chain(it.id), "", rules(it))
     for rule in it.rules:
         if not _is_prefix(rule.peer):
-            yield _member_set(it.router, rule.peer)
+            for version in versions(rule, it):
+                yield _member_set(it.router, rule.peer, version)
 
 
 def _is_prefix(peer: str) -> bool:
@@ -314,19 +378,22 @@ def _is_prefix(peer: str) -> bool:
     return True
 
 
-def _member_set(router: str, group: str) -> Item:
-    return NftSet(router, "inet", member_set(group), "set", "ipv4_addr")
+def _member_set(router: str, group: str, version: int) -> Item:
+    return NftSet(router, "inet", member_set(group, version), "set", f"ipv{version}_addr")
 
 
 def _member(it: Member, _mode: Mode, _plan: Plan) -> Iterator[Item]:
-    yield _member_set(it.router, it.group)
-    yield Element(it.router, "inet", member_set(it.group), it.ip)
+    version = ipaddress.ip_address(it.ip).version
+    yield _member_set(it.router, it.group, version)
+    yield Element(it.router, "inet", member_set(it.group, version), it.ip)
 
 
 def _guard(it: Guard, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     ns, link, mac = it.port.segment.router, f'"{port_link(it.port.id)}"', it.port.mac
+    yield from guard6(it, _to(it.filter_in))
     yield Element(ns, "bridge", "stations", f"{link} . {mac}")
-    for ip in it.addresses:
+    own = [ip for ip in it.addresses if ":" not in ip]
+    for ip in own:
         yield Element(ns, "bridge", "owns", f"{link} . {mac} . {ip}")
     yield Element(ns, "inet", "sg_out_by_mac", mac, _to(it.filter_out))
     receives = _to(it.filter_in)
@@ -334,7 +401,7 @@ def _guard(it: Guard, _mode: Mode, _plan: Plan) -> Iterator[Item]:
         yield Element(ns, "bridge", "forwarding", link)
         yield Element(ns, "inet", "forwarders", mac)
         yield Element(ns, "inet", "sg_in_by_mac", mac, receives)
-    for ip in it.addresses:
+    for ip in own:
         yield Element(ns, "inet", "owners", f"{mac} . {ip}")
         for hop in dict.fromkeys((ip, it.addresses[0])):  # routes lead to the primary address
             yield Element(ns, "inet", "last_hops", f"{hop} . {ip}")
@@ -362,6 +429,16 @@ def _public_address(it: PublicAddress, _mode: Mode, _plan: Plan) -> Iterator[Ite
     yield KernelRoute(INTERNET, MAIN, f"{it.public}/32", "unicast", NEAR, gateway_link(it.gateway))
 
 
+def _global_address(it: GlobalAddress, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    yield Element(it.gateway, "inet", "assigned", it.ip)
+
+
+def _global_prefix(it: GlobalPrefix, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    cidr, inner = it.segment.cidr6, router_link(it.segment.router)
+    yield KernelRoute(it.gateway, MAIN, cidr, "unicast", NEAR6, inner)
+    yield KernelRoute(INTERNET, MAIN, cidr, "unicast", NEAR6, gateway_link(it.gateway))
+
+
 def _translator(it: Translator, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     ns, link, router = it.port.host, f'"eth{it.port.index}"', it.port.segment.mac
     yield Element(ns, "inet", "translated", f"{link} . {router}")
@@ -378,7 +455,7 @@ def _translator(it: Translator, _mode: Mode, _plan: Plan) -> Iterator[Item]:
         ns,
         "inet",
         name,
-        rulesets.hook("nat", "postrouting", 100),
+        hook("nat", "postrouting", 100),
         (
             *shared,
             f"{others} meta l4proto {{ 6, 17 }} snat ip to {it.ip}:1024-65535 {why}",
@@ -407,6 +484,8 @@ _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     Guard: _guard,
     SegmentFilter: _segment_filter,
     PublicAddress: _public_address,
+    GlobalAddress: _global_address,
+    GlobalPrefix: _global_prefix,
     Translator: _translator,
     Machine: _nothing,
 }

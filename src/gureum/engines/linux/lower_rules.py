@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 
 from gureum.engines.linux.names import comment, member_set
 from gureum.program import Filter, Rule
 
 _ICMP = {1: "icmp", 58: "icmpv6"}
+_ICMP_VERSIONS: dict[int | None, int] = {1: 4, 58: 6}
+_FAMILY = {4: "ip", 6: "ip6"}
 _PORTS = {6: "tcp", 17: "udp", 132: "sctp", 33: "dccp"}
 
 
 def rules(filter_: Filter) -> tuple[str, ...]:
     """The rules of a filter, in order, and the drop that ends it."""
     ends = f'drop comment "{comment(filter_.default)}"'
-    return (*(rule(each, filter_) for each in filter_.rules), ends)
+    lines = (
+        rule(each, filter_, version)
+        for each in filter_.rules
+        for version in versions(each, filter_)
+    )
+    return (*lines, ends)
 
 
-def rule(line: Rule, filter_: Filter) -> str:
-    """One rule in the spelling in which nft prints it."""
-    words = (_peer(line, filter_), _protocol(line), _verdict(line, filter_))
+def versions(line: Rule, filter_: Filter) -> tuple[int, ...]:
+    """The IP versions that a rule is about: that of its prefix, or those in which a group has
+    members."""
+    try:
+        return (ipaddress.ip_network(line.peer).version,)
+    except ValueError:  # the id of a group
+        both = (4, 6) if filter_.ipv6 else (4,)
+        only = _ICMP_VERSIONS.get(line.protocol)
+        return tuple(version for version in both if only in (None, version))
+
+
+def rule(line: Rule, filter_: Filter, version: int = 4) -> str:
+    """One rule in the spelling in which nft prints it; ``version`` is the IP version of the members
+    where its peer is a group."""
+    words = (_peer(line, filter_, version), _protocol(line), _verdict(line, filter_))
     text = " ".join(word for word in words if word)
     return f'{text} comment "{comment(line.why)}"'
+
+
+def listed(cidrs: Iterable[str], version: int) -> str:
+    """The blocks of an IP version as nft prints a set of them, which may be one alone."""
+    first, *more = (cidr for cidr in cidrs if (":" in cidr) == (version == 6))
+    return f"{{ {', '.join((first, *more))} }}" if more else first
 
 
 def _verdict(line: Rule, filter_: Filter) -> str:
@@ -32,19 +58,18 @@ def _verdict(line: Rule, filter_: Filter) -> str:
     return "accept"
 
 
-def _peer(line: Rule, filter_: Filter) -> str:
+def _peer(line: Rule, filter_: Filter, version: int) -> str:
     side = "saddr" if filter_.direction == "in" else "daddr"
     try:
         network = ipaddress.ip_network(line.peer)
     except ValueError:  # the id of a group
-        return f"ip {side} @{member_set(line.peer)}"
+        return f"{_FAMILY[version]} {side} @{member_set(line.peer, version)}"
     if network.prefixlen == 0:
         # nft leaves the family out where the protocol implies it, and so do we
         implied = line.protocol == (1 if network.version == 4 else 58)
         return "" if implied else f"meta nfproto ipv{network.version}"
-    family = "ip" if network.version == 4 else "ip6"
     alone = network.prefixlen == network.max_prefixlen
-    return f"{family} {side} {network.network_address if alone else network}"
+    return f"{_FAMILY[network.version]} {side} {network.network_address if alone else network}"
 
 
 def _protocol(line: Rule) -> str:

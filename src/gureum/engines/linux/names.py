@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 
 # --- namespaces ---------------------------------------------------------------------------------
@@ -16,13 +17,22 @@ ME = "me"
 # --- addresses ----------------------------------------------------------------------------------
 PUBLIC = "198.18.0.0/15"
 """All public addresses and internet hosts (RFC 2544: benchmarks, collides with nothing)."""
+PUBLIC6 = "3fff::/20"
+"""All IPv6 addresses of VPCs and internet hosts (RFC 9637: documentation)."""
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 """RFC 1918: destinations that a gateway never forwards unless translated."""
 NEAR, FAR = "169.254.0.1", "169.254.0.2"
 """The two ends of every point-to-point link, never seen in a packet: only next hops.  ``NEAR`` is
 the end towards the instances."""
+NEAR6, FAR6 = "fe80::1", "fe80::2"
+"""The same for IPv6."""
+ROUTER6 = "fe80::1"
+"""The router's address on every subnet's link, the next hop of instances (AWS announces a
+link-local one, too)."""
 GATEWAY_HOP, INTERNET_HOP = "100.64.0.1", "100.64.0.2"
 """What an internet gateway and the internet's router call themselves in traceroute (RFC 6598)."""
+GATEWAY_HOP6, INTERNET_HOP6 = "3fff:fff::1", "3fff:fff::2"
+"""The same for IPv6."""
 MACHINE_END, ME_END = "169.254.77.1", "169.254.77.2"
 """The machine's and me's end of the link that joins them."""
 
@@ -40,6 +50,8 @@ TABLE_BASE = 1000
 """Route table number n is kernel table 1000+n, chosen by firewall mark 1000+n."""
 RULE_BASE = 1000
 """``ip rule`` priority of route table n is 1000+n: before main, after local."""
+PREFIX_METRIC = 256
+"""Of the IPv6 route of an instance's n-th interface to its subnet, plus n: as the kernel's own."""
 FALLBACK_METRIC = 4000
 """Of blackholes in main, so that a connected route to the same prefix wins."""
 
@@ -127,6 +139,15 @@ def link_mac(namespace: str, link: str) -> str:
     return ":".join(("02", *(digits[i : i + 2] for i in range(0, 10, 2))))
 
 
+def link_local(mac: str) -> str:
+    """The link-local IPv6 address that a station makes of its link-layer address (RFC 4291,
+    appendix A: modified EUI-64)."""
+    octets = bytearray.fromhex(mac.replace(":", ""))
+    octets[0] ^= 2
+    host = bytes((*octets[:3], 0xFF, 0xFE, *octets[3:]))
+    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + host))
+
+
 def filter_chain(identifier: str) -> str:
     """The chain of a filter.  nft identifiers allow letters, digits, ``/ _ . -``."""
     safe = re.sub(r"[^A-Za-z0-9/_.-]", "_", identifier)
@@ -135,10 +156,11 @@ def filter_chain(identifier: str) -> str:
     return f"f-{safe}"
 
 
-def member_set(group: str) -> str:
-    """The set of a group's member addresses."""
+def member_set(group: str, version: int = 4) -> str:
+    """The set of a group's member addresses of an IP version."""
+    prefix = "m" if version == 4 else "m6"
     safe = re.sub(r"[^A-Za-z0-9_.-]", "_", group)
-    return f"m-{safe}" if safe == group and len(safe) <= 100 else f"m-{digest(group)[:16]}"
+    return f"{prefix}-{safe if safe == group and len(safe) <= 100 else digest(group)[:16]}"
 
 
 def comment(text: str) -> str:

@@ -151,16 +151,16 @@ class Namespaces:
         finally:
             _call("setns", self._home, _CLONE_NEWNET)
 
-    def forwards(self, ns: str) -> bool:
-        """Whether a namespace passes IPv4 packets on.
+    def forwards(self, ns: str, version: int) -> bool:
+        """Whether a namespace passes packets of an IP version on.
 
         Raises:
             LookupError: there is no such namespace.
         """
         if not self.path(ns).exists():
             raise LookupError(f"there is no namespace {ns!r}")
-        with self.inside(ns):
-            return (_SYSCTLS / "ipv4/ip_forward").read_text().strip() == "1"
+        name = "ipv4/ip_forward" if version == 4 else "ipv6/conf/all/forwarding"
+        return self.read_sysctl(ns, name) == "1"
 
     def fd(self, ns: str) -> int:
         """A file descriptor of a namespace, for as long as no other namespace is used."""
@@ -262,6 +262,8 @@ def _be_neutral() -> None:
         ("ipv4/conf/all/arp_ignore", "1"),
     ):
         (_SYSCTLS / name).write_text(value)
+    if ipv6_is_there():  # no link may take an IPv6 address by itself, before it is told to or not
+        (_SYSCTLS / "ipv6/conf/default/addr_gen_mode").write_text("1")
     netlink = Netlink()
     try:
         raise_loopback(netlink)

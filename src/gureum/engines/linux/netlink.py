@@ -114,6 +114,19 @@ class Netlink:
                 _raise(message.body)
                 return
 
+    def get(self, kind: int, body: bytes) -> Message:
+        """One object.
+
+        Raises:
+            NetlinkError: with the kernel's errno.
+        """
+        self._send(kind, body, REQUEST)
+        for message in self._receive():
+            if message.type == _ERROR:
+                _raise(message.body)
+            return message
+        raise NetlinkError(errno.EIO, "netlink gave no answer")  # it always does
+
     def dump(self, kind: int, body: bytes) -> list[Message]:
         """All objects of a kind; begun anew where they changed meanwhile."""
         for _ in range(_ATTEMPTS):

@@ -115,7 +115,8 @@ class Batch:
         for table in _of(NftTable, self.put):
             yield f"add table {table.family} {TABLE}"
         for each in _of(NftSet, self.put):
-            yield f"add {each.form} {_name(each)} {{ type {each.type}; }}"
+            kind = each.type if each.type.startswith("typeof ") else f"type {each.type}"
+            yield f"add {each.form} {_name(each)} {{ {kind}; }}"
         for chain in _of(Chain, self.put):
             yield f"add chain {_name(chain)}" + (f" {{ {chain.hook} }}" if chain.hook else "")
 

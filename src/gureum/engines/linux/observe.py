@@ -26,6 +26,7 @@ from gureum.engines.linux.items import (
     Namespace,
     Neighbour,
     PortFlags,
+    Proxy,
     Settings,
     Sysctl,
     Veth,
@@ -37,6 +38,8 @@ from gureum.engines.linux.netlink import number, parse, string
 _KINDS = {value: name for name, value in links.KINDS.items()}
 _FAMILIES: tuple[Family, ...] = ("inet", "bridge")
 UNKNOWN = "?"
+_IPV6_METRIC = 1024
+"""What the kernel gives an IPv6 route that asks for none (linux/ipv6_route.h)."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ class Observer:
 
     # --- addresses, neighbours, routes ----------------------------------------------------------
     def _addresses(self, ns: str, by_index: dict[int, str]) -> Iterator[Item]:
-        request = links.ADDRESS.pack(socket.AF_INET, 0, 0, 0, 0)
+        request = links.ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
         for message in self._spaces.netlink(ns).dump(links.GETADDR, request):
             _, length, _, _, index = links.ADDRESS.unpack_from(message.body)
             at = parse(message.body[links.ADDRESS.size :])
@@ -169,49 +172,60 @@ class Observer:
                 yield IpAddress(ns, by_index[index], ip, length, metric)
 
     def _neighbours(self, ns: str, by_index: dict[int, str]) -> Iterator[Item]:
-        for family in (socket.AF_INET, socket.AF_BRIDGE):
-            # the bridge dump wants a link message's head, and the kernel takes it for both
-            request = links.LINK.pack(family, 0, 0, 0, 0)
-            if family == socket.AF_INET:
-                request = links.NEIGHBOUR.pack(family, 0, 0, 0, 0)
+        requests = [
+            links.NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0),
+            # the bridge dump wants a link message's head
+            links.LINK.pack(socket.AF_BRIDGE, 0, 0, 0, 0),
+        ]
+        if self._book.plan.way == "isolated":
+            requests.append(links.NEIGHBOUR.pack(socket.AF_INET6, 0, 0, links.NTF_PROXY, 0))
+        for request in requests:
             for message in self._spaces.netlink(ns).dump(links.GETNEIGH, request):
-                got, index, state, _, _ = links.NEIGHBOUR.unpack_from(message.body)
+                family, index, state, flags, _ = links.NEIGHBOUR.unpack_from(message.body)
                 at = parse(message.body[links.NEIGHBOUR.size :])
                 mac = at.get(links.NDA_LLADDR, b"").hex(":")
-                if index not in by_index or got != family:
+                if index not in by_index:
                     continue
-                if family == socket.AF_INET and state & links.NUD_PERMANENT:
+                if family == socket.AF_BRIDGE:
+                    if state & links.NUD_NOARP and not _group(mac):
+                        yield Fdb(ns, by_index[index], mac)
+                elif flags & links.NTF_PROXY:
+                    yield Proxy(ns, by_index[index], _ip(at.get(links.NDA_DST)))
+                elif state & links.NUD_PERMANENT:
                     yield Neighbour(ns, by_index[index], _ip(at.get(links.NDA_DST)), mac)
-                elif family == socket.AF_BRIDGE and state & links.NUD_NOARP and not _group(mac):
-                    yield Fdb(ns, by_index[index], mac)
 
     def _routes(self, ns: str, by_index: dict[int, str]) -> Iterator[Item]:
-        request = links.ROUTE.pack(socket.AF_INET, *(0,) * 8)
+        request = links.ROUTE.pack(socket.AF_UNSPEC, *(0,) * 8)
         for message in self._spaces.netlink(ns).dump(links.GETROUTE, request):
             head = links.ROUTE.unpack_from(message.body)
-            length, protocol, kind = head[1], head[5], _KINDS.get(head[7])
+            v6, length, protocol = head[0] == socket.AF_INET6, head[1], head[5]
+            kind = _KINDS.get(head[7])
             at = parse(message.body[links.ROUTE.size :])
             out = number(at.get(links.RTA_OIF))
             foreign = out not in by_index and (out != 0 or ns == MACHINE)
             if protocol != ROUTE_PROTOCOL or kind is None or foreign:
                 continue
+            metric = number(at.get(links.RTA_PRIORITY))
             yield KernelRoute(
                 ns,
                 number(at.get(links.RTA_TABLE), head[4]),
-                f"{_ip(at.get(links.RTA_DST) or bytes(4))}/{length}",
+                f"{_ip(at.get(links.RTA_DST) or bytes(16 if v6 else 4))}/{length}",
                 "unicast" if kind == "unicast" else "throw" if kind == "throw" else "blackhole",
                 _ip(at[links.RTA_GATEWAY]) if links.RTA_GATEWAY in at else "",
-                by_index.get(out, ""),
-                number(at.get(links.RTA_PRIORITY)),
+                # of IPv6 also what leads nowhere has a link (lo), and what has no metric has one
+                by_index.get(out, "") if kind == "unicast" else "",
+                0 if v6 and metric == _IPV6_METRIC else metric,
                 _ip(at[links.RTA_PREFSRC]) if links.RTA_PREFSRC in at else "",
             )
 
     def _rules(self, ns: str) -> Iterator[Item]:
-        request = links.RULE.pack(socket.AF_INET, *(0,) * 8)
+        request = links.RULE.pack(socket.AF_UNSPEC, *(0,) * 8)
         for message in self._spaces.netlink(ns).dump(links.GETRULE, request):
             at = parse(message.body[links.RULE.size :])
             if number(at.get(links.FRA_PROTOCOL)) == ROUTE_PROTOCOL:
-                yield IpRule(ns, number(at.get(links.FRA_MARK)), number(at.get(links.FRA_TABLE)))
+                version = 6 if message.body[0] == socket.AF_INET6 else 4
+                mark, table = number(at.get(links.FRA_MARK)), number(at.get(links.FRA_TABLE))
+                yield IpRule(ns, mark, table, version)
 
     # --- nft, sysctls ---------------------------------------------------------------------------
     def _nft(self, ns: str) -> Iterator[Item]:

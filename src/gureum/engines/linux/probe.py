@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gureum.engines import EngineError
 from gureum.engines.linux import links
+from gureum.engines.linux.guards import hook
 from gureum.engines.linux.items import (
     Bridge,
     Chain,
@@ -26,7 +27,7 @@ from gureum.engines.linux.names import MAIN, PUBLIC, TABLE, link_mac
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.netlink import number, parse
 from gureum.engines.linux.nft import Batch, NftError
-from gureum.engines.linux.rulesets import BridgeFilter, hook
+from gureum.engines.linux.rulesets import BridgeFilter
 
 _log = logging.getLogger(__name__)
 _SWITCH = "bridge/bridge-nf-call-iptables"

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from gureum.engines.linux.guards import NEIGHBOURS, guards, hook
 from gureum.engines.linux.items import Chain, Family, Item, NftSet, NftTable, Sysctl
-from gureum.engines.linux.names import FROM_OWNER, FROM_TRANSIT, PUBLIC, TO_OWNER, TO_TRANSIT
+from gureum.engines.linux.names import (
+    FROM_OWNER,
+    FROM_TRANSIT,
+    PUBLIC,
+    PUBLIC6,
+    TO_OWNER,
+    TO_TRANSIT,
+)
 
 BridgeFilter = Literal["netfilter", "isolated"]
-
-HOOK = "type {kind} hook {hook} priority {priority}; policy {policy};"
-
-
-def hook(kind: str, name: str, priority: int, policy: str = "accept") -> str:
-    """The clause that makes a chain a base chain, as nft prints it."""
-    return HOOK.format(kind=kind, hook=name, priority=priority, policy=policy)
 
 
 def _sysctls(ns: str, values: Iterable[tuple[str, str]]) -> Iterator[Item]:
@@ -36,14 +37,32 @@ def _forwarding(rp_filter: str = "0") -> Iterator[tuple[str, str]]:
     yield from _conf("rp_filter", rp_filter)
     yield from _conf("send_redirects", "0")
     yield from _conf("accept_redirects", "0")
+
+
+def _no_ipv6() -> Iterator[tuple[str, str]]:
     for device in ("all", "default"):
         yield f"ipv6/conf/{device}/disable_ipv6", "1"
 
 
-_SENT_BY_OWNER = "ether saddr . ip saddr @owners"
-_BRIDGED_TO_OWNER = "ether daddr . ip daddr @owners"
+def _forwarding6(disabled: str = "0") -> Iterator[tuple[str, str]]:
+    """Forwards IPv6; links have the addresses that they are given and no others.  With ``disabled``
+    they speak none of it until they are told to, one by one."""
+    yield "ipv6/conf/all/forwarding", "1"
+    yield "ipv6/conf/default/disable_ipv6", disabled
+    yield "ipv6/conf/default/addr_gen_mode", "1"
+
+
+_SENT_BY_OWNER = ("ether saddr . ip saddr @owners", "ether saddr . ip6 saddr @owners6")
+_BRIDGED_TO_OWNER = ("ether daddr . ip daddr @owners", "ether daddr . ip6 daddr @owners6")
 _BRIDGED_TO_OTHER = "ether daddr @forwarders"
-_ROUTED_TO_OWNER = "rt ip nexthop . ip daddr @last_hops"
+_ROUTED_TO_OWNER = (
+    "rt ip nexthop . ip daddr @last_hops",
+    "rt ip6 nexthop . ip6 daddr @last_hops6",
+)
+
+_ON_LINK = f'{NEIGHBOURS} ip6 hoplimit 255 accept comment "neighbour-discovery"'
+"""Groups do not apply to neighbour discovery within a subnet; a hop limit of 255 cannot have
+crossed a router (RFC 4861, section 7.1)."""
 
 
 def _flows(ns: str) -> Iterator[Item]:
@@ -80,12 +99,16 @@ def _flows(ns: str) -> Iterator[Item]:
 def _by_role(side: str, owner: str, transit: str) -> tuple[str, ...]:
     """What to do with packets of the interface that owns their address, and with others."""
     last = f'{transit} comment "transit"'
+
+    def owned(conditions: tuple[str, ...]) -> Iterator[str]:
+        return (f'{condition} {owner} comment "owner"' for condition in conditions)
+
     if side == "out":
-        return f'{_SENT_BY_OWNER} {owner} comment "owner"', last
+        return *owned(_SENT_BY_OWNER), last
     return (
-        f'{_BRIDGED_TO_OWNER} {owner} comment "owner"',
+        *owned(_BRIDGED_TO_OWNER),
         f'{_BRIDGED_TO_OTHER} {transit} comment "transit"',
-        f'{_ROUTED_TO_OWNER} {owner} comment "owner"',
+        *owned(_ROUTED_TO_OWNER),
         last,
     )
 
@@ -108,12 +131,13 @@ def router(ns: str, way: BridgeFilter) -> Iterator[Item]:
         ns,
         (
             *_forwarding(),
+            *_forwarding6(disabled="1"),
             # a NAT gateway hands the router's own ICMP errors back through the router
             *_conf("accept_local", "1"),
             # traceroute shows the address of the subnet that a packet came from
             ("ipv4/icmp_errors_use_inbound_ifaddr", "1"),
             ("bridge/bridge-nf-call-iptables", call),
-            ("bridge/bridge-nf-call-ip6tables", "0"),
+            ("bridge/bridge-nf-call-ip6tables", call),
             ("bridge/bridge-nf-call-arptables", "0"),
             # security group connection tracking (EC2 User Guide, idle timeouts; seconds)
             ("netfilter/nf_conntrack_tcp_timeout_established", "432000"),
@@ -122,68 +146,11 @@ def router(ns: str, way: BridgeFilter) -> Iterator[Item]:
             ("netfilter/nf_conntrack_generic_timeout", "600"),
         ),
     )
-    yield from _guards(ns)
+    yield from guards(ns)
     yield from _stages(ns)
     if way == "isolated":
+        yield Sysctl(ns, "ipv6/conf/all/proxy_ndp", "1")
         yield from _hop_repair(ns)
-
-
-def _guards(ns: str) -> Iterator[Item]:
-    family: Family = "bridge"
-    yield NftTable(ns, family)
-    yield NftSet(ns, family, "stations", "set", "ifname . ether_addr")
-    yield NftSet(ns, family, "owns", "set", "ifname . ether_addr . ipv4_addr")
-    yield NftSet(ns, family, "forwarding", "set", "ifname")
-    yield Chain(
-        ns,
-        family,
-        "prerouting",
-        hook("filter", "prerouting", -300),
-        (
-            'iifname . ether saddr != @stations drop comment "source-check"',
-            # spanning tree and other link-local protocols; a bridge would swallow or flood them
-            'ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 drop comment "link-local"',
-            'ether type ip goto from_ip comment "ipv4"',
-            'ether type arp goto from_arp comment "arp"',
-            'drop comment "ethertype"',
-        ),
-    )
-    yield Chain(
-        ns,
-        family,
-        "from_ip",
-        "",
-        (
-            'iifname @forwarding accept comment "forwarding"',
-            'iifname . ether saddr . ip saddr @owns accept comment "own"',
-            'drop comment "source-check"',
-        ),
-    )
-    yield Chain(
-        ns,
-        family,
-        "from_arp",
-        "",
-        (
-            'iifname . arp saddr ether . arp saddr ip @owns accept comment "own"',
-            'arp saddr ip 0.0.0.0 iifname . arp saddr ether @stations accept comment "probe"',
-            'drop comment "arp-check"',
-        ),
-    )
-    yield Chain(
-        ns,
-        family,
-        "postrouting",
-        hook("filter", "postrouting", 200),
-        (
-            'ether type arp accept comment "arp"',
-            'oifname . ether daddr . ip daddr @owns accept comment "own"',
-            # a switch or hub floods frames that are for others; stations ignore them
-            'oifname . ether daddr != @stations accept comment "flooded"',
-            'oifname @forwarding accept comment "forwarding"',
-            'drop comment "dest-check"',
-        ),
-    )
 
 
 def _stages(ns: str) -> Iterator[Item]:
@@ -194,12 +161,16 @@ def _stages(ns: str) -> Iterator[Item]:
         ("inside", "set", "ifname . ifname"),
         ("owners", "set", "ether_addr . ipv4_addr"),
         ("forwarders", "set", "ether_addr"),
+        ("owners6", "set", "ether_addr . ipv6_addr"),
         ("last_hops", "set", "ipv4_addr . ipv4_addr"),
+        ("last_hops6", "set", "ipv6_addr . ipv6_addr"),
         ("tables", "map", "ifname : mark"),
         ("sg_out_by_mac", "map", "ether_addr : verdict"),
         ("sg_in_by_mac", "map", "ether_addr : verdict"),
         ("sg_in_by_hop", "map", "ipv4_addr : verdict"),
         ("sg_in_by_ip", "map", "ipv4_addr : verdict"),
+        ("sg_in_by_hop6", "map", "ipv6_addr : verdict"),
+        ("sg_in_by_ip6", "map", "ipv6_addr : verdict"),
         ("acl_out_by_segment", "map", "ifname : verdict"),
         ("acl_in_by_segment", "map", "ifname : verdict"),
     ):
@@ -213,7 +184,22 @@ def _stages(ns: str) -> Iterator[Item]:
         ('meta mark set iifname map @tables comment "route-table"',),
     )
     yield Chain(
-        ns, family, "input", hook("filter", "input", 0), ('drop comment "router-answers-nothing"',)
+        ns,
+        family,
+        "input",
+        hook("filter", "input", 0),
+        (
+            'ip6 saddr != :: icmpv6 type 135 accept comment "neighbour-discovery"',
+            'drop comment "router-answers-nothing"',
+        ),
+    )
+    yield Chain(
+        ns,
+        family,
+        "output",
+        hook("filter", "output", 0),
+        # it belongs to no group of receivers, and knows no shorter way
+        ('icmpv6 type { 131, 132, 137, 143 } drop comment "router-says-nothing"',),
     )
     yield Chain(
         ns,
@@ -224,6 +210,7 @@ def _stages(ns: str) -> Iterator[Item]:
             'iifname @uplinks accept comment "from-gateway"',
             'ct state related accept comment "related"',
             'ct state established jump flow_out comment "flow"',
+            _ON_LINK,
             'ether saddr vmap @sg_out_by_mac comment "group"',
             'drop comment "no-interface"',
         ),
@@ -249,12 +236,16 @@ def _stages(ns: str) -> Iterator[Item]:
             'oifname @uplinks accept comment "to-gateway"',
             'ct state related accept comment "related"',
             'ct state established jump flow_in comment "flow"',
+            _ON_LINK,
             # interfaces that receive for others: by link address where bridged, by hop where routed
             'ether daddr vmap @sg_in_by_mac comment "group"',
             'rt ip nexthop vmap @sg_in_by_hop comment "group"',
             # a route that leads to an interface which takes only what is addressed to it
             'rt ip nexthop . ip daddr != @last_hops drop comment "dest-check"',
             'ip daddr vmap @sg_in_by_ip comment "group"',
+            'rt ip6 nexthop vmap @sg_in_by_hop6 comment "group"',
+            'rt ip6 nexthop . ip6 daddr != @last_hops6 drop comment "dest-check"',
+            'ip6 daddr vmap @sg_in_by_ip6 comment "group"',
             'drop comment "dest-check"',
         ),
     )
@@ -273,18 +264,23 @@ def _hop_repair(ns: str) -> Iterator[Item]:
         ('iifname vmap @ttl_by_segment comment "same-segment"',),
     )
     pairs = ", ".join(f"{value} : goto ttl{value}" for value in range(1, 255))
-    yield Chain(ns, family, "ttl_raise", "", (f'ip ttl vmap {{ {pairs} }} comment "ttl"',))
+    fields = ("ip ttl", "ip6 hoplimit")
+    raises = tuple(f'{field} vmap {{ {pairs} }} comment "ttl"' for field in fields)
+    yield Chain(ns, family, "ttl_raise", "", raises)
     for value in range(1, 255):
-        yield Chain(ns, family, f"ttl{value}", "", (f'ip ttl set {value + 1} comment "ttl"',))
+        more = tuple(f'{field} set {value + 1} comment "ttl"' for field in fields)
+        yield Chain(ns, family, f"ttl{value}", "", more)
 
 
 def gateway(ns: str) -> Iterator[Item]:
     """An internet gateway: two maps, and a check of every packet, also of established flows,
-    against the pairs in force, so that a flow ends with its public address."""
+    against the pairs in force, so that a flow ends with its public address.  IPv6 passes as it is,
+    from and to ``assigned`` addresses."""
     family: Family = "inet"
-    yield from _sysctls(ns, _forwarding())
+    yield from _sysctls(ns, (*_forwarding(), *_forwarding6()))
     yield NftTable(ns, family)
     yield NftSet(ns, family, "routers", "set", "ifname")
+    yield NftSet(ns, family, "assigned", "set", "ipv6_addr")
     yield NftSet(ns, family, "pairs", "set", "ipv4_addr . ipv4_addr")
     yield NftSet(ns, family, "public_to_private", "map", "ipv4_addr : ipv4_addr")
     yield NftSet(ns, family, "private_to_public", "map", "ipv4_addr : ipv4_addr")
@@ -324,6 +320,7 @@ def gateway(ns: str) -> Iterator[Item]:
         (
             'ct direction original ct original ip saddr . ip saddr @pairs return comment "mapped"',
             'ct direction reply ct reply ip saddr . ip saddr @pairs return comment "mapped"',
+            'ip6 saddr @assigned return comment "assigned"',
             'drop comment "no-public-address"',
         ),
     )
@@ -335,16 +332,59 @@ def gateway(ns: str) -> Iterator[Item]:
         (
             'ct direction original ip daddr . ct original ip daddr @pairs accept comment "mapped"',
             'ct direction reply ip daddr . ct reply ip daddr @pairs accept comment "mapped"',
+            'ip6 daddr @assigned accept comment "assigned"',
             'fib saddr type local accept comment "own-error"',
             'drop comment "no-public-address"',
         ),
     )
 
 
+_GOES_ON = "tcp flags ack / syn,rst,ack"
+"""What neither begins a connection nor accepts or refuses one."""
+
+
+def egress_only(ns: str) -> Iterator[Item]:
+    """An egress-only internet gateway: IPv6 of ``assigned`` addresses, and nothing inwards that was
+    not begun from inside."""
+    family: Family = "inet"
+    yield from _sysctls(
+        ns,
+        (
+            *_forwarding(),
+            *_forwarding6(),
+            # an answer to what it never saw begin begins nothing
+            ("netfilter/nf_conntrack_tcp_loose", "0"),
+        ),
+    )
+    yield NftTable(ns, family)
+    yield NftSet(ns, family, "routers", "set", "ifname")
+    yield NftSet(ns, family, "assigned", "set", "ipv6_addr")
+    yield Chain(
+        ns, family, "input", hook("filter", "input", 0), ('drop comment "gateway-answers-nothing"',)
+    )
+    yield Chain(
+        ns,
+        family,
+        "forward",
+        hook("filter", "forward", 0),
+        (
+            'iifname @routers ip6 saddr != @assigned drop comment "not-assigned"',
+            'oifname @routers ip6 daddr != @assigned drop comment "not-assigned"',
+            'ct state established,related accept comment "established"',
+            'iifname @routers ct state new accept comment "from-inside"',
+            # answers come in by the internet gateway where a table leads to both
+            f'iifname @routers ct state invalid {_GOES_ON} accept comment "goes-on"',
+            'drop comment "egress-only"',
+        ),
+    )
+
+
 def internet(ns: str) -> Iterator[Item]:
     """The internet's router: public addresses only, each only from where it is (RFC 3704)."""
-    yield from _sysctls(ns, _forwarding(rp_filter="1"))
+    yield from _sysctls(ns, (*_forwarding(rp_filter="1"), *_forwarding6()))
     yield NftTable(ns, "inet")
+    yield NftSet(ns, "inet", "residents", "set", "ifname . ipv6_addr")
+    yield NftSet(ns, "inet", "gateways", "set", "ifname")
     yield Chain(
         ns,
         "inet",
@@ -359,6 +399,9 @@ def internet(ns: str) -> Iterator[Item]:
         hook("filter", "forward", 0),
         (
             f'ip saddr {PUBLIC} ip daddr {PUBLIC} accept comment "public"',
+            # gateways let nobody speak in another's name; of IPv6 there is no rp_filter
+            f'iifname @gateways ip6 daddr {PUBLIC6} accept comment "public"',
+            f'iifname . ip6 saddr @residents ip6 daddr {PUBLIC6} accept comment "public"',
             'drop comment "not-public"',
         ),
     )
@@ -370,6 +413,7 @@ def translator(ns: str) -> Iterator[Item]:
         ns,
         (
             *_forwarding(),
+            *_no_ipv6(),
             # NAT gateways, "Troubleshoot": idle for 350 seconds, then a reset to the inside
             ("netfilter/nf_conntrack_tcp_timeout_established", "350"),
             ("netfilter/nf_conntrack_udp_timeout", "350"),

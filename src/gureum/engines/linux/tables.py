@@ -19,6 +19,7 @@ from gureum.engines.linux.names import (
     TABLE,
     TABLE_BASE,
     internet_host_namespace,
+    link_local,
     segment_link,
 )
 from gureum.engines.linux.namespaces import Namespaces
@@ -43,6 +44,8 @@ _NEIGHBOUR_STATES = {
 }  # fmt: skip
 _ROUTE_KINDS = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
 _LOCAL_TABLE = 255
+_IP: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 16}
+"""The address families that are shown, with the size of their addresses."""
 _TICKS = 100
 """USER_HZ: the kernel tells ages in hundredths of a second on every architecture that we run on."""
 _CACHE_INFO, _NDA_MASTER = 3, 9
@@ -99,7 +102,7 @@ class Tables:
                 case Gateway(id=id) if id == id_:
                     return _Place(id)
                 case InternetHost(name=name) if name == id_:
-                    return _Place(internet_host_namespace(name), ips=frozenset({each.ip}))
+                    return _Place(internet_host_namespace(name), ips=frozenset({each.ip, each.ip6}))
         raise LookupError(f"there is no place {id_!r} on the network")
 
     def _ips(self, host: str) -> frozenset[str]:
@@ -107,9 +110,11 @@ class Tables:
         return frozenset(each.ip for each in found if each.port.host == host)
 
     def _owners(self, router: str) -> dict[str, str]:
-        """The interface of each private address of a router."""
-        found = (each for each in self._statements if isinstance(each, Address))
-        return {each.ip: each.port.id for each in found if each.port.segment.router == router}
+        """The interface of each private address of a router, and of each link-local one."""
+        found = [each for each in self._statements if isinstance(each, Address)]
+        own = {each.ip: each.port for each in found if each.port.segment.router == router}
+        hops = {link_local(port.mac): port for port in own.values()}
+        return {ip: port.id for ip, port in (hops | own).items()}
 
     def _stations(self, router: str) -> dict[str, str]:
         """The interface of each link-layer address of a router."""
@@ -133,14 +138,14 @@ class Tables:
     # --- arp, mac -------------------------------------------------------------------------------
     def _arp(self, place: _Place) -> Iterator[Row]:
         names, owners = self._links(place), self._owners(place.router)
-        request = links.NEIGHBOUR.pack(socket.AF_INET, 0, 0, 0, 0)
+        request = links.NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
         for message in self._spaces.netlink(place.ns).dump(links.GETNEIGH, request):
             family, index, state, _, _ = links.NEIGHBOUR.unpack_from(message.body)
             at = parse(message.body[links.NEIGHBOUR.size :])
             link, name = names.get(index, ("", ""))
             address = _ip(at.get(links.NDA_DST))
             useless = link == "lo" or state == links.NUD_NOARP
-            if family != socket.AF_INET or useless or self._is_outside(place, link):
+            if family not in _IP or useless or self._is_outside(place, link):
                 continue
             yield {
                 "address": address,
@@ -175,19 +180,20 @@ class Tables:
         names, owners = self._links(place), self._owners(place.router)
         tables = self._table_names(place)
         only = self._table_of(place.segment) if place.segment else None
-        request = links.ROUTE.pack(socket.AF_INET, *(0,) * 8)
+        request = links.ROUTE.pack(socket.AF_UNSPEC, *(0,) * 8)
         for message in self._spaces.netlink(place.ns).dump(links.GETROUTE, request):
             head = links.ROUTE.unpack_from(message.body)
             at = parse(message.body[links.ROUTE.size :])
             table = number(at.get(links.RTA_TABLE), head[4])
-            if table == _LOCAL_TABLE or (only is not None and table != only):
+            elsewhere = only is not None and table != only
+            if head[0] not in _IP or table == _LOCAL_TABLE or elsewhere:
                 continue
             gateway = _ip(at[links.RTA_GATEWAY]) if links.RTA_GATEWAY in at else ""
             link = names.get(number(at.get(links.RTA_OIF)), ("", ""))[1]
             kind = _ROUTE_KINDS.get(head[7], str(head[7]))
             yield {
                 "table": tables.get(table, str(table)),
-                "destination": f"{_ip(at.get(links.RTA_DST))}/{head[1]}",
+                "destination": f"{_ip(at.get(links.RTA_DST) or bytes(_IP[head[0]]))}/{head[1]}",
                 "target": _target(kind, owners.get(gateway) or link),
                 "via": gateway,
                 "metric": number(at.get(links.RTA_PRIORITY)),
@@ -206,10 +212,10 @@ class Tables:
 
     # --- conntrack, nat -------------------------------------------------------------------------
     def _flows(self, place: _Place) -> Iterator[conntrack.Flow]:
-        cidr = ipaddress.ip_network(place.segment.cidr) if place.segment else None
+        cidrs = (place.segment.cidr, place.segment.cidr6) if place.segment else None
         for flow in conntrack.flows(self._spaces.netlink(place.ns, NETFILTER)):
             ends = (flow.original.source, flow.original.target)
-            if cidr is None or any(ipaddress.ip_address(ip) in cidr for ip in ends):
+            if cidrs is None or any(_within(ip, cidr) for ip in ends for cidr in cidrs if cidr):
                 yield flow
 
     def _conntrack(self, place: _Place) -> Iterator[Row]:

@@ -1,0 +1,144 @@
+"""Draws dual-stack clouds at random, and questions about packets over IPv6."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from tests.agreement.draw import _CLIENTS, _NUMBERS, _PROTOCOLS, _RANGES, PORTS, Draw
+
+ANY = "::/0"
+_OUTSIDE = ("3fff:800::20/128", "3fff:800::/64", "3fff:800::/21", "3fff::/20")
+
+
+class DualDraw(Draw):
+    """The cloud that :class:`Draw` makes of the same seed, and IPv6 in it."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        base = list(self.calls)
+        self.dice = random.Random(~seed)
+        self._cidrs: dict[str, str] = {}
+        self._asking: list[str] = []
+        self._asked: list[str] = ["$mirror6", "$stranger6", "3fff:800::99", "2001:db8::1"]
+        for call in base:
+            if call.get("do") == "CreateVpc":
+                self._vpc6(next(iter(call["as"])), base)
+
+    def _vpc6(self, vpc: str, base: list[dict[str, Any]]) -> None:
+        begin = f"3fff:{int(vpc[1:]) + 1}:0:1"
+        block = {"VpcId": f"${vpc}", "Ipv6Pool": "Amazon", "Ipv6CidrBlock": f"{begin}00::/56"}
+        self._call("AssociateVpcCidrBlock", **block)
+        mine = [call for call in base if any(name.startswith(vpc) for name in call.get("as", ()))]
+        made = {
+            do: [next(iter(call["as"])) for call in mine if call.get("do") == do] for do in _MADE
+        }
+        subnets = {}
+        for number, name in enumerate(made["CreateSubnet"]):
+            if self._likely(0.85):
+                subnets[name] = f"{begin}{number:02x}::/64"
+                self._call(
+                    "AssociateSubnetCidrBlock", SubnetId=f"${name}", Ipv6CidrBlock=subnets[name]
+                )
+        cidrs = [*([ANY] * 6), f"{begin}00::/56", *subnets.values(), *_OUTSIDE]
+        for group in made["CreateSecurityGroup"]:
+            self._rules6(group, made["CreateSecurityGroup"], cidrs)
+        for acl in made["CreateNetworkAcl"]:
+            for egress in (False, True):
+                for number in range(200, 200 + self.dice.randint(1, 5)):
+                    self._call("CreateNetworkAclEntry", **self._entry6(acl, number, egress, cidrs))
+        for call in mine:
+            if call.get("do") == "RunInstances":
+                self._addresses(call, subnets)
+        self._ways(vpc, made["CreateRouteTable"], subnets, made["RunInstances"])
+        self._asked += [f"{begin}00::1", f"{begin}00::77", f"{begin}ff::1"]
+
+    def _rules6(self, group: str, groups: list[str], cidrs: list[str]) -> None:
+        for _ in range(self.dice.randint(0, 5)):
+            rules = [self._permission6(groups, cidrs)]
+            self._call("AuthorizeSecurityGroupIngress", GroupId=f"${group}", IpPermissions=rules)
+        if self._likely(0.3):
+            rules = [self._permission6(groups, cidrs)]
+            self._call("AuthorizeSecurityGroupEgress", GroupId=f"${group}", IpPermissions=rules)
+
+    def _permission6(self, groups: list[str], cidrs: list[str]) -> dict[str, Any]:
+        found = self._permission(groups, cidrs)
+        if found["IpProtocol"] == "icmp":
+            first, last = self.dice.choice(((-1, -1), (128, -1), (128, 0), (1, 4)))
+            found |= {"IpProtocol": "icmpv6", "FromPort": first, "ToPort": last}
+        if "IpRanges" in found:
+            found["Ipv6Ranges"] = [{"CidrIpv6": each["CidrIp"]} for each in found.pop("IpRanges")]
+        return found
+
+    def _entry6(self, acl: str, number: int, egress: bool, cidrs: list[str]) -> dict[str, Any]:
+        protocol = self.dice.choice(_PROTOCOLS)
+        entry: dict[str, Any] = {
+            "NetworkAclId": f"${acl}",
+            "RuleNumber": number,
+            "Egress": egress,
+            "Protocol": "58" if protocol == "icmp" else _NUMBERS[protocol],
+            "RuleAction": "allow" if self._likely(0.8) else "deny",
+            "Ipv6CidrBlock": self.dice.choice(cidrs),
+        }
+        if protocol in ("tcp", "udp"):
+            first, last = self.dice.choice((*_RANGES, *_CLIENTS, *_CLIENTS))
+            entry["PortRange"] = {"From": first, "To": last}
+        elif protocol == "icmp":
+            entry["IcmpTypeCode"] = {"Type": self.dice.choice((-1, -1, 128, 129)), "Code": -1}
+        return entry
+
+    def _addresses(self, call: dict[str, Any], subnets: dict[str, str]) -> None:
+        """Most instances get an address, some of them two, some one at their second interface."""
+        (name, _), (station,) = call["as"], call["with"]["NetworkInterfaces"]
+        cidr = subnets.get(station["SubnetId"].removeprefix("$"))
+        if cidr is None or not self._likely(0.85):
+            return
+        last = 10 + int(name[-1])
+        ips = [cidr.replace("/64", f"{last}"), cidr.replace("/64", f"{100 + last}")]
+        ips = ips[: 2 if self._likely(0.2) else 1]
+        kept = {f"{name}6": "AssignedIpv6Addresses[0]"}
+        where = {"NetworkInterfaceId": f"${name}e", "Ipv6Addresses": ips}
+        self._call("AssignIpv6Addresses", kept, **where)
+        self._asking.append(name)
+        self._asked += ips
+        if self._likely(0.5):
+            kept = {f"{name}f6": "AssignedIpv6Addresses[0]"}
+            second = {"NetworkInterfaceId": f"${name}f", "Ipv6AddressCount": 1}
+            self._call("AssignIpv6Addresses", kept, **second)
+            self._asked.append(f"${name}f6")
+
+    def _ways(self, vpc: str, tables: list[str], subnets: dict[str, str], hosts: list[str]) -> None:
+        kept = {f"{vpc}o": "EgressOnlyInternetGateway.EgressOnlyInternetGatewayId"}
+        if self._likely(0.7):
+            self._call("CreateEgressOnlyInternetGateway", kept, VpcId=f"${vpc}")
+        targets = [
+            *([{"GatewayId": f"${vpc}g"}] * 4),
+            *([{"EgressOnlyInternetGatewayId": f"${vpc}o"}] * 3),
+            *({"NetworkInterfaceId": f"${self.dice.choice(hosts)}e"} for _ in range(2)),
+        ]
+        for table in tables:
+            ways = [ANY] if self._likely(0.9) else []
+            ways += [cidr for cidr in _OUTSIDE if self._likely(0.12)]
+            ways += [cidr for cidr in subnets.values() if self._likely(0.2)]
+            for cidr in ways:
+                route = {"RouteTableId": f"${table}", "DestinationIpv6CidrBlock": cidr}
+                self._call("CreateRoute", **route, **self.dice.choice(targets))
+
+    def questions(self, count: int) -> Iterator[dict[str, Any]]:
+        """As :meth:`Draw.questions`, over IPv6; they are not followed on their ways."""
+        for question in super().questions(count):
+            source = self.dice.choice((*self._asking, *self._asking, "mirror", "stranger"))
+            asked = {"source": source, "target": self.dice.choice(self._asked), "ipv6": True}
+            if question["port"] is not None:
+                asked["port"] = self.dice.choice(PORTS)
+            yield question | asked | {"follow": False}
+
+
+_MADE = (
+    "CreateSubnet",
+    "CreateSecurityGroup",
+    "CreateNetworkAcl",
+    "RunInstances",
+    "CreateRouteTable",
+)

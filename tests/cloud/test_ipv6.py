@@ -1,0 +1,174 @@
+"""IPv6 through the API, with boto3 and the AWS CLI, on real packets; and explained."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from ipaddress import IPv6Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cloud.site import Guest, Site
+from tests.daemon import Daemon
+from tests.kernel.packets import connection, listening, ping, run, tcp, udp
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
+
+ANY = "::/0"
+ME = "3fff:800::10"
+
+
+def aws(daemon: Daemon, *words: str) -> dict[str, Any]:
+    """The answer of the AWS CLI that is on the path of the tests."""
+    env = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(daemon.state),
+        "AWS_ENDPOINT_URL": daemon.endpoint,
+        "AWS_DEFAULT_REGION": "ap-northeast-2",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    done = subprocess.run(
+        ["aws", "ec2", *words, "--output", "json"], env=env, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout or "{}")
+    return found
+
+
+class Dual:
+    """A site that becomes dual-stack: the public subnet goes out by the internet gateway, the
+    private one by an egress-only one."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self.site = site = Site(daemon)
+        words = ("--vpc-id", site.vpc, "--amazon-provided-ipv6-cidr-block")
+        made = aws(daemon, "associate-vpc-cidr-block", *words)
+        block = IPv6Network(made["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"])
+        self.parts = list(block.subnets(new_prefix=64))
+        for subnet, part in zip((site.public, site.private), self.parts, strict=False):
+            site.ec2.associate_subnet_cidr_block(SubnetId=subnet, Ipv6CidrBlock=str(part))
+            words = ("--subnet-id", subnet, "--assign-ipv6-address-on-creation")
+            aws(daemon, "modify-subnet-attribute", *words)
+        answer = aws(daemon, "create-egress-only-internet-gateway", "--vpc-id", site.vpc)
+        self.only_out = answer["EgressOnlyInternetGateway"]["EgressOnlyInternetGatewayId"]
+        inner = site.table(site.private)
+        site.ec2.create_route(
+            RouteTableId=site.out, DestinationIpv6CidrBlock=ANY, GatewayId=site.gateway
+        )
+        to = ("--destination-ipv6-cidr-block", ANY)
+        by = ("--egress-only-internet-gateway-id", self.only_out)
+        aws(daemon, "create-route", "--route-table-id", inner, *to, *by)
+        web = self.group("web", ("tcp", 80, {"Ipv6Ranges": [{"CidrIpv6": ANY}]}))
+        peers = {"UserIdGroupPairs": [{"GroupId": web}]}
+        inside = self.group("db", ("tcp", 3306, peers), ("icmpv6", 128, peers))
+        self.web = site.launch(site.public, web)
+        self.db = site.launch(site.private, inside)
+
+    def group(self, name: str, *rules: tuple[str, int, dict[str, Any]]) -> str:
+        key = self.site.group(name)
+        for protocol, port, peers in rules:
+            last = -1 if protocol == "icmpv6" else port
+            rule = {"IpProtocol": protocol, "FromPort": port, "ToPort": last, **peers}
+            self.site.ec2.authorize_security_group_ingress(GroupId=key, IpPermissions=[rule])
+        return key
+
+
+@pytest.fixture(scope="module")
+def dual(daemon: Daemon) -> Dual:
+    return Dual(daemon)
+
+
+def ipv6(guest: Guest) -> str:
+    return str(guest.show()["Ipv6Address"])
+
+
+def test_what_the_api_says_is_what_packets_do(dual: Dual) -> None:
+    web, db, me = dual.web, dual.db, dual.site.me
+    with listening(web.ns, 80, ANY), listening(web.ns, 81, ANY), listening(db.ns, 3306, ANY):
+        table = (
+            (me, ipv6(web), 80, "open"),
+            (me, ipv6(web), 81, "timeout"),
+            (me, ipv6(db), 3306, "timeout"),
+            (web.ns, ipv6(db), 3306, "open"),
+            (web.ns, ipv6(db), 22, "timeout"),
+            (db.ns, ipv6(web), 80, "open"),
+            (db.ns, ME, 80, "refused"),
+            (web.ns, ME, 80, "refused"),
+        )
+        seen = [tcp(ns, ip, port) for ns, ip, port, _ in table]
+    assert seen == [wanted for *_, wanted in table]
+    assert ping(web.ns, ipv6(db)) == "reply"
+    assert ping(me, ipv6(db)) == "timeout"
+    with connection(db.ns, ME, me, 443) as (_, _, seen_as):
+        assert seen_as == ipv6(db)
+
+
+def test_a_new_instance_answers_at_once(dual: Dual) -> None:
+    group = dual.web.show()["SecurityGroups"][0]["GroupId"]
+    for _ in range(3):
+        guest = dual.site.launch(dual.site.public, group)
+        assert tcp(dual.site.me, ipv6(guest), 80, patience=0.5) == "refused"
+        shown = run(guest.ns, "ip", "-6", "addr", "show", "dev", "eth0").stdout
+        assert ipv6(guest) in shown
+        assert "tentative" not in shown
+        dual.site.ec2.terminate_instances(InstanceIds=[guest.id])
+
+
+def test_addresses_come_and_go(dual: Dual) -> None:
+    ec2, web = dual.site.ec2, dual.web
+    eni = web.show()["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    late = str(dual.parts[0][0x77])
+    ec2.assign_ipv6_addresses(NetworkInterfaceId=eni, Ipv6Addresses=[late])
+    assert tcp(dual.site.me, late, 80, patience=0.5) == "refused"
+    ec2.unassign_ipv6_addresses(NetworkInterfaceId=eni, Ipv6Addresses=[late])
+    assert tcp(dual.site.me, late, 80, patience=0.3) == "timeout"
+    assert tcp(dual.site.me, ipv6(web), 80) == "refused"
+
+
+def test_a_rule_is_in_force_when_the_call_returns(dual: Dual) -> None:
+    group = dual.db.show()["SecurityGroups"][0]["GroupId"]
+    rule = {"IpProtocol": "udp", "FromPort": 53, "ToPort": 53}
+    rule["Ipv6Ranges"] = [{"CidrIpv6": f"{ipv6(dual.web)}/128"}]
+    ends = (dual.web.ns, dual.db.ns, ipv6(dual.db), 53)
+    for _ in range(3):
+        dual.site.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+        assert udp(*ends)
+        dual.site.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[rule])
+        assert not udp(*ends, patience=0.3)
+
+
+def test_it_is_explained(dual: Dual) -> None:
+    daemon = dual.site.daemon
+    with listening(dual.db.ns, 3306, ANY):
+        open_ = daemon.gureum("explain", dual.web.id, ipv6(dual.db), "3306", "--json")
+        assert open_.returncode == 0, open_.stdout + open_.stderr
+    found = json.loads(open_.stdout)
+    assert found["forth"]["steps"][-1]["said"] == "somebody listens on tcp port 3306"
+    by_name = daemon.gureum("explain", "-6", dual.db.id, "me", "--json")
+    assert by_name.returncode == 0, by_name.stdout + by_name.stderr
+    assert json.loads(by_name.stdout)["address"] == ME
+    closed = daemon.gureum("explain", "me", ipv6(dual.db), "3306", "--json")
+    assert closed.returncode == 1
+    blocked = [step for step in json.loads(closed.stdout)["forth"]["steps"] if not step["passed"]]
+    assert blocked[0]["place"] == dual.only_out
+    forged = daemon.gureum("explain", dual.web.id, dual.db.id, "3306", "--source-ip", "3fff:1::1")
+    assert forged.returncode == 1
+    assert "may send from" in forged.stdout
+
+
+def test_a_daemon_that_is_killed_leaves_packets_flowing(dual: Dual) -> None:
+    daemon = dual.site.daemon
+    with connection(dual.db.ns, ME, dual.site.me, 444) as (client, server, _):
+        daemon.kill()
+        client.sendall(b"x")
+        assert server.recv(1) == b"x"
+        daemon.start()
+        client.sendall(b"y")
+        assert server.recv(1) == b"y"
+    assert tcp(dual.site.me, ipv6(dual.web), 80) == "refused"
