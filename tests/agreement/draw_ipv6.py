@@ -19,16 +19,17 @@ class DualDraw(Draw):
         super().__init__(seed)
         base = list(self.calls)
         self.dice = random.Random(~seed)
+        vpcs = [call for call in base if call.get("do") == "CreateVpc"]
+        self._blocks = {next(iter(call["as"])): _block(number) for number, call in enumerate(vpcs)}
         self._cidrs: dict[str, str] = {}
         self._asking: list[str] = []
         self._asked: list[str] = ["$mirror6", "$stranger6", "3fff:800::99", "2001:db8::1"]
-        for call in base:
-            if call.get("do") == "CreateVpc":
-                self._vpc6(next(iter(call["as"])), base)
+        for vpc in self._blocks:
+            self._vpc6(vpc, base)
 
     def _vpc6(self, vpc: str, base: list[dict[str, Any]]) -> None:
-        begin = f"3fff:{int(vpc[1:]) + 1}:0:1"
-        block = {"VpcId": f"${vpc}", "Ipv6Pool": "Amazon", "Ipv6CidrBlock": f"{begin}00::/56"}
+        begin = self._blocks[vpc].removesuffix("00::/56")
+        block = {"VpcId": f"${vpc}", "Ipv6Pool": "Amazon", "Ipv6CidrBlock": self._blocks[vpc]}
         self._call("AssociateVpcCidrBlock", **block)
         mine = [call for call in base if any(name.startswith(vpc) for name in call.get("as", ()))]
         made = {
@@ -41,7 +42,7 @@ class DualDraw(Draw):
                 self._call(
                     "AssociateSubnetCidrBlock", SubnetId=f"${name}", Ipv6CidrBlock=subnets[name]
                 )
-        cidrs = [*([ANY] * 6), f"{begin}00::/56", *subnets.values(), *_OUTSIDE]
+        cidrs = [*([ANY] * 6), *self._blocks.values(), *subnets.values(), *_OUTSIDE]
         for group in made["CreateSecurityGroup"]:
             self._rules6(group, made["CreateSecurityGroup"], cidrs)
         for acl in made["CreateNetworkAcl"]:
@@ -117,7 +118,11 @@ class DualDraw(Draw):
             *([{"EgressOnlyInternetGatewayId": f"${vpc}o"}] * 3),
             *({"NetworkInterfaceId": f"${self.dice.choice(hosts)}e"} for _ in range(2)),
         ]
+        far = [block for key, block in self._blocks.items() if key != vpc]
         for table in tables:
+            for block in far if self.peered and self._likely(0.7) else ():
+                route = {"RouteTableId": f"${table}", "DestinationIpv6CidrBlock": block}
+                self._call("CreateRoute", VpcPeeringConnectionId="$pcx", **route)
             ways = [ANY] if self._likely(0.9) else []
             ways += [cidr for cidr in _OUTSIDE if self._likely(0.12)]
             ways += [cidr for cidr in subnets.values() if self._likely(0.2)]
@@ -133,6 +138,10 @@ class DualDraw(Draw):
             if question["port"] is not None:
                 asked["port"] = self.dice.choice(PORTS)
             yield question | asked | {"follow": False}
+
+
+def _block(number: int) -> str:
+    return f"3fff:{number + 1}:0:100::/56"
 
 
 _MADE = (

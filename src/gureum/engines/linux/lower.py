@@ -356,6 +356,8 @@ def _route(it: Route, _mode: Mode, _plan: Plan) -> Iterator[Item]:
             # the two ends of a link have one hop address each, in the order of their ids
             near, far = (NEAR6, FAR6) if v6 else (NEAR, FAR)
             hop = near if ns < router else far
+            if v6:  # the peer need not have an IPv6 block
+                yield speaks_ipv6(ns, peering_link(peering))
             yield KernelRoute(ns, table, to, "unicast", hop, peering_link(peering))
         case Blackhole():
             yield KernelRoute(ns, table, to, "blackhole")
