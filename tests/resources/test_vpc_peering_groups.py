@@ -73,6 +73,20 @@ def test_members_beyond_a_peering_are_known_while_it_is_active(cloud: Cloud) -> 
     }
 
 
+def test_members_have_their_ipv6_addresses_too(cloud: Cloud) -> None:
+    one, two, _ = joined(cloud)
+    web, rows = make_group(cloud, one), make_group(cloud, two, "rows")
+    admit(cloud, rows, web)
+    cloud.call("AssociateVpcCidrBlock", VpcId=one, AmazonProvidedIpv6CidrBlock=True)
+    (vpc,) = cloud.call("DescribeVpcs", VpcIds=[one])["Vpcs"]
+    block = vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
+    cidr = f"{block.removesuffix('::/56')}::/64"
+    subnet = make_subnet(cloud, one, "10.0.1.0/24", Ipv6CidrBlock=cidr)
+    eni = make_interface(cloud, subnet, Groups=[web], Ipv6AddressCount=1)
+    plug_in(cloud, eni["NetworkInterfaceId"])
+    assert (web, eni["Ipv6Addresses"][0]["Ipv6Address"]) in members(cloud, two)
+
+
 def test_a_rule_that_goes_takes_the_members_along(cloud: Cloud) -> None:
     one, two, _ = joined(cloud)
     web, rows = make_group(cloud, one), make_group(cloud, two, "rows")
