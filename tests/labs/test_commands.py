@@ -149,7 +149,8 @@ def test_the_fix_as_commands_mends_the_lab(labs_site: LabSite, name: str) -> Non
     "name",
     ["closed-door", "wrong-badge", "deaf-client", "nat-in-the-cellar", "dead-route", "inspector",
      "asleep", "long-way-round", "no-way-out", "straight-to-the-gate", "loose-gateway",
-     "unmapped-bridge", "one-way-bridge", "unsigned-treaty", "two-islands", "private-letter"],
+     "unmapped-bridge", "one-way-bridge", "unsigned-treaty", "two-islands", "private-letter",
+     "borrowed-gateway", "friend-of-a-friend"],
 )  # fmt: skip
 def test_what_explain_proposes_mends_the_lab(labs_site: LabSite, name: str) -> None:
     words = ("--account", account_of(name), *labs_site.start(name))

@@ -23,7 +23,7 @@ from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import Association, PublicIp, public_ip_id
 from gureum.resources.subnet import Lease, Subnet, lease_id
 from gureum.resources.vpc import Vpc
-from gureum.resources.vpc_peering import link
+from gureum.resources.vpc_peering import LINKED, link, peerings_of, state_of
 
 
 def told_anew(view: View, answer: Answer) -> Answer:
@@ -147,16 +147,18 @@ def _no_route(view: View, step: Step) -> Step | None:
 
 
 def vpc_with(view: View, vpc: Vpc, ip: str) -> Vpc | None:
-    """Another VPC of the same owner and region in which somebody has an address; rather one that is
-    linked with the first, as networks may have the same addresses."""
+    """Another VPC in which somebody has an address: one that is linked with the first, whosever it
+    is, else one of the same owner and region.  Networks may have the same addresses."""
+    rows = peerings_of(view, vpc.id)
+    linked = {row.other(vpc.id).vpc for row in rows if state_of(view, row) in LINKED}
     found = [
         other
         for other in view.all(Vpc)
-        if (other.account, other.region) == (vpc.account, vpc.region)
+        if (other.id in linked or (other.account, other.region) == (vpc.account, vpc.region))
         and other.id != vpc.id
         and interface_at(view, other.id, ip)
     ]
-    return min(found, key=lambda row: (link(view, vpc.id, row.id) is None, row.id), default=None)
+    return min(found, key=lambda row: (row.id not in linked, row.id), default=None)
 
 
 def _private(view: View, step: Step) -> Step | None:

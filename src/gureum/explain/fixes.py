@@ -39,6 +39,7 @@ _FIXES: dict[Code, Callable[[View, Step], Iterator[Fix]]] = {
     Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS: fixes_ways.ingress_address,
     Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS: fixes_ways.egress_address,
     Code.NO_ROUTE_TO_DESTINATION: fixes_ways.missing_route,
+    Code.PCX_REQUIRES_ADDRESS_IN_VPC_CIDR: fixes_ways.not_carried,
     Code.SG_HAS_NO_RULES: fixes_filters.group,
     Code.SG_REFERENCES_NOT_PRESERVED: fixes_filters.group,
     Code.SUBNET_ACL_RESTRICTION: fixes_filters.acl,

@@ -7,29 +7,33 @@ from ipaddress import ip_network
 
 from gureum.explain.causes import interface_at, vpc_with
 from gureum.explain.commands import Fix, aws, kept
-from gureum.explain.network import contains
+from gureum.explain.network import contains, length
 from gureum.explain.steps import Step
 from gureum.model import View
 from gureum.resources.internet_gateway import InternetGateway
-from gureum.resources.route_table import RouteTable, table_of
+from gureum.resources.route_table import RouteTable, blocks, table_of
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
 from gureum.resources.vpc_peering import VpcPeeringConnection, link, peerings_of, state_of
 
+DEFAULT_ROUTE = "0.0.0.0/0"
 PENDING = "pending-acceptance"
 
 
 def joined(view: View, step: Step) -> Iterator[Fix]:
-    """A way to somebody in another VPC of the same owner: the connection, if there is none yet, and
-    the route on this side."""
-    table = _table(view, step)
+    """A way to somebody in another VPC: the connection, if there is none yet, and the route on this
+    side.  Where a route is taken that is as long or longer, it is replaced."""
+    table = table_of_step(view, step)
     near = view.find(Vpc, table.vpc) if table else None
     far = vpc_with(view, near, step.packet.target) if near else None
     if table is None or near is None or far is None or _overlap(near, far):
         return
     made, key = _connection(view, near, far)
     cidr = next((c.cidr for c in far.cidrs if contains(c.cidr, step.packet.target)), far.cidr)
-    action = "replace-route" if table.route(cidr) else "create-route"
+    block, given = taken(view, table, step.packet.target) or (DEFAULT_ROUTE, "")
+    if length(block) >= length(cidr):  # a shorter route to the VPC would not be taken
+        cidr = block
+    action = "replace-route" if given == cidr else "create-route"  # which goes before a prefix list
     words = ("--destination-cidr-block", cidr, "--vpc-peering-connection-id", key)
     route = aws(table, action, "--route-table-id", table.id, *words)
     yield Fix(f"lead {cidr} over a peering connection to {far.id}", (*made, route))
@@ -39,20 +43,42 @@ def peering(view: View, step: Step, row: VpcPeeringConnection) -> Iterator[Fix]:
     """What a route needs that leads to a connection which carries nothing: the request accepted, or
     another connection in its place."""
     if state_of(view, row) == PENDING:
-        yield Fix(f"accept {row.id}", (_accepted(view, row.accepter.vpc, row.id),))
+        two_owners = row.accepter.account != row.requester.account
+        said = f"accept {row.id}{f', as {row.accepter.account}' if two_owners else ''}"
+        yield Fix(said, (_accepted(view, row.accepter.vpc, row.id),))
     else:
         yield from joined(view, step)
 
 
-def _table(view: View, step: Step) -> RouteTable | None:
-    """The table that sent the packet on: of a block at a gateway, that of the sender's subnet."""
+def table_of_step(view: View, step: Step) -> RouteTable | None:
+    """The table that sent the packet on: of a block at a gateway or a connection, that of the
+    sender's subnet."""
     table = view.find(RouteTable, step.by[0]) if step.by else None
-    gateway = view.find(InternetGateway, step.place)
-    if table is not None or gateway is None or gateway.vpc is None:
+    if table is not None:
         return table
-    eni = interface_at(view, gateway.vpc, step.packet.source)
-    subnet = view.find(Subnet, eni.subnet) if eni else None
-    return table_of(view, subnet) if subnet else None
+    for vpc in _behind(view, step.place):
+        eni = interface_at(view, vpc, step.packet.source)
+        subnet = view.find(Subnet, eni.subnet) if eni else None
+        if subnet is not None:
+            return table_of(view, subnet)
+    return None
+
+
+def _behind(view: View, place: str) -> tuple[str, ...]:
+    """The VPCs from which packets come to a gateway or a connection."""
+    row = view.find(VpcPeeringConnection, place)
+    if row is not None:
+        return tuple(side.vpc for side in row.sides)
+    gateway = view.find(InternetGateway, place)
+    return (gateway.vpc,) if gateway is not None and gateway.vpc is not None else ()
+
+
+def taken(view: View, table: RouteTable, ip: str) -> tuple[str, str] | None:
+    """Of the routes that somebody made, the one that is taken to an address: its block, and the
+    destination that was given, which may be a prefix list."""
+    routes = blocks(view, table)
+    best = max((cidr for cidr in routes if contains(cidr, ip)), key=length, default=None)
+    return None if best is None else (best, routes[best].destination)
 
 
 def _connection(view: View, near: Vpc, far: Vpc) -> tuple[tuple[str, ...], str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gureum.explain import fixes_peering
 from gureum.explain.causes import interface_at
 from gureum.explain.commands import Fix, aws, kept
-from gureum.explain.network import contains, length
+from gureum.explain.network import contains
 from gureum.explain.steps import Step
 from gureum.explain.walk import RFC1918, RFC6598
 from gureum.model import Resource, View
@@ -18,7 +18,7 @@ from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.permissions import ANY_V4, ANY_V6
 from gureum.resources.public_ip import associations
-from gureum.resources.route_table import RouteTable, blocks, table_of
+from gureum.resources.route_table import RouteTable, table_of
 from gureum.resources.subnet import Lease, Subnet, lease_id
 from gureum.resources.vpc import Vpc
 from gureum.resources.vpc_peering import VpcPeeringConnection
@@ -29,11 +29,27 @@ def missing_route(view: View, step: Step) -> Iterator[Fix]:
     """A default route for a packet to the internet, or one to another VPC."""
     table = view.find(RouteTable, step.by[0]) if step.by else None
     target = step.packet.target
-    if table is not None and not any(contains(each, target) for each in (*RFC1918, RFC6598)):
+    if table is not None and _is_outside(target):
         way = ANY_V6 if is_ipv6(target) else ANY_V4
         yield from _outward(view, step, table, "create-route", way)
     else:
         yield from fixes_peering.joined(view, step)
+
+
+def not_carried(view: View, step: Step) -> Iterator[Fix]:
+    """A way of the sender's own for what a peering connection does not carry: out of its VPC to the
+    internet, or over a connection to the VPC that has the target."""
+    table = fixes_peering.table_of_step(view, step)
+    way = fixes_peering.taken(view, table, step.packet.target) if table else None
+    if table is not None and way is not None and _is_outside(step.packet.target):
+        yield from _outward(view, step, table, "replace-route", way[1])
+    else:
+        yield from fixes_peering.joined(view, step)
+
+
+def _is_outside(target: str) -> bool:
+    """Whether an address is one of the internet's."""
+    return not any(contains(each, target) for each in (*RFC1918, RFC6598))
 
 
 def blackhole(view: View, step: Step) -> Iterator[Fix]:
@@ -50,18 +66,8 @@ def blackhole(view: View, step: Step) -> Iterator[Fix]:
     elif eni is not None:
         instance = eni.attachment.instance if eni.attachment else None
         yield from _started(view, instance)
-    else:
-        routes = blocks(view, table)
-        best = max(
-            (
-                cidr
-                for cidr, each in routes.items()
-                if each.target == gone and contains(cidr, step.packet.target)
-            ),
-            key=length,
-        )
-        way = routes[best].destination
-        yield from _outward(view, step, table, "replace-route", way)
+    elif way := fixes_peering.taken(view, table, step.packet.target):
+        yield from _outward(view, step, table, "replace-route", way[1])
 
 
 def _outward(
