@@ -271,10 +271,12 @@ def sniffing(ns: Path, link: str, ethertype: int = 3) -> Iterator[Heard]:
         yield saw
 
 
-def ipv4(source: str, target: str, payload: bytes, protocol: int = 17, ttl: int = 64) -> bytes:
-    """An IPv4 packet; UDP from port 9 to port 9 where no other protocol is given."""
+def ipv4(
+    source: str, target: str, payload: bytes, protocol: int = 17, ttl: int = 64, port: int = 9
+) -> bytes:
+    """An IPv4 packet; UDP from port 9 to ``port`` where no other protocol is given."""
     if protocol == 17:
-        payload = struct.pack("!HHHH", 9, 9, 8 + len(payload), 0) + payload
+        payload = struct.pack("!HHHH", 9, port, 8 + len(payload), 0) + payload
     head = struct.pack(
         "!BBHHHBBH4s4s",
         0x45,

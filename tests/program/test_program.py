@@ -31,6 +31,7 @@ from gureum.program import (
     SegmentFilter,
     SegmentMode,
     SegmentTable,
+    Service,
     Statement,
     Table,
     Target,
@@ -73,6 +74,10 @@ LINES: list[tuple[Statement, str]] = [
         "Peering id=pcx-1 routers=[vpc-1 vpc-2] cidrs=[[10.0.0.0/16] [10.1.0.0/16 10.2.0.0/16]]",
     ),
     (Uplink("vpc-1", "igw-1"), "Uplink router=vpc-1 gateway=igw-1"),
+    (
+        Service("vpc-1", "dns", "10.0.0.2", 17, 53),
+        "Service router=vpc-1 name=dns ip=10.0.0.2 protocol=17 port=53",
+    ),
     (InternetHost("me", "198.19.0.1"), "InternetHost name=me ip=198.19.0.1 ip6="),
     (Range("vpc-1", "10.0.0.0/16"), "Range router=vpc-1 cidr=10.0.0.0/16"),
     (TABLE, "Table id=rtb-1 router=vpc-1 number=1"),

@@ -5,11 +5,12 @@ An engine is given statements, never resources, and no engine knows another.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from gureum.program import Statement
+from gureum.program import Service, Statement
 
 TableKind = Literal["arp", "mac", "route", "conntrack", "nat", "socket"]
 Row: TypeAlias = dict[str, str | int]
@@ -49,6 +50,14 @@ class Engine(Protocol):
 
     def netns(self, host: str) -> Path:
         """The namespace file of an instance, a NAT gateway or a named internet host."""
+
+    def listen(self, service: Service) -> socket.socket:
+        """A socket in the service's router, bound to its address and port: of TCP it listens.  What
+        is sent from it is sent from that address.
+
+        Raises:
+            OSError: there is no such router, or no socket is to be had.
+        """
 
     def forwards(self, host: str, version: int = 4) -> bool:
         """Whether a host passes packets of an IP version on (``ip_forward`` and ``forwarding``,

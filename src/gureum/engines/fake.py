@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Collection
 from pathlib import Path
 
 from gureum.engines import EngineError, Row, TableKind
-from gureum.program import Statement
+from gureum.program import Service, Statement
 
 
 class FakeEngine:
@@ -34,6 +35,10 @@ class FakeEngine:
     def netns(self, host: str) -> Path:
         """A path that does not exist, one per host."""
         return Path("/run/netns") / f"fake-{host}"
+
+    def listen(self, service: Service) -> socket.socket:
+        """Nothing flows here, so nobody can be listened to."""
+        raise OSError(f"there is no router {service.router}")
 
     def forwards(self, host: str, version: int = 4) -> bool:
         """Nothing flows here, so nobody passes anything on."""

@@ -118,6 +118,19 @@ class Peering:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """A service of the cloud's own that a router has at an address, for its own ports alone: names
+    (``dns``) or instance metadata (``metadata``).  ``protocol`` is an IP protocol number, ``port``
+    one of TCP or UDP.  Filters have no say about it."""
+
+    router: str
+    name: Literal["dns", "metadata"]
+    ip: str
+    protocol: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class InternetHost:
     """A host on the internet, for example the user's own (``me``); ``ip6`` is its IPv6 address, or
     empty."""
@@ -363,6 +376,7 @@ Statement: TypeAlias = (
     | Gateway
     | Uplink
     | Peering
+    | Service
     | InternetHost
     | Range
     | Table

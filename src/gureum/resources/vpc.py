@@ -11,8 +11,8 @@ from ipaddress import IPv4Network
 from gureum.errors import ApiError, invalid_combination, missing_parameter
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, Txn, View, ref
-from gureum.model.cidr import ipv4_network, is_ipv6
-from gureum.program import Range, Router
+from gureum.model.cidr import ipv4_network, is_ipv6, resolver_address
+from gureum.program import Range, Router, Service
 from gureum.resources import dhcp_options, ipv6
 
 DEFAULT_CIDR = "172.31.0.0/16"
@@ -21,6 +21,15 @@ MAX_VPCS = 5
 
 MAX_CIDRS = 5
 """IPv4 CIDR blocks per VPC (VPC quotas)."""
+
+METADATA_ADDRESS = "169.254.169.254"
+"""Where an instance asks about itself (EC2 User Guide, "Use the Instance Metadata Service")."""
+
+RESOLVER_ADDRESS = "169.254.169.253"
+"""Where every VPC's instances ask for names, beside base + 2 (VPC User Guide, "Amazon DNS")."""
+
+HTTP, DNS = 80, 53
+TCP, UDP = 6, 17
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -346,6 +355,12 @@ def lower(vpc: Vpc, lowering: Lowering) -> None:
         lowering.say(Range(vpc.id, item.cidr), item.id)
     for block in ipv6.blocks(lowering.view, vpc.id):
         lowering.say(Range(vpc.id, block.cidr), block.id)
+    lowering.say(Service(vpc.id, "metadata", METADATA_ADDRESS, TCP, HTTP))
+    if not vpc.dns_support:
+        return
+    for ip in (RESOLVER_ADDRESS, resolver_address(vpc.cidr)):
+        for protocol in (TCP, UDP):
+            lowering.say(Service(vpc.id, "dns", ip, protocol, DNS))
 
 
 def cidrs(reader: Reader, vpc_id: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,11 +34,14 @@ from gureum.engines.linux.observe import Observer
 from gureum.engines.linux.rulesets import BridgeFilter
 from gureum.engines.linux.tables import Tables
 from gureum.engines.linux.tracing import remove_leftovers
-from gureum.program import InternetHost, Statement
+from gureum.program import InternetHost, Service, Statement
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
+
+_BACKLOG = 128
+"""Connections that wait to be taken up by a service."""
 
 _BY_ADDRESS = (KernelRoute, Neighbour, Sysctl)
 """What the kernel forgets of a link that loses its last address."""
@@ -87,6 +91,10 @@ class LinuxEngine:
         named = host in self._internet_hosts
         return self._namespaces.path(internet_host_namespace(host) if named else host)
 
+    def listen(self, service: Service) -> socket.socket:
+        """See :meth:`gureum.engines.Engine.listen`."""
+        return self._on_thread(lambda: self._listen(service))
+
     def forwards(self, host: str, version: int = 4) -> bool:
         """See :meth:`gureum.engines.Engine.forwards`."""
         return self._on_thread(lambda: self._namespaces.forwards(host, version))
@@ -124,6 +132,20 @@ class LinuxEngine:
         self._actual: dict[Key, Item] = {}
         self._unsettled: set[Key] = set()
         self._internet_hosts: frozenset[str] = frozenset()
+
+    def _listen(self, service: Service) -> socket.socket:
+        kind = socket.SOCK_STREAM if service.protocol == socket.IPPROTO_TCP else socket.SOCK_DGRAM
+        with self._namespaces.inside(service.router):
+            made = socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((service.ip, service.port))
+            if kind == socket.SOCK_STREAM:
+                made.listen(_BACKLOG)
+        except OSError:
+            made.close()
+            raise
+        return made
 
     def _hold(self, add: Collection[Statement], remove: Collection[Statement]) -> set[Key]:
         touched = self._book.change(add, remove)

@@ -60,10 +60,11 @@ def _chain(ns: str, family: Family, name: str, block: list[str]) -> Chain:
 
 
 def _set(ns: str, family: Family, form: str, name: str, block: list[str]) -> Iterator[NftItem]:
-    joined = " ".join(block)
-    described, _, rest = joined.partition("elements = {")
-    kind = described.removeprefix("type ").strip()
+    described, _, rest = "\n".join(block).partition("elements = {")
+    kind = described.removeprefix("type ").strip().replace("\n", "; ")
     yield NftSet(ns, family, name, "map" if form == "map" else "set", kind)
+    if "flags dynamic" in kind:
+        return  # packets make its elements, not we
     for each in rest.rpartition("}")[0].split(","):
         if each.strip():
             key, _, value = each.strip().partition(" : ")

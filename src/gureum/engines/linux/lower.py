@@ -93,6 +93,7 @@ from gureum.program import (
     SegmentFilter,
     SegmentMode,
     SegmentTable,
+    Service,
     Statement,
     Table,
     Translator,
@@ -134,7 +135,10 @@ def _segment(it: Segment, _mode: Mode, plan: Plan) -> Iterator[Item]:
     yield Bridge(ns, link)
     yield Settings(ns, link, it.mac, MTU_INSIDE, it.id)
     yield IpAddress(ns, link, it.gateway, ipaddress.ip_network(it.cidr).prefixlen)
+    # the router has addresses that are on no bridge (services), and is asked for them here
+    yield Sysctl(ns, f"ipv4/conf/{link}/arp_ignore", "0", link)
     yield Element(ns, "inet", "inside", f'"{link}" . "{link}"')
+    yield Element(ns, "inet", "segments", f'"{link}"')
     if it.cidr6:
         network = ipaddress.ip_network(it.cidr6)
         yield speaks_ipv6(ns, link)
@@ -285,6 +289,13 @@ def _peering(it: Peering, _mode: Mode, _plan: Plan) -> Iterator[Item]:
         yield Element(ns, "inet", "uplinks", f'"{link}"')
         yield Element(ns, "inet", "acl_out_by_segment", f'"{link}"', "accept")
         yield Element(ns, "inet", "acl_in_by_segment", f'"{link}"', f"goto {chain}")
+
+
+def _service(it: Service, _mode: Mode, _plan: Plan) -> Iterator[Item]:
+    """An address of the router itself, and leave to use the one port of it."""
+    yield IpAddress(it.router, "lo", it.ip, 32)
+    yield Element(it.router, "inet", "services", f"{it.ip} . {it.protocol} . {it.port}")
+    yield Element(it.router, "inet", "service_addresses", it.ip)
 
 
 def _internet_host(it: InternetHost, _mode: Mode, plan: Plan) -> Iterator[Item]:
@@ -476,6 +487,7 @@ _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     Gateway: _gateway,
     Uplink: _uplink,
     Peering: _peering,
+    Service: _service,
     InternetHost: _internet_host,
     Range: _range,
     Table: _table,

@@ -52,6 +52,10 @@ def _forwarding6(disabled: str = "0") -> Iterator[tuple[str, str]]:
     yield "ipv6/conf/default/addr_gen_mode", "1"
 
 
+_RATES = "ether_addr; size 65535; flags dynamic,timeout; timeout 1m"
+_OVER_RATE = "limit rate over 1024/second burst 1024 packets"
+"""Packets of an interface to all link-local services (VPC User Guide, "Amazon DNS quotas")."""
+
 _SENT_BY_OWNER = ("ether saddr . ip saddr @owners", "ether saddr . ip6 saddr @owners6")
 _BRIDGED_TO_OWNER = ("ether daddr . ip daddr @owners", "ether daddr . ip6 daddr @owners6")
 _BRIDGED_TO_OTHER = "ether daddr @forwarders"
@@ -134,6 +138,8 @@ def router(ns: str, way: BridgeFilter) -> Iterator[Item]:
             *_forwarding6(disabled="1"),
             # a NAT gateway hands the router's own ICMP errors back through the router
             *_conf("accept_local", "1"),
+            # stricter on each link but the bridges: the larger of the two values counts
+            ("ipv4/conf/all/arp_ignore", "0"),
             # traceroute shows the address of the subnet that a packet came from
             ("ipv4/icmp_errors_use_inbound_ifaddr", "1"),
             ("bridge/bridge-nf-call-iptables", call),
@@ -158,6 +164,10 @@ def _stages(ns: str) -> Iterator[Item]:
     yield NftTable(ns, family)
     for name, form, kind in (
         ("uplinks", "set", "ifname"),
+        ("segments", "set", "ifname"),
+        ("services", "set", "ipv4_addr . inet_proto . inet_service"),
+        ("service_addresses", "set", "ipv4_addr"),
+        ("service_rates", "set", _RATES),
         ("inside", "set", "ifname . ifname"),
         ("owners", "set", "ether_addr . ipv4_addr"),
         ("forwarders", "set", "ether_addr"),
@@ -190,7 +200,21 @@ def _stages(ns: str) -> Iterator[Item]:
         hook("filter", "input", 0),
         (
             'ip6 saddr != :: icmpv6 type 135 accept comment "neighbour-discovery"',
+            'ip daddr . meta l4proto . th dport @services goto service comment "service"',
             'drop comment "router-answers-nothing"',
+        ),
+    )
+    yield Chain(
+        ns,
+        family,
+        "service",
+        "",
+        (
+            'iifname != @segments drop comment "service-elsewhere"',
+            # whoever may speak for others would be taken for them
+            'ether saddr . ip saddr != @owners drop comment "source-check"',
+            f'update @service_rates {{ ether saddr {_OVER_RATE} }} drop comment "service-rate"',
+            'accept comment "service"',
         ),
     )
     yield Chain(
@@ -211,6 +235,7 @@ def _stages(ns: str) -> Iterator[Item]:
             'ct state related accept comment "related"',
             'ct state established jump flow_out comment "flow"',
             _ON_LINK,
+            'ip saddr @service_addresses drop comment "source-check"',
             'ether saddr vmap @sg_out_by_mac comment "group"',
             'drop comment "no-interface"',
         ),
