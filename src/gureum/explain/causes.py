@@ -15,14 +15,14 @@ from gureum.explain.packet import Packet
 from gureum.explain.steps import Step, Trace
 from gureum.explain.verdict import Answer
 from gureum.model import View
-from gureum.model.cidr import is_ipv6
+from gureum.model.cidr import is_ipv6, resolver_address
 from gureum.resources.elastic_ip import ElasticIp
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import Association, PublicIp, public_ip_id
 from gureum.resources.subnet import Lease, Subnet, lease_id
-from gureum.resources.vpc import Vpc
+from gureum.resources.vpc import RESOLVER_ADDRESS, Vpc
 from gureum.resources.vpc_peering import LINKED, link, peerings_of, state_of
 
 
@@ -65,7 +65,17 @@ def _nobody(view: View, step: Step) -> Step | None:
         subnet = view.find(Subnet, step.place)
         vpc = subnet.vpc if subnet else None
     eni = interface_at(view, vpc, target) if vpc else None
-    return _interface(view, step, eni) if eni else None
+    return _interface(view, step, eni) if eni else _resolver(view, step, vpc)
+
+
+def _resolver(view: View, step: Step, vpc: str | None) -> Step | None:
+    """The resolver of a VPC that has none."""
+    row = view.find(Vpc, vpc)
+    mine = (RESOLVER_ADDRESS, resolver_address(row.cidr)) if row else ()
+    if row is None or row.dns_support or step.packet.target not in mine:
+        return None
+    said = f"{step.packet.target} is the resolver's, and enableDnsSupport of {row.id} is off"
+    return replace(step, said=said, by=(row.id,))
 
 
 def interface_at(view: View, vpc: str, ip: str) -> NetworkInterface | None:
@@ -138,7 +148,7 @@ def _no_route(view: View, step: Step) -> Step | None:
     target = step.packet.target
     other = vpc_with(view, vpc, target)
     if other is None:
-        return None
+        return _resolver(view, step, vpc.id)
     if row := link(view, vpc.id, other.id):
         said = f"{target} is in {other.id}, beyond {row.id}, and no route leads there"
         return replace(step, said=said, by=(*step.by, other.id))

@@ -26,6 +26,7 @@ from gureum.program import (
     Segment,
     SegmentFilter,
     SegmentTable,
+    Service,
     Statement,
     Table,
     Translator,
@@ -87,6 +88,7 @@ class Network:
         self.ways_in: dict[str, GlobalPrefix] = {}
         self.egress_only: set[str] = set()
         self.translators: dict[str, Translator] = {}
+        self.services: dict[tuple[str, str], list[Service]] = defaultdict(list)
         self.hosts: dict[str, Host] = {}
         self.internet: dict[str, InternetHost] = {}
         for statement in statements:
@@ -140,6 +142,8 @@ class Network:
                 self.egress_only.add(it.id)
             case Translator():
                 self.translators[it.port.host] = it
+            case Service():
+                self.services[it.router, it.ip].append(it)
             case Host():
                 self.hosts[it.id] = it
             case InternetHost():

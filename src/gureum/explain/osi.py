@@ -94,7 +94,7 @@ class _Way:
             self._internet()
         elif step.kind == "forward":
             self._enter(self._network.ports[step.place].host, "appliance")
-        elif step.kind == "deliver":
+        elif step.kind in ("deliver", "service"):
             self._deliver(step.place)
         if not step.passed:
             self.found[-1] = replace(self.found[-1], leaving=None, stopped=step.said)
@@ -148,8 +148,10 @@ class _Way:
         self._enter(step.place, kind, step.after)
 
     def _deliver(self, place: str) -> None:
+        if self.found[-1].id == place:
+            return  # a router's service, which answers
         port = self._network.ports.get(place)
-        if port is None:
+        if port is None and place not in self._network.segments:  # a router may be who is asked
             self._internet()
         self._enter(port.host if port else place, "host")
         self.found[-1] = replace(self.found[-1], leaving=None)

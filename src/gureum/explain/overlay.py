@@ -455,6 +455,13 @@ class _Way:
         found = self._at(self._host(step.place), step.packet, "received")
         return ("seen", found[0].said, found) if found else ("predicted only", _UNSEEN, [])
 
+    def service(self, index: int, step: Step) -> _Judged:
+        """A router is asked itself, or answers."""
+        found = self._at(step.place, step.packet, "sent" if self.answers else "received")
+        if found and step.passed:
+            return "seen", found[0].said, found
+        return ("predicted only", _UNSEEN, []) if step.passed else self.stop(index, step)
+
     def listen(self, _index: int, step: Step) -> _Judged:
         if self.answers:  # it arrives at who asked, and is not what that waits for
             return self.deliver(_index, step)
@@ -486,6 +493,7 @@ _JUDGES: dict[Kind, Callable[[_Way, int, Step], _Judged]] = {
     "gateway": _Way.stop,
     "peering": _Way.peering,
     "internet": _Way.stop,
+    "service": _Way.service,
     "deliver": _Way.deliver,
     "listen": _Way.listen,
 }

@@ -86,6 +86,10 @@ def _both(
     forth = _walked(network, start, packet, flows, answers=False)
     if forth.arrived is None or forth.packet is None:
         return forth, None
+    if forth.steps[-1].kind == "service":
+        answer = Walk(network, forth.packet.reply(), flows, answers=True)
+        answer.from_service(forth.arrived)
+        return forth, answer.trace
     end: Port | InternetHost | None = network.named(forth.arrived)
     if end is None and network.port_with(forth.arrived, forth.packet.target):
         end = network.egress(forth.arrived, forth.packet.source)

@@ -14,7 +14,8 @@ from gureum.explain.codes import Code
 from gureum.explain.filters import deciding, described, is_group, matches_service, tried
 from gureum.explain.network import Network, contains, length, on_link
 from gureum.explain.packet import ICMP, TCP, UDP, Packet
-from gureum.explain.steps import Kind, Step, Trace, Tried
+from gureum.explain.services import ServiceWalk
+from gureum.explain.steps import Tried
 from gureum.model.cidr import router_address
 from gureum.program import (
     Blackhole,
@@ -61,37 +62,19 @@ class Flows:
     stateless: set[Filter] = field(default_factory=set)
 
 
-class Walk:
+class Walk(ServiceWalk):
     """One packet on its way; :attr:`trace` is the result.  ``answers`` says that it is the answer
     to a packet that went before."""
 
     def __init__(
         self, network: Network, packet: Packet, flows: Flows, *, answers: bool = False
     ) -> None:
-        self.network = network
+        super().__init__(network, packet)
         self.answers = answers
-        self.packet = packet
         self.flows = flows
-        self.trace = Trace()
         self._hops = 0
         self._from_station = False
         self._been_out = False
-
-    # --- telling -------------------------------------------------------------------------------
-    def _tell(self, kind: Kind, place: str, said: str, **more: Any) -> None:
-        after = more.pop("after", self.packet)
-        passed = more.pop("passed", "code" not in more)
-        self.trace.steps.append(Step(kind, place, passed, said, self.packet, after, **more))
-        self.packet = after
-
-    def _end(self, kind: Kind, place: str, said: str, code: Code | None, **more: Any) -> None:
-        """The way ends here, without an arrival."""
-        self._tell(kind, place, said, passed=False, code=code, **more)
-        self.trace.packet = self.packet
-
-    def _arrive(self, host: str, place: str, said: str) -> None:
-        self._tell("deliver", place, said)
-        self.trace.arrived, self.trace.packet = host, self.packet
 
     # --- beginnings ----------------------------------------------------------------------------
     def from_port(self, port: Port) -> None:
@@ -107,7 +90,9 @@ class Walk:
         guard = self.network.guards.get(port.id)
         self._check_source(port, guard)
         segment = port.segment
-        if on_link(segment, self.packet.target):
+        if services := self.network.services.get((segment.router, self.packet.target)):
+            self._serve(port, guard, services)
+        elif on_link(segment, self.packet.target):
             self._within(port, guard, segment)
         else:
             router = ROUTER6 if self._v6 else segment.gateway
