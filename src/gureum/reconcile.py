@@ -23,11 +23,12 @@ from gureum.engines import Engine
 from gureum.machines import MachineRoom
 from gureum.model import Changes, Resource, Txn
 from gureum.model.timestamps import timestamp
-from gureum.program import Machine, Statement
+from gureum.program import Machine, Service, Statement
 from gureum.resources import Registry
 from gureum.resources.instance import Instance, observed, rooted
 from gureum.resources.snapshot import Snapshot
 from gureum.resources.volume import Volume, origin
+from gureum.services import NoServices, ServiceRoom
 from gureum.store import Commit, Store
 
 log = logging.getLogger(__name__)
@@ -78,11 +79,13 @@ class Reconciler:
         machines: MachineRoom,
         clock: Clock,
         workers: int = 4,
+        services: ServiceRoom | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._engine = engine
         self._machines = machines
+        self._services = services or NoServices()
         self._clock = clock
         self._compiler = Compiler(registry)
         self._commits: queue.SimpleQueue[Commit | None] = queue.SimpleQueue()
@@ -105,7 +108,7 @@ class Reconciler:
         self._store.subscribe(self._commits.put)
         view = self._view = self._store.view
         self._load()
-        self._engine.sync(self._network())
+        self._put_in_force()
         self._machines.on_exit(self._tasks.wake)
         self._reached(view.revision)
         self._settle(Changes({key: (row, row) for key, row in view.rows.items()}))
@@ -211,7 +214,9 @@ class Reconciler:
             # of that: one pass does both.
             return self._sync()
         try:
+            self._services.close(_services(removed))  # an open socket would keep its router
             self._engine.apply(_without_machines(added), _without_machines(removed))
+            self._services.change(_services(added), self._view)
         except Exception as error:
             log.exception("revision %d is not in force", revision)
             self._failed(error, revision)
@@ -223,13 +228,19 @@ class Reconciler:
         """Make the whole network equal to the compiler's revision; whether it is."""
         revision = self._compiler.revision
         try:
-            self._engine.sync(self._network())
+            self._put_in_force()
         except Exception as error:
             log.exception("revision %d is not in force, not even anew", revision)
             self._failed(error, revision)
             return False
         self._reached(revision)
         return True
+
+    def _put_in_force(self) -> None:
+        network = self._network()
+        services = _services(network)
+        self._engine.sync(network)
+        self._services.sync(services, self._view)
 
     def _full_pass(self) -> None:
         """Compare everything with the kernel, see to what is stuck, and forget what has expired."""
@@ -469,6 +480,10 @@ def merge(batch: list[Commit]) -> Changes:
             first = rows[key][0] if key in rows else old
             rows[key] = (first, new)
     return Changes({key: pair for key, pair in rows.items() if pair != (None, None)})
+
+
+def _services(statements: Collection[Statement]) -> list[Service]:
+    return [statement for statement in statements if isinstance(statement, Service)]
 
 
 def _without_machines(statements: Collection[Statement]) -> list[Statement]:

@@ -29,6 +29,7 @@ from gureum.server.cloud import Cloud as Parts
 from gureum.server.console import console
 from gureum.server.networks import Networks
 from gureum.server.settings import socket_path
+from gureum.services import NoServices
 from tests.conftest import Cloud
 
 NOW = "2026-11-24T08:00:00.000Z"
@@ -73,6 +74,7 @@ class Workshop:
             self.machines,
             images,
             reconciler,
+            NoServices(),
             self.api.dispatch,
             networks,
             Analyses(store, networks, self._clock),

@@ -227,10 +227,11 @@ def reset_attribute(call: Call) -> Shape:
 
 # --- options ------------------------------------------------------------------------------------
 def modify_metadata(call: Call) -> Shape:
-    """ModifyInstanceMetadataOptions."""
+    """ModifyInstanceMetadataOptions: ``pending`` now, ``applied`` whenever that is asked."""
     row = _alive(call)
     row = call.txn.put(replace(row, metadata=metadata_options(row.metadata, call.params)))
-    return {"InstanceId": row.id, "InstanceMetadataOptions": show_metadata(row)}
+    options = show_metadata(row) | {"State": "pending"}
+    return {"InstanceId": row.id, "InstanceMetadataOptions": options}
 
 
 def modify_credits(call: Call) -> Shape:

@@ -105,6 +105,13 @@ def associations(reader: Reader, interface: str) -> Iterator[Association]:
     return reader.referrers(interface, Association)
 
 
+def association_at(reader: Reader, ip: str) -> Association | None:
+    """What a public address is mapped to."""
+    taken = reader.find(PublicIp, public_ip_id(ip))
+    rows = reader.referrers(taken.holder, Association) if taken else iter(())
+    return next((row for row in rows if row.ip == ip), None)
+
+
 def public_dns(region: str, ip: str) -> str:
     """The public host name of an address (VPC User Guide, "DNS attributes for your VPC")."""
     domain = "compute-1" if region == "us-east-1" else f"{region}.compute"

@@ -12,6 +12,7 @@ from gureum.resources import Registry
 from gureum.server.analyses import Analyses
 from gureum.server.dispatch import Dispatcher
 from gureum.server.networks import Networks
+from gureum.services import ServiceRoom
 from gureum.store import Store
 
 
@@ -29,6 +30,7 @@ class Cloud:
     machines: MachineRoom
     images: ImageStore
     reconciler: Reconciler
+    services: ServiceRoom
     dispatch: Dispatcher
     networks: Networks
     analyses: Analyses

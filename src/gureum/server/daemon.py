@@ -19,6 +19,7 @@ import json
 import logging
 import os
 import re
+import resource
 import secrets
 import signal
 import socket
@@ -50,11 +51,15 @@ from gureum.server.settings import (
     lock_path,
     socket_path,
 )
+from gureum.services import Services
 from gureum.store import SqliteStore, StoreError
 
 log = logging.getLogger(__name__)
 
 _TAG = re.compile(r"[0-9a-f]{4}")
+
+FILES = 1 << 16
+"""Files that the daemon may have open: five sockets a VPC, and 1024 in all is a usual limit."""
 
 LAST_REQUESTS = 3
 """Seconds that requests which are half sent have left when the daemon is told to end."""
@@ -83,6 +88,7 @@ def serve(settings: Settings) -> None:
         OSError: the port is taken.
     """
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _raise_file_limit()
     with only_one(settings.state), _tcp_socket(settings) as tcp:
         failure_path(settings.state).unlink(missing_ok=True)
         cloud = open_cloud(settings)
@@ -95,12 +101,21 @@ def serve(settings: Settings) -> None:
             finally:
                 cloud.analyses.stop()
                 cloud.reconciler.stop()
+                cloud.services.stop()
             if stop.tear_down:
                 _tear_down(cloud)
         finally:
+            cloud.services.stop()
             cloud.machines.close()
             cloud.engine.close()
             cloud.store.close()
+
+
+def _raise_file_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
 
 
 def _tear_down(cloud: Cloud) -> None:
@@ -154,6 +169,7 @@ def open_cloud(settings: Settings) -> Cloud:
     with store.transaction(internet_host.OWNER, internet_host.PLACE) as txn:
         internet_host.provide(txn, utc_now())
         image.set_aliases(txn, settings.ami_aliases, utc_now())
+    services = Services(engine, lambda: store.view)
     networks = Networks(store, REGISTRY, engine.forwards)
     return Cloud(
         state=settings.state,
@@ -163,7 +179,8 @@ def open_cloud(settings: Settings) -> Cloud:
         engine=engine,
         machines=machines,
         images=images,
-        reconciler=Reconciler(store, REGISTRY, engine, machines, utc_now),
+        reconciler=Reconciler(store, REGISTRY, engine, machines, utc_now, services=services),
+        services=services,
         dispatch=Dispatcher(
             store,
             REGISTRY,
