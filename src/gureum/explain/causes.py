@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from ipaddress import ip_address
 
 from gureum.explain.codes import Code
 from gureum.explain.network import contains
@@ -21,7 +22,7 @@ from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import Association, PublicIp, public_ip_id
-from gureum.resources.subnet import Lease, Subnet, lease_id
+from gureum.resources.subnet import Subnet, lease_of
 from gureum.resources.vpc import RESOLVER_ADDRESS, Vpc
 from gureum.resources.vpc_peering import LINKED, link, peerings_of, state_of
 
@@ -82,7 +83,7 @@ def interface_at(view: View, vpc: str, ip: str) -> NetworkInterface | None:
     """The interface with a private address in a VPC, up or not."""
     for subnet in view.referrers(vpc, Subnet):
         if any(contains(cidr, ip) for cidr in subnet.cidrs):
-            lease = view.find(Lease, lease_id(subnet.id, ip))
+            lease = lease_of(view, subnet.id, ip_address(ip))
             return view.find(NetworkInterface, lease.holder) if lease else None
     return None
 

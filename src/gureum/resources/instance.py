@@ -257,6 +257,14 @@ def _data_volumes(row: Instance, reader: Reader) -> tuple[tuple[str, str], ...]:
     )
 
 
+def own_name(reader: Reader, row: Instance) -> str:
+    """The host name that the instance itself knows: in the domain of its VPC's own name servers
+    where there are any."""
+    name, vpc = hostname(reader, row), reader.find(Vpc, row.vpc)
+    domain = _naming(reader, vpc).domain if vpc else ""
+    return f"{name.partition('.')[0]}.{domain}" if domain else name
+
+
 # --- lowering -----------------------------------------------------------------------------------
 def lower(row: Instance, lowering: Lowering) -> None:
     """A host for as long as there may be processes, and a machine while it is to run."""
@@ -268,7 +276,6 @@ def lower(row: Instance, lowering: Lowering) -> None:
         return
     name = hostname(lowering.view, row)
     names = _naming(lowering.view, vpc)
-    own = f"{name.partition('.')[0]}.{names.domain}" if names.domain else name
     lowering.say(Host(id=row.id, kind="instance", router=row.vpc, name=name))
     if row.state in UP:
         cores, threads = row.processors
@@ -276,7 +283,7 @@ def lower(row: Instance, lowering: Lowering) -> None:
             Machine(
                 id=row.id,
                 image=row.base,
-                hostname=own,
+                hostname=own_name(lowering.view, row),
                 ip=found[0].ip,
                 resolvers=names.resolvers,
                 search=names.search,

@@ -187,8 +187,14 @@ def _asked_address(txn: Txn, subnet: Subnet, ip: str) -> str:
 
 def is_taken(txn: Txn, subnet: Subnet, address: IPv4Address) -> bool:
     """Whether the address is leased, by itself or in a prefix."""
+    return lease_of(txn.view, subnet.id, address) is not None
+
+
+def lease_of(reader: Reader, subnet_id: str, address: IPv4Address) -> Lease | None:
+    """The lease of an address, by itself or in a prefix."""
     around = IPv4Network((address, PREFIX_LENGTH), strict=False)
-    return any(lease_id(subnet.id, str(each)) in txn.view.rows for each in (address, around))
+    found = (reader.find(Lease, lease_id(subnet_id, str(each))) for each in (address, around))
+    return next((lease for lease in found if lease is not None), None)
 
 
 def _free_address(txn: Txn, subnet: Subnet) -> str:

@@ -46,7 +46,7 @@ async def speak_http(
             async with asyncio.timeout(PATIENCE):
                 request = await _request(connection, reader)
         except h11.RemoteProtocolError:
-            await _send(connection, writer, _ERROR)
+            await _send(connection, writer, _ERROR, _ERROR.body)
             return
         if request is None:
             return
@@ -54,7 +54,8 @@ async def speak_http(
         response = answer(request)
         if response is None:
             return
-        await _send(connection, writer, response)
+        body = b"" if request.method == "HEAD" else response.body
+        await _send(connection, writer, response, body)
         if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
             return
         connection.start_next_cycle()
@@ -87,7 +88,7 @@ async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> 
 
 
 async def _send(
-    connection: h11.Connection, writer: asyncio.StreamWriter, response: Response
+    connection: h11.Connection, writer: asyncio.StreamWriter, response: Response, body: bytes
 ) -> None:
     if connection.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
         return
@@ -100,7 +101,7 @@ async def _send(
         "server": "EC2ws",
     }
     head = h11.Response(status_code=response.status, headers=list(headers.items()))
-    parts = [connection.send(head), connection.send(h11.Data(data=response.body))]
+    parts = [connection.send(head), connection.send(h11.Data(data=body))]
     parts.append(connection.send(h11.EndOfMessage()))
     writer.write(b"".join(part for part in parts if part))
     async with asyncio.timeout(PATIENCE):

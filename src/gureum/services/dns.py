@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Protocol
-
+from typing import TypeAlias
 import dns.exception
 import dns.flags
 import dns.message
@@ -41,10 +40,8 @@ _MOST_ADDITIONAL = 2
 _ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.ANY)
 
 
-class LookUp(Protocol):
-    """Says what a name stands for, where it is asked."""
-
-    def __call__(self, name: str) -> Records | None: ...
+LookUp: TypeAlias = Callable[[str], Records | None]
+"""Says what a name stands for, where it is asked."""
 
 
 def answer(wire: bytes, look_up: LookUp, zone: Callable[[str], str]) -> bytes | None:

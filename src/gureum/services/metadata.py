@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from gureum.kind import Shape
 from gureum.model import View
 from gureum.resources import instance_shape, network_interface
-from gureum.resources.instance import Instance, hostname
+from gureum.resources.instance import Instance, own_name
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
@@ -55,7 +55,7 @@ def _present(found: Mapping[str, Any]) -> Tree:
 
 
 def _categories(view: View, row: Instance, shape: Shape) -> Mapping[str, Any]:
-    name = hostname(view, row)
+    name = own_name(view, row)
     placement = shape["Placement"]
     first = shape["NetworkInterfaces"][0] if shape["NetworkInterfaces"] else {}
     groups = (each["GroupName"] for each in shape["SecurityGroups"])

@@ -15,10 +15,11 @@ from typing import Literal, TypeAlias
 from gureum.explain.causes import interface_at
 from gureum.model import View
 from gureum.resources.dhcp_options import internal_domain
+from gureum.resources.elastic_ip import ElasticIp
 from gureum.resources.instance import ENDED, Instance, hostname
 from gureum.resources.internet_host import InternetHost, key
 from gureum.resources.network_interface import NetworkInterface, interfaces_of, private_dns
-from gureum.resources.public_ip import association_at, public_dns
+from gureum.resources.public_ip import PublicIp, association_at, public_dns, public_ip_id
 from gureum.resources.vpc import METADATA_ADDRESS, Vpc
 from gureum.resources.vpc_peering import link
 
@@ -130,7 +131,14 @@ def _name_of(view: View, vpc: Vpc, ip: str) -> str | None:
     for host in view.all(InternetHost):
         if host.ip == ip:
             return f"{host.name}.{INTERNET}"
-    return public_name(view, ip)
+    return _own_record(view, ip) or public_name(view, ip)
+
+
+def _own_record(view: View, ip: str) -> str | None:
+    """The name that the owner of an Elastic IP gave to its reverse record."""
+    taken = view.find(PublicIp, public_ip_id(ip))
+    row = view.find(ElasticIp, taken.holder) if taken else None
+    return row.ptr.removesuffix(".") if row and row.ptr else None
 
 
 def _private_name(view: View, eni: NetworkInterface, ip: str) -> str:
