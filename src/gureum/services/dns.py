@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from typing import TypeAlias
+
 import dns.exception
 import dns.flags
 import dns.message
