@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gureum.resources import internet_host, vpc_peering
+from gureum.resources.instance import observed
 from gureum.services.names import look_up, zone
 from tests.conftest import Cloud
 from tests.resources.test_instance import image, show
@@ -162,8 +163,6 @@ def test_hosts_of_the_internet(cloud: Cloud) -> None:
 
 
 def test_what_was_terminated_has_no_name(cloud: Cloud) -> None:
-    from gureum.resources.instance import observed
-
     vpc, subnet = _vpc(cloud)
     shown = _launch(cloud, subnet)
     key = shown["InstanceId"]

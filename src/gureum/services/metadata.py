@@ -73,11 +73,15 @@ def _categories(view: View, row: Instance, shape: Shape) -> Mapping[str, Any]:
         "local-ipv4": shape.get("PrivateIpAddress", ""),
         "mac": first.get("MacAddress", ""),
         "network": {"interfaces": {"macs": _interfaces(view, row)}},
-        "placement": {
-            "availability-zone": placement["AvailabilityZone"],
-            "availability-zone-id": placement["AvailabilityZoneId"],
-            "region": row.region,
-        },
+        "placement": _present(
+            {
+                "availability-zone": placement["AvailabilityZone"],
+                "availability-zone-id": placement["AvailabilityZoneId"],
+                "group-name": placement.get("GroupName"),
+                "partition-number": str(placement.get("PartitionNumber") or ""),
+                "region": row.region,
+            }
+        ),
         "profile": "default-hvm",
         "public-hostname": shape.get("PublicDnsName", ""),
         "public-ipv4": shape.get("PublicIpAddress", ""),

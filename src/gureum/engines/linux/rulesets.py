@@ -18,6 +18,7 @@ from gureum.engines.linux.names import (
     TO_OWNER,
     TO_TRANSIT,
 )
+from gureum.engines.linux.services import FROM_NO_SERVICE, TO_A_SERVICE, services
 
 BridgeFilter = Literal["netfilter", "isolated"]
 
@@ -51,10 +52,6 @@ def _forwarding6(disabled: str = "0") -> Iterator[tuple[str, str]]:
     yield "ipv6/conf/default/disable_ipv6", disabled
     yield "ipv6/conf/default/addr_gen_mode", "1"
 
-
-_RATES = "ether_addr; size 65535; flags dynamic,timeout; timeout 1m"
-_OVER_RATE = "limit rate over 1024/second burst 1024 packets"
-"""Packets of an interface to all link-local services (VPC User Guide, "Amazon DNS quotas")."""
 
 _SENT_BY_OWNER = ("ether saddr . ip saddr @owners", "ether saddr . ip6 saddr @owners6")
 _BRIDGED_TO_OWNER = ("ether daddr . ip daddr @owners", "ether daddr . ip6 daddr @owners6")
@@ -164,10 +161,6 @@ def _stages(ns: str) -> Iterator[Item]:
     yield NftTable(ns, family)
     for name, form, kind in (
         ("uplinks", "set", "ifname"),
-        ("segments", "set", "ifname"),
-        ("services", "set", "ipv4_addr . inet_proto . inet_service"),
-        ("service_addresses", "set", "ipv4_addr"),
-        ("service_rates", "set", _RATES),
         ("inside", "set", "ifname . ifname"),
         ("owners", "set", "ether_addr . ipv4_addr"),
         ("forwarders", "set", "ether_addr"),
@@ -185,6 +178,7 @@ def _stages(ns: str) -> Iterator[Item]:
         ("acl_in_by_segment", "map", "ifname : verdict"),
     ):
         yield NftSet(ns, family, name, "map" if form == "map" else "set", kind)
+    yield from services(ns)
     yield from _flows(ns)
     yield Chain(
         ns,
@@ -200,21 +194,8 @@ def _stages(ns: str) -> Iterator[Item]:
         hook("filter", "input", 0),
         (
             'ip6 saddr != :: icmpv6 type 135 accept comment "neighbour-discovery"',
-            'ip daddr . meta l4proto . th dport @services goto service comment "service"',
+            TO_A_SERVICE,
             'drop comment "router-answers-nothing"',
-        ),
-    )
-    yield Chain(
-        ns,
-        family,
-        "service",
-        "",
-        (
-            'iifname != @segments drop comment "service-elsewhere"',
-            # whoever may speak for others would be taken for them
-            'ether saddr . ip saddr != @owners drop comment "source-check"',
-            f'update @service_rates {{ ether saddr {_OVER_RATE} }} drop comment "service-rate"',
-            'accept comment "service"',
         ),
     )
     yield Chain(
@@ -235,7 +216,7 @@ def _stages(ns: str) -> Iterator[Item]:
             'ct state related accept comment "related"',
             'ct state established jump flow_out comment "flow"',
             _ON_LINK,
-            'ip saddr @service_addresses drop comment "source-check"',
+            FROM_NO_SERVICE,
             'ether saddr vmap @sg_out_by_mac comment "group"',
             'drop comment "no-interface"',
         ),

@@ -1,0 +1,39 @@
+"""The way to a router's services: which ports there are, who may ask, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gureum.engines.linux.items import Chain, Family, Item, NftSet
+
+TO_A_SERVICE = 'ip daddr . meta l4proto . th dport @services goto service comment "service"'
+"""For the input hook of a router."""
+
+FROM_NO_SERVICE = 'ip saddr @service_addresses drop comment "source-check"'
+"""For its forward hook: who may speak for others may not speak for a service."""
+
+_RATES = "ether_addr; size 65535; flags dynamic,timeout; timeout 1m"
+_OVER_RATE = "limit rate over 1024/second burst 1024 packets"
+"""Packets of an interface to all link-local services (VPC User Guide, "Amazon DNS quotas")."""
+
+
+def services(ns: str) -> Iterator[Item]:
+    """What a router without services has for them."""
+    family: Family = "inet"
+    yield NftSet(ns, family, "segments", "set", "ifname")
+    yield NftSet(ns, family, "services", "set", "ipv4_addr . inet_proto . inet_service")
+    yield NftSet(ns, family, "service_addresses", "set", "ipv4_addr")
+    yield NftSet(ns, family, "service_rates", "set", _RATES)
+    yield Chain(
+        ns,
+        family,
+        "service",
+        "",
+        (
+            'iifname != @segments drop comment "service-elsewhere"',
+            # whoever may speak for others would be taken for them
+            'ether saddr . ip saddr != @owners drop comment "source-check"',
+            f'update @service_rates {{ ether saddr {_OVER_RATE} }} drop comment "service-rate"',
+            'accept comment "service"',
+        ),
+    )
