@@ -20,6 +20,7 @@ from gureum.services.names import Records
 KNOWN: dict[str, Records] = {
     "web.internal": {"A": ("10.0.1.10",)},
     "10.1.0.10.in-addr.arpa": {"PTR": ("web.internal",)},
+    "six.internal": {"A": ("10.0.1.11",), "AAAA": ("3fff::1",)},
     "silent.internal": {},
 }
 
@@ -46,6 +47,8 @@ def _ask(question: dns.message.Message) -> dns.message.Message:
         ("WEB.Internal", "A", "NOERROR", ["10.0.1.10"]),
         ("web.internal", "ANY", "NOERROR", ["10.0.1.10"]),
         ("web.internal", "AAAA", "NOERROR", []),
+        ("six.internal", "AAAA", "NOERROR", ["3fff::1"]),
+        ("six.internal", "A", "NOERROR", ["10.0.1.11"]),
         ("web.internal", "TXT", "NOERROR", []),
         ("silent.internal", "A", "NOERROR", []),
         ("10.1.0.10.in-addr.arpa", "PTR", "NOERROR", ["web.internal."]),

@@ -156,10 +156,28 @@ def test_an_elastic_ip_has_the_reverse_name_that_its_owner_gave_it(cloud: Cloud)
 def test_hosts_of_the_internet(cloud: Cloud) -> None:
     vpc, _ = _vpc(cloud, names=False)
     cloud.system(internet_host.provide, cloud.now)
-    assert _ask(cloud, vpc, "mirror.internet.test") == {"A": ("198.19.0.20",)}
+    assert _ask(cloud, vpc, "mirror.internet.test") == {
+        "A": ("198.19.0.20",),
+        "AAAA": ("3fff:800::20",),
+    }
     assert _ask(cloud, vpc, "20.0.19.198.in-addr.arpa") == {"PTR": ("mirror.internet.test",)}
     assert _ask(cloud, vpc, "nobody.internet.test") is None
     assert _ask(cloud, vpc, "example.com") is None
+
+
+def test_ipv6_addresses_by_id(cloud: Cloud) -> None:
+    vpc, subnet = _vpc(cloud)
+    cloud.call("AssociateVpcCidrBlock", VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)
+    shown = cloud.call("DescribeVpcs", VpcIds=[vpc])["Vpcs"][0]
+    block = shown["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].replace("/56", "/64")
+    cloud.call("AssociateSubnetCidrBlock", SubnetId=subnet, Ipv6CidrBlock=block)
+    options = {"HostnameType": "resource-name", "EnableResourceNameDnsAAAARecord": True}
+    made = _launch(cloud, subnet, PrivateDnsNameOptions=options)
+    name = f"{made['InstanceId']}.{DOMAIN}"
+    assert _ask(cloud, vpc, name) == {}
+    eni = made["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    ip = cloud.call("AssignIpv6Addresses", NetworkInterfaceId=eni, Ipv6AddressCount=1)
+    assert _ask(cloud, vpc, name) == {"AAAA": tuple(ip["AssignedIpv6Addresses"])}
 
 
 def test_what_was_terminated_has_no_name(cloud: Cloud) -> None:

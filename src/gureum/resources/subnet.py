@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from itertools import chain
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
@@ -190,10 +190,12 @@ def is_taken(txn: Txn, subnet: Subnet, address: IPv4Address) -> bool:
     return lease_of(txn.view, subnet.id, address) is not None
 
 
-def lease_of(reader: Reader, subnet_id: str, address: IPv4Address) -> Lease | None:
+def lease_of(reader: Reader, subnet_id: str, address: IPv4Address | IPv6Address) -> Lease | None:
     """The lease of an address, by itself or in a prefix."""
-    around = IPv4Network((address, PREFIX_LENGTH), strict=False)
-    found = (reader.find(Lease, lease_id(subnet_id, str(each))) for each in (address, around))
+    names = [str(address)]
+    if address.version == 4:
+        names.append(str(IPv4Network((address, PREFIX_LENGTH), strict=False)))
+    found = (reader.find(Lease, lease_id(subnet_id, name)) for name in names)
     return next((lease for lease in found if lease is not None), None)
 
 

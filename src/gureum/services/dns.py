@@ -38,8 +38,6 @@ _RECURSES = 0x0080
 _MOST_ADDITIONAL = 2
 """EDNS options and a signature are all that a question has beside itself."""
 
-_ADDRESS_TYPES = (dns.rdatatype.A, dns.rdatatype.ANY)
-
 
 LookUp: TypeAlias = Callable[[str], Records | None]
 """Says what a name stands for, where it is asked."""
@@ -98,12 +96,9 @@ def _answered(
 
 def _wanted(records: Records | None, kind: dns.rdatatype.RdataType) -> tuple[str, ...] | None:
     """Type and values of the records of that type."""
-    if not records:
-        return None
-    if "A" in records and kind in _ADDRESS_TYPES:
-        return "A", *records["A"]
-    if "PTR" in records and kind in (dns.rdatatype.PTR, dns.rdatatype.ANY):
-        return "PTR", *(f"{each}." for each in records["PTR"])
+    for name, values in (records or {}).items():
+        if kind in (dns.rdatatype.from_text(name), dns.rdatatype.ANY):
+            return name, *(f"{each}." if name == "PTR" else each for each in values)
     return None
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from gureum.kind import Shape
 from gureum.model import View
-from gureum.resources import instance_shape, network_interface
+from gureum.resources import instance_shape, ipv6, network_interface
 from gureum.resources.instance import Instance, own_name
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.subnet import Subnet
@@ -69,6 +69,7 @@ def _categories(view: View, row: Instance, shape: Shape) -> Mapping[str, Any]:
         "instance-id": row.id,
         "instance-life-cycle": "on-demand",
         "instance-type": row.type,
+        "ipv6": shape.get("Ipv6Address", ""),
         "local-hostname": name,
         "local-ipv4": shape.get("PrivateIpAddress", ""),
         "mac": first.get("MacAddress", ""),
@@ -132,6 +133,7 @@ def _interface(view: View, eni: NetworkInterface) -> Mapping[str, Any]:
         "device-number": str(attachment.get("DeviceIndex", "")),
         "interface-id": eni.id,
         "ipv4-associations": public,
+        "ipv6s": "\n".join(eni.ips6),
         "local-hostname": shape["PrivateDnsName"],
         "local-ipv4s": "\n".join(item["PrivateIpAddress"] for item in addresses),
         "mac": eni.mac,
@@ -143,9 +145,11 @@ def _interface(view: View, eni: NetworkInterface) -> Mapping[str, Any]:
         "security-groups": "\n".join(item["GroupName"] for item in shape["Groups"]),
         "subnet-id": eni.subnet,
         "subnet-ipv4-cidr-block": subnet.cidr if subnet else "",
+        "subnet-ipv6-cidr-blocks": subnet.ipv6.cidr if subnet and subnet.ipv6 else "",
         "vpc-id": eni.vpc,
         "vpc-ipv4-cidr-block": vpc.cidr if vpc else "",
         "vpc-ipv4-cidr-blocks": "\n".join(item.cidr for item in vpc.cidrs) if vpc else "",
+        "vpc-ipv6-cidr-blocks": "\n".join(block.cidr for block in ipv6.blocks(view, eni.vpc)),
     }
 
 

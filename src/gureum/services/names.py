@@ -32,7 +32,7 @@ REVERSE = "in-addr.arpa"
 INSTANCE_DATA = "instance-data"
 """The name of the metadata service, in the internal domain."""
 
-Records: TypeAlias = Mapping[Literal["A", "PTR"], Sequence[str]]
+Records: TypeAlias = Mapping[Literal["A", "AAAA", "PTR"], Sequence[str]]
 """What a name stands for, by type; empty where the name is there and stands for nothing of that."""
 
 _IP_NAME = re.compile(r"ip-(\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3})")
@@ -50,7 +50,7 @@ def look_up(view: View, vpc_id: str, name: str) -> Records | None:
         return _private(view, vpc, name.removesuffix(internal))
     if name.endswith(f".{INTERNET}"):
         host = view.find(InternetHost, key(name.removesuffix(f".{INTERNET}")))
-        return {"A": (host.ip,)} if host else None
+        return {"A": (host.ip,), "AAAA": (host.ip6,)} if host else None
     if name.endswith(f".{REVERSE}"):
         return _reverse(view, vpc, name.removesuffix(f".{REVERSE}"))
     return _public(view, vpc, name)
@@ -80,10 +80,15 @@ def _resource(view: View, vpc: Vpc, label: str) -> Records | None:
     row = view.find(Instance, label)
     if row is None or row.vpc != vpc.id or row.state in ENDED:
         return None
+    if not (row.hostname_type == "resource-name" or row.dns_a_record or row.dns_aaaa_record):
+        return None
     found = interfaces_of(view, row.id)
+    records: dict[Literal["A", "AAAA", "PTR"], Sequence[str]] = {}
     if row.dns_a_record and found:
-        return {"A": (found[0].ip,)}
-    return {} if row.hostname_type == "resource-name" or row.dns_aaaa_record else None
+        records["A"] = (found[0].ip,)
+    if row.dns_aaaa_record and found and found[0].ips6:
+        records["AAAA"] = found[0].ips6[:1]
+    return records
 
 
 def _public(view: View, vpc: Vpc, name: str) -> Records | None:

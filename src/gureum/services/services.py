@@ -179,7 +179,7 @@ class Services:
         writer: asyncio.StreamWriter,
     ) -> None:
         source = (service.router, str(writer.get_extra_info("peername", ("", 0))[0]))
-        if not self._pace.enter(source):
+        if self._open.get(service) is not it or not self._pace.enter(source):
             writer.transport.abort()
             return
         it.clients.add(writer)

@@ -69,6 +69,7 @@ from gureum.engines.linux.names import (
     segment_link,
     uplink_link,
 )
+from gureum.engines.linux.services import service
 from gureum.program import (
     SHARES,
     Address,
@@ -291,13 +292,6 @@ def _peering(it: Peering, _mode: Mode, _plan: Plan) -> Iterator[Item]:
         yield Element(ns, "inet", "acl_in_by_segment", f'"{link}"', f"goto {chain}")
 
 
-def _service(it: Service, _mode: Mode, _plan: Plan) -> Iterator[Item]:
-    """An address of the router itself, and leave to use the one port of it."""
-    yield IpAddress(it.router, "lo", it.ip, 32)
-    yield Element(it.router, "inet", "services", f"{it.ip} . {it.protocol} . {it.port}")
-    yield Element(it.router, "inet", "service_addresses", it.ip)
-
-
 def _internet_host(it: InternetHost, _mode: Mode, plan: Plan) -> Iterator[Item]:
     ns, link = internet_host_namespace(it.name), internet_host_link(it.name)
     yield from _internet()
@@ -487,7 +481,7 @@ _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     Gateway: _gateway,
     Uplink: _uplink,
     Peering: _peering,
-    Service: _service,
+    Service: service,
     InternetHost: _internet_host,
     Range: _range,
     Table: _table,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gureum.engines.linux.items import Chain, Family, Item, NftSet
+from gureum.engines.linux.items import Chain, Element, Family, IpAddress, Item, NftSet
+from gureum.program import Service
 
 TO_A_SERVICE = 'ip daddr . meta l4proto . th dport @services goto service comment "service"'
 """For the input hook of a router."""
@@ -37,3 +38,10 @@ def services(ns: str) -> Iterator[Item]:
             'accept comment "service"',
         ),
     )
+
+
+def service(it: Service, _mode: object, _plan: object) -> Iterator[Item]:
+    """The items of one service: an address of the router itself, and leave to use one port."""
+    yield IpAddress(it.router, "lo", it.ip, 32)
+    yield Element(it.router, "inet", "services", f"{it.ip} . {it.protocol} . {it.port}")
+    yield Element(it.router, "inet", "service_addresses", it.ip)
