@@ -122,6 +122,8 @@ def test_the_most_recent_of_a_well_known_name(
     """As Terraform's ``most_recent`` takes it: the last by date of creation."""
     answer = cloud.call("DescribeImages", Owners=[owner], Filters=only({"name": pattern}))
     latest = max(answer["Images"], key=lambda image: str(image["CreationDate"]))
+    dates = [image["CreationDate"] for image in answer["Images"]]
+    assert dates.count(latest["CreationDate"]) == 1, "nobody's choice depends on the order"
     assert fnmatch(latest["Name"], found)
     assert latest["Architecture"] == architecture
     assert latest["RootDeviceName"] == root

@@ -42,6 +42,8 @@ def test_an_instance_uses_as_many_processors_as_it_is_told(cloud: Cloud) -> None
     assert show(cloud, key)["CpuOptions"] == {"CoreCount": 2, "ThreadsPerCore": 1}
     wide = change | {"CoreCount": 3}
     assert refusal(cloud, "ModifyInstanceCpuOptions", **wide)[0] == "InvalidParameterValue"
+    deep = change | {"ThreadsPerCore": 3}
+    assert refusal(cloud, "ModifyInstanceCpuOptions", **deep)[0] == "InvalidParameterValue"
     half = {"InstanceId": key, "CoreCount": 1}
     assert refusal(cloud, "ModifyInstanceCpuOptions", **half)[0] == "InvalidParameterCombination"
     nested = {"InstanceId": key, "NestedVirtualization": "enabled"}

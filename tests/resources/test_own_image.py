@@ -294,6 +294,29 @@ def test_attributes(cloud: Cloud) -> None:
         assert refusal(cloud, "ModifyImageAttribute", ImageId=key, **params)[0] == code
 
 
+def test_a_shared_image_brings_its_own_snapshot_only(cloud: Cloud) -> None:
+    """Who may launch an image may use its snapshots, and no others of its owner."""
+    friend, private = as_friend(cloud), root_snapshot(cloud)
+    key = register(cloud)
+    grant = {"Add": [{"UserId": FRIEND}]}
+    cloud.call("ModifyImageAttribute", ImageId=key, LaunchPermission=grant)
+    launch(friend, key)
+    mapping = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": private}}
+    whole = {"ImageId": key, "MinCount": 1, "MaxCount": 1, "BlockDeviceMappings": [mapping]}
+    assert refusal(friend, "RunInstances", **whole)[0] == "InvalidSnapshot.NotFound"
+
+
+def test_a_snapshot_that_another_image_has_stays(cloud: Cloud) -> None:
+    snapshot = root_snapshot(cloud)
+    first, second = register(cloud, "first", snapshot), register(cloud, "second", snapshot)
+    codes = []
+    for key in (first, second):
+        answer = cloud.call("DeregisterImage", ImageId=key, DeleteAssociatedSnapshots=True)
+        codes += [item["ReturnCode"] for item in answer["DeleteSnapshotResults"]]
+    assert codes == ["skipped", "success"]
+    assert own(cloud) == []
+
+
 # --- states -------------------------------------------------------------------------------------
 def test_a_disabled_image_is_not_launched_and_not_listed(cloud: Cloud) -> None:
     key = register(cloud)
@@ -377,7 +400,7 @@ def test_allowed_images(cloud: Cloud) -> None:
     young = [{"CreationDateCondition": {"MaximumDaysSinceCreated": 400}}]
     cloud.call("ReplaceImageCriteriaInAllowedImagesSettings", ImageCriteria=young)
     names = {item["Name"] for item in cloud.call("DescribeImages", Owners=["amazon"])["Images"]}
-    assert names
+    assert any("2023.9" in name for name in names)
     assert not any("2023.8" in name for name in names)
     cloud.call("DisableAllowedImagesSettings")
     launch(cloud, ubuntu)

@@ -124,6 +124,7 @@ def test_what_no_volume_can_be(
     [
         ({"VolumeType": "gp3"}, 3000, 125),
         ({"VolumeType": "gp3", "Iops": 4000, "Throughput": 1000}, 4000, 1000),
+        ({"VolumeType": "gp3", "Size": 1, "Iops": 3000}, 3000, 125),  # the least, however small
         ({"VolumeType": "gp2", "Size": 1000}, 3000, None),
         ({"VolumeType": "gp2", "Size": 16384}, 16000, None),
         ({"VolumeType": "io2", "Iops": 8000}, 8000, None),
@@ -231,6 +232,21 @@ def test_several_instances_may_have_a_volume_that_allows_it(cloud: Cloud) -> Non
     cloud.call("TerminateInstances", InstanceIds=[second])
     cloud.system(observed, cloud.now, second, "stopped")
     assert show(cloud, volume)["State"] == "available"
+
+
+def test_a_volume_that_others_have_does_not_go_with_one_instance(cloud: Cloud) -> None:
+    volume = make(cloud, VolumeType="io2", Iops=100, MultiAttachEnabled=True)
+    first, second = run(cloud), run(cloud)
+    for each in (first, second):
+        attach(cloud, volume, each)
+        flag = [{"DeviceName": "/dev/sdf", "Ebs": {"DeleteOnTermination": True}}]
+        cloud.call("ModifyInstanceAttribute", InstanceId=each, BlockDeviceMappings=flag)
+    for each in (first, second):
+        (shown,) = cloud.call("DescribeVolumes", VolumeIds=[volume])["Volumes"]
+        assert each in {item["InstanceId"] for item in shown["Attachments"]}
+        cloud.call("TerminateInstances", InstanceIds=[each])
+        cloud.system(observed, cloud.now, each, "stopped")
+    assert refusal(cloud, "DescribeVolumes", VolumeIds=[volume])[0] == "InvalidVolume.NotFound"
 
 
 def test_volumes_of_a_launch(cloud: Cloud) -> None:
