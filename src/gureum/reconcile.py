@@ -361,7 +361,6 @@ class Reconciler:
         running = status is not None and status.state == "running"
         booted = status is not None and status.boot == machine.boot
         if running and booted:
-            self._fill_volumes(machine)
             self._machines.equip(machine)
             if row.state == "pending":
                 self._tell(row, "running")
