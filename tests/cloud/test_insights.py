@@ -21,7 +21,7 @@ ANY = "0.0.0.0/0"
 
 
 def aws(daemon: Daemon, *words: str) -> dict[str, Any]:
-    """The answer of the AWS CLI, as JSON."""
+    """The answer of the AWS CLI, as JSON; nothing where it prints nothing."""
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(daemon.state),
