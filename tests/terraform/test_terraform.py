@@ -127,3 +127,35 @@ def test_the_lesser_resources_of_networks(terraform: Terraform, daemon: Daemon) 
     assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
     lists = ec2.describe_managed_prefix_lists()["PrefixLists"]
     assert {each["OwnerId"] for each in lists} == {"AWS"}
+
+
+@pytest.mark.parametrize("terraform", ["peering.tf"], indirect=True)
+def test_two_vpcs_are_peered(terraform: Terraform, daemon: Daemon) -> None:
+    once = ("-auto-approve", "-input=false", "-parallelism=20")
+    terraform.must("apply", *once)
+    plan = terraform("plan", "-detailed-exitcode", "-input=false")
+    assert plan.returncode == 0, plan.stdout[-4000:]
+    made = terraform.outputs()
+    assert _resolves(daemon, made["connection"]) == (True, True)
+    for one, other in (("shop", "store"), ("store", "shop")):
+        seen = tcp(daemon.netns(made["instances"][one]["id"]), made["instances"][other]["ip"], 80)
+        assert seen == "refused", f"{one} reaches {other}, where nobody listens"
+    changes = ("-var", "resolve=false")
+    terraform.must("apply", *once, *changes)
+    assert _resolves(daemon, made["connection"]) == (False, True)
+    terraform.must("destroy", *once, *changes)
+    ec2 = daemon.ec2()
+    assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
+    (row,) = ec2.describe_vpc_peering_connections()["VpcPeeringConnections"]
+    assert row["Status"]["Code"] == "deleted"
+
+
+def _resolves(daemon: Daemon, key: str) -> tuple[bool, bool]:
+    """The DNS option of the requester's and of the accepter's side."""
+    answer = daemon.ec2().describe_vpc_peering_connections(VpcPeeringConnectionIds=[key])
+    (row,) = answer["VpcPeeringConnections"]
+    one, other = (
+        row[side]["PeeringOptions"]["AllowDnsResolutionFromRemoteVpc"]
+        for side in ("RequesterVpcInfo", "AccepterVpcInfo")
+    )
+    return one, other
