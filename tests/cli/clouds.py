@@ -112,12 +112,16 @@ class Workshop:
         self.ids[name] = str(answer[member][key])
         return self.ids[name]
 
-    def run(self, name: str, subnet: str, *, public: bool = False, group: str = "") -> str:
+    def run(
+        self, name: str, subnet: str, *, public: bool = False, group: str = "", ip: str = ""
+    ) -> str:
         """A running instance with that Name tag."""
         eni: dict[str, Any] = {"DeviceIndex": 0, "SubnetId": self.ids[subnet]}
         eni["AssociatePublicIpAddress"] = public
         if group:
             eni["Groups"] = [self.ids[group]]
+        if ip:
+            eni["PrivateIpAddress"] = ip
         answer = self.api.call(
             "RunInstances",
             ImageId=provided(self.api.region)[0].id,

@@ -113,9 +113,12 @@ def test_what_is_said_is_what_packets_do(daemon: Daemon, joined: Joined) -> None
     assert laid["evidence"]["outcome"] == "answered"
 
 
-def test_the_far_router_is_a_silent_hop(joined: Joined) -> None:
+def test_the_far_router_is_a_silent_hop(daemon: Daemon, joined: Joined) -> None:
     """Each router takes one of the time to live; the far one knows no way to who would be told."""
     assert hops(joined.clerk.ns, joined.archive.ip) == ["10.0.2.1", "*", joined.archive.ip]
+    done = daemon.gureum("trace", "clerk", "archive")
+    assert [line.split()[1] for line in done.stdout.splitlines()[2:4]] == ["10.0.2.1", "*"]
+    assert done.stdout.splitlines()[-1].split()[-1] == "archive"
 
 
 @pytest.mark.usefixtures("served")

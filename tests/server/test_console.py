@@ -194,6 +194,29 @@ def test_who_answers_depends_on_where_one_asks(shop: Asker) -> None:
     assert outside[public] == "web"
 
 
+def test_who_answers_over_a_peering(shop: Asker) -> None:
+    """By name, unless two peers have the address, as peers of one VPC may."""
+    call, ip = shop.api.call, "10.7.1.9"
+    keys = []
+    for name in ("store", "twin"):
+        vpc = shop.make("CreateVpc", "Vpc", "VpcId", f"{name}_vpc", CidrBlock="10.7.0.0/16")
+        where = {"VpcId": vpc, "CidrBlock": "10.7.1.0/24"}
+        shop.make("CreateSubnet", "Subnet", "SubnetId", f"{name}_net", **where)
+        shop.run(name, f"{name}_net", ip=ip)
+        ends = {"VpcId": shop.ids["shop"], "PeerVpcId": vpc}
+        made = call("CreateVpcPeeringConnection", **ends)["VpcPeeringConnection"]
+        keys.append(made["VpcPeeringConnectionId"])
+
+    def who() -> object:
+        return shop.get("/whose", source="db", address=[ip])[ip]
+
+    assert who() is None, "nobody is joined"
+    call("AcceptVpcPeeringConnection", VpcPeeringConnectionId=keys[0])
+    assert who() == "store"
+    call("AcceptVpcPeeringConnection", VpcPeeringConnectionId=keys[1])
+    assert who() is None
+
+
 # --- running programs ---------------------------------------------------------------------------
 def test_a_program_runs_inside_an_instance(shop: Asker) -> None:
     answer = shop.post("/exec", place="web", argv=["ls", "-l"], tty=False, env={"TERM": "vt100"})

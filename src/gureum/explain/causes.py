@@ -24,7 +24,7 @@ from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import Association, PublicIp, public_ip_id
 from gureum.resources.subnet import Subnet, lease_of
 from gureum.resources.vpc import RESOLVER_ADDRESS, Vpc
-from gureum.resources.vpc_peering import LINKED, link, peerings_of, state_of
+from gureum.resources.vpc_peering import link, peers_of
 
 
 def told_anew(view: View, answer: Answer) -> Answer:
@@ -160,8 +160,7 @@ def _no_route(view: View, step: Step) -> Step | None:
 def vpc_with(view: View, vpc: Vpc, ip: str) -> Vpc | None:
     """Another VPC in which somebody has an address: one that is linked with the first, whosever it
     is, else one of the same owner and region.  Networks may have the same addresses."""
-    rows = peerings_of(view, vpc.id)
-    linked = {row.other(vpc.id).vpc for row in rows if state_of(view, row) in LINKED}
+    linked = peers_of(view, vpc.id)
     found = [
         other
         for other in view.all(Vpc)

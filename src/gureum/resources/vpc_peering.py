@@ -115,6 +115,12 @@ def peerings_of(reader: Reader, vpc: str) -> Iterator[VpcPeeringConnection]:
     return reader.referrers(vpc, VpcPeeringConnection)
 
 
+def peers_of(reader: Reader, vpc: str) -> frozenset[str]:
+    """The VPCs to and from which packets of a VPC pass."""
+    rows = (row for row in peerings_of(reader, vpc) if state_of(reader, row) in LINKED)
+    return frozenset(row.other(vpc).vpc for row in rows)
+
+
 def link(reader: Reader, one: str, other: str) -> VpcPeeringConnection | None:
     """The connection by which packets pass between two VPCs."""
     for row in peerings_of(reader, one):

@@ -25,7 +25,7 @@ from gureum.resources.public_ip import associations
 from gureum.resources.route_table import RouteTable
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
-from gureum.resources.vpc_peering import link
+from gureum.resources.vpc_peering import link, peers_of
 
 INSTANCE: Final = "instance"
 NAT_GATEWAY: Final = "NAT gateway"
@@ -314,7 +314,8 @@ def is_address(text: str) -> bool:
 
 
 def whose(scope: Scope, vpc: str | None, address: str) -> str | None:
-    """Who answers from an address, as seen from a VPC or (None) from the internet."""
+    """Who answers from an address, as seen from a VPC or (None) from the internet; nobody where two
+    peers of the VPC have it."""
     if address in GATEWAY_HOPS:
         return GATEWAY_HOPS[address]
     for subnet in scope.view.all(Subnet):
@@ -328,4 +329,7 @@ def whose(scope: Scope, vpc: str | None, address: str) -> str | None:
         seen = {place.private, *place.addresses} if place.vpc == vpc else outside
         if address in seen:
             return place.name or place.id
-    return None
+    linked = peers_of(scope.view, vpc) if vpc else frozenset()
+    rows = (place for place in places(scope) if place.vpc in linked)
+    peers = [row for row in rows if address in (row.private, *row.addresses)]
+    return peers[0].name or peers[0].id if len(peers) == 1 else None
