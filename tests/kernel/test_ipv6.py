@@ -191,6 +191,17 @@ def test_an_internet_gateway_passes_ipv6_as_it_is(one_lab: Lab) -> None:
     )
 
 
+def test_an_unassigned_address_gets_nothing_from_outside(one_lab: Lab) -> None:
+    """Not even what needs no answer."""
+    dual = Dual()
+    gateway = dual.net.gateway("x")
+    dual.net.global_(gateway, dual.one, A6)
+    one_lab.build(dual.net.statements, internet())
+    me = one_lab.ns("me")
+    assert packets.udp(me, one_lab.ns("i-a"), A6, 99)
+    assert not packets.udp(me, one_lab.ns("i-b"), B6, 99, patience=packets.SHORT)
+
+
 def test_large_packets_find_the_gateways_mtu(one_lab: Lab) -> None:
     dual = Dual()
     gateway = dual.net.gateway("x")
