@@ -152,7 +152,6 @@ def test_a_guard_of_a_forwarding_port_without_groups() -> None:
         ("sg_out_by_mac", MAC): "accept",
         ("sg_in_by_mac", MAC): "accept",
         ("sg_in_by_hop", "10.0.1.4"): "accept",
-        ("sg_in_by_hop6", "fe80::ff:fe00:a"): "accept",
     }
 
 

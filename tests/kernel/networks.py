@@ -60,7 +60,10 @@ class Net:
         self.cidr = cidr
         self.cidr6 = cidr6
         self.tables: dict[str, Table] = {}
-        self.statements: set[Statement] = {Router(name), Range(name, cidr)}
+        self.statements: set[Statement] = {
+            Router(name, ipv6=bool(cidr6)),
+            Range(name, cidr),
+        }
         if cidr6:
             self.add(Range(name, cidr6))
 

@@ -411,6 +411,28 @@ def test_an_address_comes_and_goes(lab: Lab) -> None:
     assert not lab.engine.drift(lab.statements)
 
 
+def test_a_network_becomes_dual_stack_and_back(lab: Lab) -> None:
+    """Its flows go on: what is there of IPv4 is not made anew."""
+    plain = Net()
+    one = plain.segment("one", "10.0.1.0/24")
+    plain.group("open", [allow(), allow(ANY6)])
+    for name, ip in (("a", "10.0.1.10"), ("b", "10.0.1.11")):
+        plain.instance(name, one, ip, "open")
+    lab.build(plain.statements)
+    dual = Dual()
+    before, after = plain.statements, dual.net.statements
+    with packets.connection(lab.ns("i-a"), "10.0.1.11", lab.ns("i-b"), 80) as (client, server, _):
+        for old, new, verdict in ((before, after, "pass"), (after, before, "drop")):
+            lab.change(new - old, old - new)
+            assert packets.alive(client, server)
+            assert packets.ping(lab.ns("i-a"), "10.0.1.11", patience=packets.LONG) == "reply"
+            patience = packets.LONG if verdict == "pass" else packets.SHORT
+            answer = packets.ping(lab.ns("i-a"), B6, patience=patience)
+            assert (answer == "reply") == (verdict == "pass")
+            lab.adopt()
+            assert not lab.engine.drift(lab.statements)
+
+
 def test_a_subnet_without_ipv6_has_none(lab: Lab) -> None:
     net = Net()
     one = net.segment("one", "10.0.1.0/24")

@@ -50,7 +50,7 @@ PORT = Port("eni-1", SEGMENT, "i-1", 0, "02:00:00:00:00:02")
 TABLE = Table("rtb-1", "vpc-1", 1)
 
 LINES: list[tuple[Statement, str]] = [
-    (Router("vpc-1"), "Router id=vpc-1"),
+    (Router("vpc-1"), "Router id=vpc-1 ipv6=False"),
     (
         SEGMENT,
         (
@@ -183,8 +183,8 @@ def test_rendered_sorted_with_whys() -> None:
         },
     )
     assert render(program) == (
-        "Router id=vpc-1  # vpc-1\n"
-        "Router id=vpc-2  # \n"
+        "Router id=vpc-1 ipv6=False  # vpc-1\n"
+        "Router id=vpc-2 ipv6=False  # \n"
         "Uplink router=vpc-1 gateway=igw-1  # eipalloc-1 igw-1\n"
     )
     assert render(Program()) == ""

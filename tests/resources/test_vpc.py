@@ -318,5 +318,5 @@ def test_what_the_network_is_told(cloud: Cloud) -> None:
     assert said(cloud, {vpc: "vpc", key: "second", first: "first"}, Router, Range) == (
         "Range router=vpc cidr=10.0.0.0/16  # first vpc\n"
         "Range router=vpc cidr=10.1.0.0/16  # second vpc\n"
-        "Router id=vpc  # vpc\n"
+        "Router id=vpc ipv6=False  # vpc\n"
     )

@@ -23,9 +23,10 @@ Direction = Literal["in", "out"]
 # --- places: where a packet can be --------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Router:
-    """A forwarding domain with its own address space: a VPC."""
+    """A forwarding domain with its own address space: a VPC.  With ``ipv6`` it carries that too."""
 
     id: str
+    ipv6: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -350,10 +350,11 @@ def show(vpc: Vpc, view: View) -> Shape:
 
 def lower(vpc: Vpc, lowering: Lowering) -> None:
     """A VPC is a router that owns its CIDR blocks."""
-    lowering.say(Router(vpc.id))
+    blocks = ipv6.blocks(lowering.view, vpc.id)
+    lowering.say(Router(vpc.id, ipv6=bool(blocks)))
     for item in vpc.cidrs:
         lowering.say(Range(vpc.id, item.cidr), item.id)
-    for block in ipv6.blocks(lowering.view, vpc.id):
+    for block in blocks:
         lowering.say(Range(vpc.id, block.cidr), block.id)
     lowering.say(Service(vpc.id, "metadata", METADATA_ADDRESS, TCP, HTTP))
     if not vpc.dns_support:

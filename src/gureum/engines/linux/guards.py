@@ -26,7 +26,13 @@ _TARGET = "@th,64,128"
 nft 1.0.6 has no name for it."""
 
 
-def guards(ns: str) -> Iterator[Item]:
+_GIVEN = (
+    'oifname . ether daddr . ip6 daddr @owns6 accept comment "own"',
+    f'{NEIGHBOURS} accept comment "neighbour-discovery"',
+)
+
+
+def guards(ns: str, *, ipv6: bool) -> Iterator[Item]:
     """What a port may send into its bridge, and what the bridge may give to it."""
     family: Family = "bridge"
     yield NftTable(ns, family)
@@ -44,7 +50,7 @@ def guards(ns: str) -> Iterator[Item]:
             'ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 drop comment "link-local"',
             'ether type ip goto from_ip comment "ipv4"',
             'ether type arp goto from_arp comment "arp"',
-            'ether type ip6 goto from_ip6 comment "ipv6"',
+            *(('ether type ip6 goto from_ip6 comment "ipv6"',) if ipv6 else ()),
             'drop comment "ethertype"',
         ),
     )
@@ -70,7 +76,8 @@ def guards(ns: str) -> Iterator[Item]:
             'drop comment "arp-check"',
         ),
     )
-    yield from _guards6(ns)
+    if ipv6:
+        yield from _guards6(ns)
     yield Chain(
         ns,
         family,
@@ -79,8 +86,7 @@ def guards(ns: str) -> Iterator[Item]:
         (
             'ether type arp accept comment "arp"',
             'oifname . ether daddr . ip daddr @owns accept comment "own"',
-            'oifname . ether daddr . ip6 daddr @owns6 accept comment "own"',
-            f'{NEIGHBOURS} accept comment "neighbour-discovery"',
+            *(_GIVEN if ipv6 else ()),
             # a switch or hub floods frames that are for others; stations ignore them
             'oifname . ether daddr != @stations accept comment "flooded"',
             'oifname @forwarding accept comment "forwarding"',

@@ -127,7 +127,7 @@ def lower(statement: Statement, mode: Mode, plan: Plan) -> frozenset[Item]:
 # --- places -------------------------------------------------------------------------------------
 def _router(it: Router, _mode: Mode, plan: Plan) -> Iterator[Item]:
     yield Namespace(it.id, "router")
-    yield from rulesets.router(it.id, plan.way)
+    yield from rulesets.router(it.id, plan.way, ipv6=it.ipv6)
     yield KernelRoute(it.id, MAIN, ANY, "blackhole", metric=FALLBACK_METRIC)
 
 

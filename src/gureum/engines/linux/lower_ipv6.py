@@ -77,7 +77,7 @@ def guard6(it: Guard, receives: str) -> Iterator[Item]:
             yield Element(ns, "inet", "last_hops6", f"{last} . {ip}")
         key = "sg_in_by_hop6" if it.forwarding else "sg_in_by_ip6"
         yield Element(ns, "inet", key, ip, receives)
-    if it.forwarding:
+    if it.forwarding and it.port.segment.cidr6:
         yield Element(ns, "inet", "sg_in_by_hop6", hop, receives)
 
 

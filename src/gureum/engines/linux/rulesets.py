@@ -6,9 +6,10 @@ Base chains end in an explicit drop with a comment: a chain policy has no name i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Literal
 
-from gureum.engines.linux.guards import NEIGHBOURS, guards, hook
+from gureum.engines.linux.guards import guards, hook
 from gureum.engines.linux.items import Chain, Family, Item, NftSet, NftTable, Sysctl
 from gureum.engines.linux.names import (
     FROM_OWNER,
@@ -18,6 +19,7 @@ from gureum.engines.linux.names import (
     TO_OWNER,
     TO_TRANSIT,
 )
+from gureum.engines.linux.rulesets_ipv6 import ON_LINK, RECEIVED, SOLICITED, stages6
 from gureum.engines.linux.services import FROM_NO_SERVICE, TO_A_SERVICE, services
 
 BridgeFilter = Literal["netfilter", "isolated"]
@@ -61,12 +63,8 @@ _ROUTED_TO_OWNER = (
     "rt ip6 nexthop . ip6 daddr @last_hops6",
 )
 
-_ON_LINK = f'{NEIGHBOURS} ip6 hoplimit 255 accept comment "neighbour-discovery"'
-"""Groups do not apply to neighbour discovery within a subnet; a hop limit of 255 cannot have
-crossed a router (RFC 4861, section 7.1)."""
 
-
-def _flows(ns: str) -> Iterator[Item]:
+def _flows(ns: str, *, ipv6: bool) -> Iterator[Item]:
     """Connection tracking for each interface by itself, as in AWS.  ``admit_…`` remember that an
     interface let a flow leave (``out``) or enter (``in``); ``flow_…`` let pass what continues or
     answers such a flow, and return what does not to the rules.
@@ -81,7 +79,8 @@ def _flows(ns: str) -> Iterator[Item]:
     ):
         by_owner, by_transit = f"goto flow_{side}_owner", f"goto flow_{side}_transit"
         own, through = _admits(owner), _admits(transit)
-        yield Chain(ns, family, f"flow_{side}", "", _by_role(side, by_owner, by_transit))
+        roles = partial(_by_role, side, ipv6=ipv6)
+        yield Chain(ns, family, f"flow_{side}", "", roles(by_owner, by_transit))
         yield Chain(ns, family, f"flow_{side}_owner", "", _goes_on(owner, other_owner))
         yield Chain(ns, family, f"flow_{side}_transit", "", _goes_on(transit, other_transit))
         yield Chain(
@@ -91,18 +90,19 @@ def _flows(ns: str) -> Iterator[Item]:
             "",
             (
                 'ct direction reply accept comment "admitted"',
-                *_by_role(side, own, through),
+                *roles(own, through),
                 'accept comment "admitted"',  # without connection tracking
             ),
         )
 
 
-def _by_role(side: str, owner: str, transit: str) -> tuple[str, ...]:
+def _by_role(side: str, owner: str, transit: str, *, ipv6: bool) -> tuple[str, ...]:
     """What to do with packets of the interface that owns their address, and with others."""
     last = f'{transit} comment "transit"'
 
     def owned(conditions: tuple[str, ...]) -> Iterator[str]:
-        return (f'{condition} {owner} comment "owner"' for condition in conditions)
+        versions = conditions if ipv6 else conditions[:1]
+        return (f'{condition} {owner} comment "owner"' for condition in versions)
 
     if side == "out":
         return *owned(_SENT_BY_OWNER), last
@@ -125,8 +125,9 @@ def _admits(bit: int) -> str:
     return f"ct mark set ct mark | 0x{bit:08x} accept"
 
 
-def router(ns: str, way: BridgeFilter) -> Iterator[Item]:
-    """A VPC's router: the four stages at the forward hook, the port guards at the bridges."""
+def router(ns: str, way: BridgeFilter, *, ipv6: bool) -> Iterator[Item]:
+    """A VPC's router: the four stages at the forward hook, the port guards at the bridges.  One
+    without ``ipv6`` has no part about it: each set costs every change of a rule some time."""
     call = "1" if way == "netfilter" else "0"
     yield from _sysctls(
         ns,
@@ -149,37 +150,36 @@ def router(ns: str, way: BridgeFilter) -> Iterator[Item]:
             ("netfilter/nf_conntrack_generic_timeout", "600"),
         ),
     )
-    yield from guards(ns)
-    yield from _stages(ns)
+    yield from guards(ns, ipv6=ipv6)
+    yield from _stages(ns, ipv6=ipv6)
     if way == "isolated":
         yield Sysctl(ns, "ipv6/conf/all/proxy_ndp", "1")
         yield from _hop_repair(ns)
 
 
-def _stages(ns: str) -> Iterator[Item]:
+def _stages(ns: str, *, ipv6: bool) -> Iterator[Item]:
     family: Family = "inet"
+    on_link = (ON_LINK,) if ipv6 else ()
     yield NftTable(ns, family)
+    if ipv6:
+        yield from stages6(ns)
     for name, form, kind in (
         ("uplinks", "set", "ifname"),
         ("inside", "set", "ifname . ifname"),
         ("owners", "set", "ether_addr . ipv4_addr"),
         ("forwarders", "set", "ether_addr"),
-        ("owners6", "set", "ether_addr . ipv6_addr"),
         ("last_hops", "set", "ipv4_addr . ipv4_addr"),
-        ("last_hops6", "set", "ipv6_addr . ipv6_addr"),
         ("tables", "map", "ifname : mark"),
         ("sg_out_by_mac", "map", "ether_addr : verdict"),
         ("sg_in_by_mac", "map", "ether_addr : verdict"),
         ("sg_in_by_hop", "map", "ipv4_addr : verdict"),
         ("sg_in_by_ip", "map", "ipv4_addr : verdict"),
-        ("sg_in_by_hop6", "map", "ipv6_addr : verdict"),
-        ("sg_in_by_ip6", "map", "ipv6_addr : verdict"),
         ("acl_out_by_segment", "map", "ifname : verdict"),
         ("acl_in_by_segment", "map", "ifname : verdict"),
     ):
         yield NftSet(ns, family, name, "map" if form == "map" else "set", kind)
     yield from services(ns)
-    yield from _flows(ns)
+    yield from _flows(ns, ipv6=ipv6)
     yield Chain(
         ns,
         family,
@@ -193,18 +193,10 @@ def _stages(ns: str) -> Iterator[Item]:
         "input",
         hook("filter", "input", 0),
         (
-            'ip6 saddr != :: icmpv6 type 135 accept comment "neighbour-discovery"',
+            *(SOLICITED if ipv6 else ()),
             TO_A_SERVICE,
             'drop comment "router-answers-nothing"',
         ),
-    )
-    yield Chain(
-        ns,
-        family,
-        "output",
-        hook("filter", "output", 0),
-        # it belongs to no group of receivers, and knows no shorter way
-        ('icmpv6 type { 131, 132, 137, 143 } drop comment "router-says-nothing"',),
     )
     yield Chain(
         ns,
@@ -215,7 +207,7 @@ def _stages(ns: str) -> Iterator[Item]:
             'iifname @uplinks accept comment "from-gateway"',
             'ct state related accept comment "related"',
             'ct state established jump flow_out comment "flow"',
-            _ON_LINK,
+            *on_link,
             FROM_NO_SERVICE,
             'ether saddr vmap @sg_out_by_mac comment "group"',
             'drop comment "no-interface"',
@@ -242,16 +234,14 @@ def _stages(ns: str) -> Iterator[Item]:
             'oifname @uplinks accept comment "to-gateway"',
             'ct state related accept comment "related"',
             'ct state established jump flow_in comment "flow"',
-            _ON_LINK,
+            *on_link,
             # interfaces that receive for others: by link address where bridged, by hop where routed
             'ether daddr vmap @sg_in_by_mac comment "group"',
             'rt ip nexthop vmap @sg_in_by_hop comment "group"',
             # a route that leads to an interface which takes only what is addressed to it
             'rt ip nexthop . ip daddr != @last_hops drop comment "dest-check"',
             'ip daddr vmap @sg_in_by_ip comment "group"',
-            'rt ip6 nexthop vmap @sg_in_by_hop6 comment "group"',
-            'rt ip6 nexthop . ip6 daddr != @last_hops6 drop comment "dest-check"',
-            'ip6 daddr vmap @sg_in_by_ip6 comment "group"',
+            *(RECEIVED if ipv6 else ()),
             'drop comment "dest-check"',
         ),
     )
