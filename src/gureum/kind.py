@@ -257,7 +257,8 @@ class Listing(Generic[L]):
     or where what is listed is no resource (regions).
     ``keep`` leaves out rows, also of those asked for by id, without an error (the status of
     instances that do not run).  ``gather`` has the last word on a page (reservations, which hold
-    several instances).  ``beside`` gives further members of the answer.
+    several instances).  ``beside`` gives further members of the answer, ``summary`` those that
+    follow from the page.
     """
 
     action: str
@@ -271,6 +272,7 @@ class Listing(Generic[L]):
     keep: Callable[[Call, L], bool] | None = None
     gather: Callable[[Iterable[Shape]], list[Shape]] | None = None
     beside: Callable[[Call], Shape] | None = None
+    summary: Callable[[list[Shape]], Shape] | None = None
 
 
 @dataclass(frozen=True)

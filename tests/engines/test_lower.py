@@ -25,6 +25,7 @@ from gureum.engines.linux.items import (
 from gureum.engines.linux.lower import Plan, lower
 from gureum.program import (
     Address,
+    Beyond,
     Blackhole,
     GlobalAddress,
     GlobalPrefix,
@@ -108,6 +109,7 @@ def test_addresses() -> None:
     ("target", "expected"),
     [
         (Local(), KernelRoute("vpc-1", 1003, "0.0.0.0/0", "throw")),
+        (Beyond("vgw-1"), KernelRoute("vpc-1", 1003, "0.0.0.0/0", "blackhole")),
         (Blackhole("x"), KernelRoute("vpc-1", 1003, "0.0.0.0/0", "blackhole")),
         (
             ViaPort("eni-1", SEGMENT, "10.0.1.4", MAC),

@@ -8,6 +8,7 @@ import pytest
 
 from gureum.program import (
     Address,
+    Beyond,
     Blackhole,
     Filter,
     Gateway,
@@ -166,6 +167,7 @@ def test_every_statement_type_has_a_line_here() -> None:
         ),
         (ViaUplink("igw-1"), "ViaUplink(igw-1)"),
         (ViaPeering("pcx-1", "vpc-2"), "ViaPeering(pcx-1,vpc-2)"),
+        (Beyond("vgw-1"), "Beyond(vgw-1)"),
         (Blackhole("nat-1"), "Blackhole(nat-1)"),
     ],
 )

@@ -24,6 +24,7 @@ from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import Association, PublicIp, public_ip_id
 from gureum.resources.subnet import Subnet, lease_of
 from gureum.resources.vpc import RESOLVER_ADDRESS, Vpc
+from gureum.resources.vpc_endpoint import endpoint_of
 from gureum.resources.vpc_peering import link, peers_of
 
 
@@ -98,6 +99,10 @@ def _interface(view: View, step: Step, eni: NetworkInterface) -> Step | None:
     if eni.attachment is None:
         said = f"{step.packet.target} belongs to {eni.id}, which is attached to no instance"
         return replace(step, said=said, by=(eni.id,))
+    endpoint = endpoint_of(view, eni)
+    if endpoint is not None:
+        said = f"{step.packet.target} is {endpoint.id}'s, and nobody serves {endpoint.service} here"
+        return replace(step, said=said, by=(endpoint.id, eni.id))
     return None
 
 

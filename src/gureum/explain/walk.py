@@ -16,8 +16,10 @@ from gureum.explain.network import Network, contains, length, on_link
 from gureum.explain.packet import ICMP, TCP, UDP, Packet
 from gureum.explain.services import ServiceWalk
 from gureum.explain.steps import Tried
+from gureum.explain.ways import beyond, route_line
 from gureum.model.cidr import router_address
 from gureum.program import (
+    Beyond,
     Blackhole,
     Filter,
     GlobalPrefix,
@@ -182,6 +184,10 @@ class Walk(ServiceWalk):
             case ViaPeering(peering=peering, router=router):
                 self._tell("route", segment.router, said, **told)
                 self._over(peering, segment.router, router)
+            case Beyond(gateway=gateway):
+                said = f"{said}: {beyond(gateway)}"
+                told["by"] = (table.id, gateway)
+                self._end("route", segment.router, said, Code.NO_POSSIBLE_DESTINATION, **told)
             case Blackhole(target=gone):
                 told["by"] = (table.id, gone)
                 self._end("route", segment.router, said, Code.BAD_STATE_ROUTE, **told)
@@ -462,24 +468,3 @@ class Walk(ServiceWalk):
 def router_addresses(segment: Segment) -> tuple[str, ...]:
     """The router's own addresses in a segment."""
     return segment.gateway, *((router_address(segment.cidr6),) if segment.cidr6 else ())
-
-
-def route_line(route: Route) -> str:
-    """A route in words: ``0.0.0.0/0 -> igw-…``."""
-    return f"{route.destination} -> {_way(route.target)}"
-
-
-def _way(target: object) -> str:
-    match target:
-        case Local():
-            return "local"
-        case ViaPort(port=port):
-            return port
-        case ViaUplink(gateway=gateway):
-            return gateway
-        case ViaPeering(peering=peering):
-            return peering
-        case Blackhole(target=gone):
-            return f"blackhole ({gone})"
-        case _:
-            return str(target)

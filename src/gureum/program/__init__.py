@@ -4,6 +4,7 @@ from gureum.program.program import Program, diff, render
 from gureum.program.statements import (
     SHARES,
     Address,
+    Beyond,
     Blackhole,
     Filter,
     Gateway,
@@ -40,6 +41,7 @@ from gureum.program.statements import (
 __all__ = [
     "SHARES",
     "Address",
+    "Beyond",
     "Blackhole",
     "Filter",
     "Gateway",

@@ -206,7 +206,15 @@ class Blackhole:
     target: str
 
 
-Target: TypeAlias = Local | ViaPort | ViaUplink | ViaPeering | Blackhole
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Out of this cloud, by a gateway that is a record here: to an AWS service (``vpce-…``) or to a
+    customer's site (``vgw-…``).  Nobody answers there."""
+
+    gateway: str
+
+
+Target: TypeAlias = Local | ViaPort | ViaUplink | ViaPeering | Beyond | Blackhole
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from gureum.kind import Call, Shape
 from gureum.model import Reader, ref
 from gureum.model.cidr import inside, is_ipv6
 from gureum.model.txn import not_found
-from gureum.program import Blackhole, Target, ViaPeering, ViaUplink
+from gureum.program import Beyond, Blackhole, Target, ViaPeering, ViaUplink
 from gureum.resources.egress_only_gateway import EgressOnlyGateway
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import NetworkInterface, hop, interfaces_of
 from gureum.resources.prefix_list import IPV4, IPV6, PrefixList, cidrs_of, weight
 from gureum.resources.shapes import given, unsupported
+from gureum.resources.vpc_endpoint import IN_SERVICE, VpcEndpoint
 from gureum.resources.vpc_peering import LINKED, VpcPeeringConnection, asked, far_vpc, state_of
 
 LOCAL = "local"
@@ -124,10 +125,14 @@ def _local(call: Call, value: bool, table: str, vpc: str) -> str:
 def _gateway(call: Call, key: str, table: str, vpc: str) -> str:
     if key == LOCAL and call.action == "ReplaceRoute":
         return LOCAL
-    if key.startswith(("vgw-", "vpce-")):
+    if is_endpoint(key):
         raise ApiError(
-            "UnsupportedOperation",
-            f"Routes to {key.partition('-')[0]} gateways are not available in this cloud yet.",
+            "InvalidParameterValue",
+            f"The route to {key} is made by associating route table {table} with the endpoint.",
+        )
+    if key.startswith("vgw-"):
+        raise ApiError(
+            "UnsupportedOperation", "Routes to vgw gateways are not available in this cloud yet."
         )
     row = call.txn.find(InternetGateway, key)
     if row is None:
@@ -249,11 +254,19 @@ def target_now(reader: Reader, target: str, vpc: str) -> Target:
         return ViaPeering(target, far) if far else Blackhole(target)
     if target.startswith(f"{EgressOnlyGateway.prefix}-"):
         return ViaUplink(target) if reader.find(EgressOnlyGateway, target) else Blackhole(target)
+    if is_endpoint(target):
+        endpoint = reader.find(VpcEndpoint, target)
+        return Beyond(target) if endpoint and endpoint.state in IN_SERVICE else Blackhole(target)
     interface: str | None = target
     if target.startswith(f"{NatGateway.prefix}-"):
         row = reader.find(NatGateway, target)
         interface = row.interface if row else None
     return (hop(reader, interface) if interface else None) or Blackhole(target)
+
+
+def is_endpoint(target: str) -> bool:
+    """Whether a target is a gateway endpoint, whose routes come and go with its associations."""
+    return target.startswith(f"{VpcEndpoint.prefix}-")
 
 
 def _is_peering(target: str) -> bool:
@@ -264,7 +277,7 @@ def show_target(reader: Reader, target: str, vpc: str) -> Shape:
     """The members of the API's ``Route`` structure that tell the target and its state."""
     blackhole = isinstance(target_now(reader, target, vpc), Blackhole)
     shape: Shape = {"State": "blackhole" if blackhole else "active"}
-    if target.startswith(f"{InternetGateway.prefix}-"):
+    if target.startswith(f"{InternetGateway.prefix}-") or is_endpoint(target):
         return shape | {"GatewayId": target}
     if target.startswith(f"{EgressOnlyGateway.prefix}-"):
         return shape | {"EgressOnlyInternetGatewayId": target}

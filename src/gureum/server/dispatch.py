@@ -131,6 +131,8 @@ class Dispatcher:
         answer: Shape = {listing.result: listing.gather(items) if listing.gather else items}
         if listing.beside is not None:
             answer |= listing.beside(call)
+        if listing.summary is not None:
+            answer |= listing.summary(answer[listing.result])
         if token:
             answer["NextToken"] = token
         return answer

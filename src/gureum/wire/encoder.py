@@ -26,11 +26,15 @@ _BEYOND: Mapping[str, frozenset[str]] = {
     "AttachmentStatus": frozenset({"available"}),
     "NetworkInterfacePermissionStateCode": frozenset({"GRANTED"}),
     "NetworkInterfaceType": frozenset({"nat_gateway"}),
+    "State": frozenset(
+        {"available", "deleted", "deleting", "failed", "pending", "pendingAcceptance", "rejected"}
+    ),
 }
 """Values that AWS sends although the enum of the shape lacks them: an attached internet gateway is
 ``available`` (EC2 API Reference, InternetGatewayAttachment), and recorded answers show
 ``nat_gateway`` where the enum has ``natGateway``.  Terraform's provider waits until a permission is
-``GRANTED``."""
+``GRANTED``; states of VPC endpoints come in lower case (``vpc-endpoint-state`` of
+DescribeVpcEndpoints, and what the provider waits for)."""
 
 
 class MisfitError(ValueError):

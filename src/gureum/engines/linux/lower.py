@@ -73,6 +73,7 @@ from gureum.engines.linux.services import service
 from gureum.program import (
     SHARES,
     Address,
+    Beyond,
     Blackhole,
     Filter,
     Gateway,
@@ -364,7 +365,7 @@ def _route(it: Route, _mode: Mode, _plan: Plan) -> Iterator[Item]:
             if v6:  # the peer need not have an IPv6 block
                 yield speaks_ipv6(ns, peering_link(peering))
             yield KernelRoute(ns, table, to, "unicast", hop, peering_link(peering))
-        case Blackhole():
+        case Beyond() | Blackhole():
             yield KernelRoute(ns, table, to, "blackhole")
 
 
