@@ -78,10 +78,94 @@ class Service:
     domain: str
     names: tuple[str, ...] = ()
     zones: tuple[str, ...]
+    verification: str = "verified"
     policy: bool = False
     acceptance: bool = False
     configuration: str | None = None
     tags: Tags = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permission:
+    """A principal that may have endpoints to a service: an ARN, or ``*`` for everybody."""
+
+    id: str
+    principal: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateName:
+    """A private name of a service, with what proves to AWS that its domain is the owner's: the
+    text record ``record`` of the domain must be ``value``."""
+
+    name: str
+    record: str
+    value: str
+    state: str = "pendingVerification"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointService(
+    Resource,
+    kind="vpc-endpoint-service",
+    prefix="vpce-svc",
+    not_found="InvalidVpcEndpointServiceId.NotFound",
+    malformed="InvalidVpcEndpointServiceId.Malformed",
+    noun="VpcEndpointService",
+    missing="The VpcEndpointService Id '{id}' does not exist",
+):
+    """A service that an account offers behind its load balancers, which are ARNs here.
+
+    ``by_owner`` says that the owner pays for the endpoints.
+    """
+
+    acceptance: bool = True
+    network_balancers: tuple[str, ...] = ()
+    gateway_balancers: tuple[str, ...] = ()
+    private_name: PrivateName | None = None
+    permissions: tuple[Permission, ...] = ()
+    by_owner: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name by which endpoints ask for it."""
+        return f"com.amazonaws.vpce.{self.region}.{self.id}"
+
+    @property
+    def domain(self) -> str:
+        """The end of the names of its endpoints."""
+        return f"{self.id}.{self.region}.vpce.amazonaws.com"
+
+    @property
+    def type(self) -> str:
+        """The type of the endpoints that lead to it."""
+        return "GatewayLoadBalancer" if self.gateway_balancers else INTERFACE
+
+    def admits(self, account: str) -> bool:
+        """Whether an account may have endpoints to it: the owner, and whom permissions name."""
+        named = f"arn:aws:iam::{account}:"
+        return account == self.account or any(
+            each.principal == "*" or each.principal.startswith(named) for each in self.permissions
+        )
+
+    def offered(self) -> Service:
+        """The service as those see it who may have endpoints to it."""
+        name = self.private_name
+        return Service(
+            id=self.id,
+            created=self.created,
+            name=self.name,
+            type=self.type,
+            region=self.region,
+            owner=self.account,
+            domain=self.domain,
+            names=(name.name,) if name else (),
+            verification=name.state if name else "verified",
+            zones=zones(self.region),
+            acceptance=self.acceptance,
+            configuration=self.id,
+            tags=self.tags,
+        )
 
 
 def amazon_services(region: str) -> Iterator[Service]:
@@ -114,6 +198,9 @@ def _amazon(region: str, name: str, kind: str) -> Service:
 def services(call: Call) -> Iterator[Service]:
     """The services to which the caller may have endpoints in the region."""
     yield from amazon_services(call.region)
+    for row in call.txn.view.all(EndpointService):
+        if row.region == call.region and row.admits(call.account):
+            yield row.offered()
 
 
 def asked_service(call: Call, name: str, kind: str) -> Service:
@@ -159,7 +246,7 @@ def show(service: Service, view: View) -> Shape:
         shape |= {
             "PrivateDnsName": service.names[0],
             "PrivateDnsNames": [{"PrivateDnsName": name} for name in service.names],
-            "PrivateDnsNameVerificationState": "verified",
+            "PrivateDnsNameVerificationState": service.verification,
         }
     return shape
 

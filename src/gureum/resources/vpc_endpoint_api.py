@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from gureum.errors import ApiError, missing_parameter
 from gureum.kind import Call, Kind, Listing, Shape
 from gureum.model import Reader, Txn, View
-from gureum.resources.endpoint_service import GATEWAY, INTERFACE, Service, asked_service
+from gureum.resources.endpoint_service import AMAZON, GATEWAY, INTERFACE, Service, asked_service
 from gureum.resources.network_interface import checked_groups
 from gureum.resources.prefix_list import PrefixList
 from gureum.resources.route_table import RouteTable, over_quota
@@ -87,7 +87,7 @@ def create(call: Call) -> Shape:
         service_owner=service.owner,
         configuration=service.configuration,
         domain=service.domain,
-        names=service.names,
+        names=service.names if service.verification == "verified" else (),
         label=secrets.token_hex(4),
         state="pendingAcceptance" if service.acceptance else "pending",
         policy=_asked_policy(call, service.policy),
@@ -156,7 +156,7 @@ def _equipped(call: Call, row: VpcEndpoint, vpc: Vpc, service: Service) -> VpcEn
     asked = call.get("SecurityGroupIds")
     groups = checked_groups(call, asked or None, vpc.id, f"VPC {vpc.id}")
     # A service with gateway endpoints, too, has those used from within the VPC by default.
-    usual = bool(service.names) and not _has_gateway(service.name)
+    usual = service.owner == AMAZON and not _has_gateway(service.name)
     row = replace(row, groups=groups)
     row = _with_private_dns(call, row, call.get("PrivateDnsEnabled", usual))
     call.created(row)
@@ -285,7 +285,7 @@ def modify(call: Call) -> Shape:
     if call.get("ResetPolicy"):
         row = replace(row, policy=None)
     elif call.get("PolicyDocument"):
-        row = replace(row, policy=_asked_policy(call, row.service_owner == "amazon"))
+        row = replace(row, policy=_asked_policy(call, row.service_owner == AMAZON))
     call.txn.put(row)
     if row.type == GATEWAY:
         _part(call, row, call.get("RemoveRouteTableIds", ()))
@@ -376,7 +376,7 @@ def show(row: VpcEndpoint, view: View) -> Shape:
         "Tags": tag_list(row),
         "OwnerId": row.account,
     }
-    if row.service_owner == "amazon":
+    if row.service_owner == AMAZON:
         shape["PolicyDocument"] = row.policy or _FULL_ACCESS[row.type]
     return shape
 
