@@ -26,7 +26,8 @@ class Account:
         self._folder = ACCOUNTS / name
         for build in (
             *(self._vpcs, self._subnets, self._gateways, self._groups, self._rules, self._acls),
-            *(self._interfaces, self._nat_gateways, self._peerings, self._tables),
+            *(self._interfaces, self._nat_gateways, self._peerings, self._vpn_gateways),
+            self._tables,
         ):
             build()
 
@@ -150,6 +151,18 @@ class Account:
             if each["Status"]["Code"] == "active":
                 self.call("AcceptVpcPeeringConnection", VpcPeeringConnectionId=key)
 
+    def _vpn_gateways(self) -> None:
+        """The gateways that route tables name; the recording has no list of them."""
+        for each in self._recorded("RouteTables"):
+            ways = (route.get("GatewayId", "") for route in each["Routes"])
+            named = (item["GatewayId"] for item in each["PropagatingVgws"])
+            for key in {*ways, *named}:
+                if key.startswith("vgw-") and key not in self.now:
+                    made = self.call("CreateVpnGateway", Type="ipsec.1")["VpnGateway"]
+                    self.now[key] = made["VpnGatewayId"]
+                    vpc = self.now[each["VpcId"]]
+                    self.call("AttachVpnGateway", VpnGatewayId=self.now[key], VpcId=vpc)
+
     def _tables(self) -> None:
         for each in self._recorded("RouteTables"):
             vpc = self.now[each["VpcId"]]
@@ -157,11 +170,14 @@ class Account:
             self.now[each["RouteTableId"]] = made
             for route in self._routes(each["Routes"]):
                 self.call("CreateRoute", RouteTableId=made, **route)
+            for way in each["PropagatingVgws"]:
+                key = self.now[way["GatewayId"]]
+                self.call("EnableVgwRoutePropagation", RouteTableId=made, GatewayId=key)
             for item in each["Associations"]:
                 self._join_table(vpc, made, item)
 
     def _routes(self, routes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """The routes to what there is here; there are no VPN gateways yet."""
+        """The routes to what there is here."""
         for each in routes:
             for member in ("GatewayId", "NatGatewayId", "VpcPeeringConnectionId"):
                 target = self.now.get(each.get(member, ""))

@@ -17,10 +17,11 @@ INTERNET = InternetHost("outside", "198.19.0.20")
 """What stands for all hosts of the internet, among them 8.8.8.8."""
 
 UNBUILT = {
-    "test-public-private-subnet/testToSite/1": "VPN gateways are not built",
-    "test-public-private-subnet/testFromVgw/0": "VPN gateways are not built",
-    "test-public-private-subnet/testFromVgw/1": "VPN gateways are not built",
-    "test-public-private-subnet/testFromVgw/2": "VPN gateways are not built",
+    "test-public-private-subnet/testToSite/1": "no VPN tunnel is ever up, so that no site answers; "
+    "test_to_a_site asks how far the packet comes",
+    "test-public-private-subnet/testFromVgw/0": "nothing comes from a VPN gateway",
+    "test-public-private-subnet/testFromVgw/1": "nothing comes from a VPN gateway",
+    "test-public-private-subnet/testFromVgw/2": "nothing comes from a VPN gateway",
 }
 NO_QUESTION = {
     "test-public-subnet/testFromInternetToPrivateIp/1": "between two strangers on the internet",
@@ -29,9 +30,9 @@ NO_QUESTION = {
     "test-subnet/testOutsideSubnetToInstance/0": "begins in the router, from 0.0.0.0",
 }
 CODES = {
-    # Batfish drops these in a VPN gateway, which is not built: nothing routes them here.
-    "test-public-private-subnet/testFromPrivateToPublicSubnet/0": "NO_ROUTE_TO_DESTINATION",
-    "test-public-private-subnet/testToInternet/1": "NO_ROUTE_TO_DESTINATION",
+    # Batfish drops these in the VPN gateway, which has no route to them; here they end there too.
+    "test-public-private-subnet/testFromPrivateToPublicSubnet/0": "NO_POSSIBLE_DESTINATION",
+    "test-public-private-subnet/testToInternet/1": "NO_POSSIBLE_DESTINATION",
     # AWS has no code of its own for these; this is what its guide says comes nearest.
     "test-subnet/testInstanceToOutsideSubnet/0": "NO_POSSIBLE_DESTINATION",
     "test-nat-gateway/testNonSessionPacket/0": "NO_POSSIBLE_DESTINATION",
@@ -66,6 +67,10 @@ def test_a_recorded_case(cloud: Cloud, case: dict[str, Any]) -> None:
     code = expected.get("aws_code") or CODES.get(case["id"])
     if code is not None:
         assert blocks[:1] == [code]
+    last = account.now.get(expected["final_node"], "")
+    if last.startswith("vgw-"):
+        (block,) = answer.forth.blocks()
+        assert block.by[-1] == last
     rewritten = [
         (step.place, step.packet, step.after)
         for step in answer.forth.steps
@@ -101,6 +106,18 @@ def _here(ip: str) -> str:
     """What stands for an address of the real internet; private addresses are themselves."""
     known = {"8.8.8.8": INTERNET.ip, "19.168.0.0": INTERNET.ip, "54.191.107.23": "198.18.255.254"}
     return known.get(ip, ip)
+
+
+def test_to_a_site(cloud: Cloud) -> None:
+    """A packet to a site behind a VPN gets as far as the gateway, as it does in the recording."""
+    account = Account(cloud, "test-public-private-subnet")
+    network = Network([*cloud.program().statements, INTERNET])
+    start = network.primary(account.now["i-099cf38911942421c"])
+    assert start is not None
+    packet = Packet("10.0.1.204", "19.168.0.0", ICMP, icmp=(ECHO, 0))
+    (block,) = explain(network, start, packet).forth.blocks()
+    assert block.code == "NO_POSSIBLE_DESTINATION"
+    assert block.by[-1] == account.now["vgw-070087240d6fa2989"]
 
 
 def test_from_the_middle(cloud: Cloud) -> None:

@@ -178,8 +178,8 @@ def test_a_deleted_interface_stays_as_a_blackhole(cloud: Cloud) -> None:
         ),
         (
             {"GatewayId": "vgw-00000000000000001"},
-            "UnsupportedOperation",
-            "Routes to vgw gateways are not available in this cloud yet.",
+            "InvalidGatewayID.NotFound",
+            "The gateway ID 'vgw-00000000000000001' does not exist",
         ),
         (
             {},

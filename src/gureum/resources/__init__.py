@@ -6,6 +6,7 @@ from gureum.resources import (
     attachment_api,
     connect_endpoint,
     connection_notification,
+    customer_gateway,
     default_subnet,
     dhcp_options,
     ebs_defaults,
@@ -49,6 +50,8 @@ from gureum.resources import (
     vpc,
     vpc_endpoint_api,
     vpc_peering,
+    vpn_connection_api,
+    vpn_gateway_api,
 )
 from gureum.resources.registry import Registry
 
@@ -103,6 +106,9 @@ REGISTRY = Registry(
         endpoint_service.KIND,
         endpoint_service_api.KIND,
         connection_notification.KIND,
+        customer_gateway.KIND,
+        vpn_gateway_api.KIND,
+        vpn_connection_api.KIND,
         vpc_endpoint_api.KIND,
         network_insights.KIND,
         network_insights.ANALYSIS,

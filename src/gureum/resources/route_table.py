@@ -6,14 +6,14 @@ ReplaceRouteTableAssociation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
 from gureum.errors import ApiError
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, View, ref
-from gureum.model.cidr import is_ipv6
+from gureum.model.cidr import inside, is_ipv6
 from gureum.model.txn import dependency_violation, not_found
 from gureum.program import GlobalPrefix, Local, Route, SegmentTable, Table
 from gureum.resources.permissions import ANY_V4
@@ -30,6 +30,7 @@ from gureum.resources.route_target import (
 from gureum.resources.shapes import tag_list, unsupported
 from gureum.resources.subnet import Subnet, segment_of
 from gureum.resources.vpc import Vpc, cidrs
+from gureum.resources.vpn_connection import propagated
 
 MAX_TABLES = 200
 """Route tables per VPC, the main one among them (VPC quotas)."""
@@ -54,13 +55,15 @@ class RouteTable(
     ``number`` is unique in the VPC and never changes.  ``main`` is the id of the association that
     makes the table the VPC's main one, None for all others.  The local routes are not in
     ``routes``: they follow from the VPC's CIDR blocks, unless a route with the same destination
-    stands here, which is a local route whose target was replaced.
+    stands here, which is a local route whose target was replaced.  ``propagating`` are the virtual
+    private gateways whose routes come into the table by themselves.
     """
 
     vpc: str = ref()
     number: int
     main: str | None = None
     routes: tuple[StaticRoute, ...] = ()
+    propagating: tuple[str, ...] = ref("weak", default=())
 
     def goes_with(self, target: str) -> bool:
         return self.main is not None and target == self.vpc
@@ -246,7 +249,7 @@ def show(table: RouteTable, view: View) -> Shape:
         "VpcId": table.vpc,
         "OwnerId": table.account,
         "Associations": list(_show_associations(table, view)),
-        "PropagatingVgws": [],
+        "PropagatingVgws": [{"GatewayId": key} for key in table.propagating],
         "Routes": list(_show_routes(table, view)),
         "Tags": tag_list(table),
     }
@@ -286,6 +289,24 @@ def _show_routes(table: RouteTable, view: View) -> Iterator[Shape]:
                 "Origin": "CreateRoute",
                 **show_target(view, route.target, table.vpc),
             }
+    for cidr, route in _propagated(view, table, local).items():
+        if table.route(cidr) is None:
+            yield {
+                _member(cidr): cidr,
+                "Origin": "EnableVgwRoutePropagation",
+                **show_target(view, route.target, table.vpc),
+            }
+
+
+def _propagated(reader: Reader, table: RouteTable, local: Sequence[str]) -> dict[str, StaticRoute]:
+    """The routes that gateways bring by themselves; what is inside the VPC stays there (VPC User
+    Guide, "Route priority for propagated routes")."""
+    found: dict[str, StaticRoute] = {}
+    for key in table.propagating:
+        for cidr in propagated(reader, key):
+            if not any(inside(cidr, each) for each in local):
+                found.setdefault(cidr, StaticRoute(destination=cidr, target=key))
+    return found
 
 
 def _member(destination: str) -> str:
@@ -330,8 +351,10 @@ def _way_in(table: RouteTable, view: Reader) -> str | None:
 
 
 def blocks(reader: Reader, table: RouteTable) -> dict[str, StaticRoute]:
-    """The route that somebody made to each block (:func:`spelled_out`)."""
-    return spelled_out(reader, table.routes, cidrs(reader, table.vpc))
+    """The route to each block: one that somebody made (:func:`spelled_out`) goes before one that a
+    gateway brings by itself."""
+    local = cidrs(reader, table.vpc)
+    return _propagated(reader, table, local) | spelled_out(reader, table.routes, local)
 
 
 def _subnets(table: RouteTable, view: Reader) -> Iterator[tuple[str, str]]:

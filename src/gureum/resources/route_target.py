@@ -23,6 +23,7 @@ from gureum.resources.prefix_list import IPV4, IPV6, PrefixList, cidrs_of, weigh
 from gureum.resources.shapes import given, unsupported
 from gureum.resources.vpc_endpoint import IN_SERVICE, VpcEndpoint
 from gureum.resources.vpc_peering import LINKED, VpcPeeringConnection, asked, far_vpc, state_of
+from gureum.resources.vpn_gateway import VpnGateway
 
 LOCAL = "local"
 
@@ -130,11 +131,8 @@ def _gateway(call: Call, key: str, table: str, vpc: str) -> str:
             "InvalidParameterValue",
             f"The route to {key} is made by associating route table {table} with the endpoint.",
         )
-    if key.startswith("vgw-"):
-        raise ApiError(
-            "UnsupportedOperation", "Routes to vgw gateways are not available in this cloud yet."
-        )
-    row = call.txn.find(InternetGateway, key)
+    row: InternetGateway | VpnGateway | None = call.txn.find(InternetGateway, key)
+    row = row or call.txn.find(VpnGateway, key)
     if row is None:
         raise ApiError("InvalidGatewayID.NotFound", f"The gateway ID '{key}' does not exist")
     if row.vpc != vpc:
@@ -254,6 +252,9 @@ def target_now(reader: Reader, target: str, vpc: str) -> Target:
         return ViaPeering(target, far) if far else Blackhole(target)
     if target.startswith(f"{EgressOnlyGateway.prefix}-"):
         return ViaUplink(target) if reader.find(EgressOnlyGateway, target) else Blackhole(target)
+    if _is_vpn(target):
+        vpn = reader.find(VpnGateway, target)
+        return Beyond(target) if vpn and vpn.vpc == vpc else Blackhole(target)
     if is_endpoint(target):
         endpoint = reader.find(VpcEndpoint, target)
         return Beyond(target) if endpoint and endpoint.state in IN_SERVICE else Blackhole(target)
@@ -269,6 +270,10 @@ def is_endpoint(target: str) -> bool:
     return target.startswith(f"{VpcEndpoint.prefix}-")
 
 
+def _is_vpn(target: str) -> bool:
+    return target.startswith(f"{VpnGateway.prefix}-")
+
+
 def _is_peering(target: str) -> bool:
     return target.startswith(f"{VpcPeeringConnection.prefix}-")
 
@@ -277,7 +282,8 @@ def show_target(reader: Reader, target: str, vpc: str) -> Shape:
     """The members of the API's ``Route`` structure that tell the target and its state."""
     blackhole = isinstance(target_now(reader, target, vpc), Blackhole)
     shape: Shape = {"State": "blackhole" if blackhole else "active"}
-    if target.startswith(f"{InternetGateway.prefix}-") or is_endpoint(target):
+    plain = target.startswith(f"{InternetGateway.prefix}-")
+    if plain or is_endpoint(target) or _is_vpn(target):
         return shape | {"GatewayId": target}
     if target.startswith(f"{EgressOnlyGateway.prefix}-"):
         return shape | {"EgressOnlyInternetGatewayId": target}
