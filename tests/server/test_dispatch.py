@@ -65,6 +65,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "DescribeInstanceAttribute": {"InstanceId": "INSTANCE", "Attribute": "instanceType"},
     "DescribeImageAttribute": {"ImageId": "IMAGE", "Attribute": "description"},
+    "DescribeVpcEndpointServicePermissions": {"ServiceId": "SERVICE"},
     "DescribeVolumeAttribute": {"VolumeId": "VOLUME", "Attribute": "autoEnableIO"},
     "DescribeSnapshotAttribute": {
         "SnapshotId": "SNAPSHOT",
@@ -96,6 +97,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "NetworkInsightsAccessScopeAnalysisId": "FOUND"
     },
 }
+
+
+def _offered(cloud: Cloud) -> str:
+    """An endpoint service."""
+    balancer = "arn:aws:elasticloadbalancing:ap-northeast-2:123456789012:loadbalancer/net/a/1"
+    made = cloud.call("CreateVpcEndpointServiceConfiguration", NetworkLoadBalancerArns=[balancer])
+    return str(made["ServiceConfiguration"]["ServiceId"])
 
 
 def _analysed(cloud: Cloud) -> tuple[str, str]:
@@ -131,6 +139,7 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
         "IMAGE": image,
         "SUBNET": subnet,
         "GROUPS": [default_group(cloud, vpc)["GroupId"]],
+        "SERVICE": _offered(cloud),
         "LIST": cloud.call("DescribePrefixLists")["PrefixLists"][0]["PrefixListId"],
     }
     params = {
