@@ -51,6 +51,6 @@ def live(reader: Reader, gateway: str) -> Iterator[VpnConnection]:
 
 def propagated(reader: Reader, gateway: str) -> list[str]:
     """The blocks to which a virtual private gateway propagates routes, in order: those of its
-    static connections, as no BGP session ever comes up here."""
+    connections, which only static ones have, as no BGP session ever comes up here."""
     rows = sorted(live(reader, gateway), key=lambda row: (row.created, row.id))
-    return list(dict.fromkeys(route for row in rows if row.static for route in row.routes))
+    return list(dict.fromkeys(route for row in rows for route in row.routes))
