@@ -76,7 +76,13 @@ def _a_vpc(cloud: Cloud) -> str:
     return str(cloud.call("DescribeVpcs")["Vpcs"][0]["VpcId"])
 
 
-_REQUIRED = {"SubnetId": _a_subnet, "VpcId": _a_vpc}
+def _a_service(cloud: Cloud) -> str:
+    arn = "arn:aws:elasticloadbalancing:ap-northeast-2:123456789012:loadbalancer/net/a/b"
+    made = cloud.call("CreateVpcEndpointServiceConfiguration", NetworkLoadBalancerArns=[arn])
+    return str(made["ServiceConfiguration"]["ServiceId"])
+
+
+_REQUIRED = {"SubnetId": _a_subnet, "VpcId": _a_vpc, "ServiceId": _a_service}
 """Something for the members without which a listing is not answered."""
 
 NEEDED: dict[str, dict[str, Any]] = {"DescribeLaunchTemplateVersions": {"Versions": ["$Latest"]}}

@@ -23,6 +23,7 @@ from gureum.wire.models import input_members
 from tests.conftest import Cloud
 from tests.model.rows import ACCOUNT, REGION, House
 from tests.resources.building import default_group, make_interface, make_subnet, make_vpc, only
+from tests.server.reads import PARAMETERS
 from tests.wiring import request_for
 
 
@@ -55,48 +56,6 @@ def test_reads_are_named_like_reads() -> None:
         name for name in names if name.startswith(("Describe", "Get", "List", "Validate"))
     }
     assert like_reads == REGISTRY.reads
-
-
-PARAMETERS: dict[str, dict[str, Any]] = {
-    "DescribeVpcAttribute": {"VpcId": "VPC", "Attribute": "enableDnsSupport"},
-    "DescribeNetworkInterfaceAttribute": {
-        "NetworkInterfaceId": "ENI",
-        "Attribute": "description",
-    },
-    "DescribeInstanceAttribute": {"InstanceId": "INSTANCE", "Attribute": "instanceType"},
-    "DescribeImageAttribute": {"ImageId": "IMAGE", "Attribute": "description"},
-    "DescribeVpcEndpointServicePermissions": {"ServiceId": "SERVICE"},
-    "DescribeVolumeAttribute": {"VolumeId": "VOLUME", "Attribute": "autoEnableIO"},
-    "DescribeSnapshotAttribute": {
-        "SnapshotId": "SNAPSHOT",
-        "Attribute": "createVolumePermission",
-    },
-    "DescribeLaunchTemplateVersions": {"Versions": ["$Latest"]},
-    "GetLaunchTemplateData": {"InstanceId": "INSTANCE"},
-    "GetImageAncestry": {"ImageId": "IMAGE"},
-    "GetDefaultCreditSpecification": {"InstanceFamily": "t3"},
-    "GetPasswordData": {"InstanceId": "INSTANCE"},
-    "GetInstanceTypesFromInstanceRequirements": {
-        "ArchitectureTypes": ["x86_64"],
-        "VirtualizationTypes": ["hvm"],
-        "InstanceRequirements": {"VCpuCount": {"Min": 1}, "MemoryMiB": {"Min": 1}},
-    },
-    "GetConsoleOutput": {"InstanceId": "INSTANCE"},
-    "GetManagedPrefixListAssociations": {"PrefixListId": "LIST"},
-    "GetManagedPrefixListEntries": {"PrefixListId": "LIST"},
-    "GetSubnetCidrReservations": {"SubnetId": "SUBNET"},
-    "DescribeSecurityGroupReferences": {"GroupId": "GROUPS"},
-    "ValidateSecurityGroupQuotasForInterface": {"SecurityGroupIds": "GROUPS"},
-    "GetSecurityGroupsForVpc": {"VpcId": "VPC"},
-    "DescribeStaleSecurityGroups": {"VpcId": "VPC"},
-    "DescribeIdentityIdFormat": {"PrincipalArn": "arn:aws:iam::123456789012:root"},
-    "GetInstanceUefiData": {"InstanceId": "INSTANCE"},
-    "DescribeInstanceCreditSpecifications": {},
-    "GetNetworkInsightsAccessScopeContent": {"NetworkInsightsAccessScopeId": "SCOPE"},
-    "GetNetworkInsightsAccessScopeAnalysisFindings": {
-        "NetworkInsightsAccessScopeAnalysisId": "FOUND"
-    },
-}
 
 
 def _offered(cloud: Cloud) -> str:
