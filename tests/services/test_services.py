@@ -21,6 +21,7 @@ from gureum.resources.network_interface import NetworkInterface
 from gureum.services import Services
 from gureum.services.callers import caller, instance_at
 from tests.conftest import Cloud
+from tests.kernel.packets import eventually
 from tests.resources.test_instance import one, subnet
 
 TCP, UDP = 6, 17
@@ -139,6 +140,7 @@ def test_closing_a_service_ends_its_conversations(site: Site) -> None:
     with socket.create_connection(("127.0.0.1", site.engine.ports[site.metadata])) as client:
         client.settimeout(5)
         client.sendall(b"GET / HTTP/1.1\r\n")
+        assert eventually(lambda: bool(site.services._open[site.metadata].clients))
         site.services.close([site.metadata])
         with contextlib.suppress(ConnectionError):
             assert client.recv(100) == b""
