@@ -1,5 +1,6 @@
-"""``python -m tests.agreement PACKETS [SEED [6]]``: a soak; disagreements are shrunk and stored.
-With a 6 the clouds are dual-stack and the packets IPv6's."""
+"""``python -m tests.agreement PACKETS [SEED [6|t]]``: a soak; disagreements are shrunk and stored.
+With a 6 the clouds are dual-stack and the packets IPv6's, with a t a transit gateway joins VPCs
+that a peering would join."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from collections import Counter
 from tests.agreement.compare import compare
 from tests.agreement.draw import Draw
 from tests.agreement.draw_ipv6 import DualDraw
+from tests.agreement.draw_transit import TransitDraw
 from tests.agreement.replay import Replay
 from tests.agreement.shrink import stored
 from tests.kernel.lab import Lab
@@ -43,4 +45,5 @@ def main(packets: int, seed: int, drawn: type[Draw] = Draw) -> int:
 
 if __name__ == "__main__":
     count, seed_ = int(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else 1
-    sys.exit(1 if main(count, seed_, DualDraw if sys.argv[3:] == ["6"] else Draw) else 0)
+    drawn = {"6": DualDraw, "t": TransitDraw}.get("".join(sys.argv[3:]), Draw)
+    sys.exit(1 if main(count, seed_, drawn) else 0)

@@ -248,11 +248,7 @@ class Draw:
     def _peering(self, cidrs: list[str]) -> None:
         """Both VPCs joined, with routes from most subnets, not always to the whole of the other,
         and with groups that let the other in, or some of it."""
-        ends = {"VpcId": "$v0", "PeerVpcId": "$v1"}
-        kept = {"pcx": "VpcPeeringConnection.VpcPeeringConnectionId"}
-        self._call("CreateVpcPeeringConnection", kept, **ends)
-        if self._likely(0.95):
-            self._call("AcceptVpcPeeringConnection", VpcPeeringConnectionId="$pcx")
+        target = self._joined(cidrs)
         for group in [f"v{vpc}r{number}" for vpc in (0, 1) for number in range(3)]:
             if self._likely(0.6):
                 rule = self._permission([], [cidrs[1 - int(group[1])]], near=False)
@@ -265,7 +261,16 @@ class Draw:
             to = self.dice.choice((far, far, far, f"{begin}.0.0/24", "172.16.0.0/12", "10.0.0.0/8"))
             if self._likely(0.85):
                 route = {"RouteTableId": f"${table}", "DestinationCidrBlock": to}
-                self._call("CreateRoute", VpcPeeringConnectionId="$pcx", **route)
+                self._call("CreateRoute", **target, **route)
+
+    def _joined(self, cidrs: list[str]) -> dict[str, str]:
+        """A peering connection between the VPCs, as the target of a route."""
+        ends = {"VpcId": "$v0", "PeerVpcId": "$v1"}
+        kept = {"pcx": "VpcPeeringConnection.VpcPeeringConnectionId"}
+        self._call("CreateVpcPeeringConnection", kept, **ends)
+        if self._likely(0.95):
+            self._call("AcceptVpcPeeringConnection", VpcPeeringConnectionId="$pcx")
+        return {"VpcPeeringConnectionId": "$pcx"}
 
     # --- questions ------------------------------------------------------------------------------
     def questions(self, count: int) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ A call is ``{"do": action, "with": parameters, "as": {name: path}}``: the value 
 answer (JMESPath, in which known names in braces stand for their values) is known as ``$name`` in
 the calls and questions after it.  A call that names what is not there, or that is refused, is left
 out, so that any part of a list is a list too.  ``{"forward": name}`` is no call: it lets that
-instance pass packets on.
+instance pass packets on; nor is ``{"settle": true}``: what is pending becomes available.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gureum.errors import ApiError
 from gureum.labs import Unknown, meant
 from gureum.program import InternetHost, Statement
 from tests.conftest import Cloud
+from tests.resources.building import settle
 
 ApiCall: TypeAlias = dict[str, Any]
 
@@ -37,9 +38,10 @@ class Replay:
         self.refused: list[tuple[ApiCall, str]] = []
         self.forwarders = [call["forward"] for call in calls if "forward" in call]
         for call in calls:
-            if "forward" in call:
-                continue
-            self._do(call)
+            if "settle" in call:
+                settle(self.cloud)
+            elif "forward" not in call:
+                self._do(call)
 
     def _do(self, call: ApiCall) -> None:
         try:

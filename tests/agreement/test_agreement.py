@@ -14,6 +14,7 @@ from tests.agreement.__main__ import PER_CLOUD
 from tests.agreement.compare import answered, compare
 from tests.agreement.draw import Draw
 from tests.agreement.draw_ipv6 import DualDraw
+from tests.agreement.draw_transit import TransitDraw
 from tests.agreement.replay import ApiCall, Replay
 from tests.agreement.shrink import REGRESSIONS, shrunk
 from tests.conftest import Cloud
@@ -72,6 +73,23 @@ def test_random_dual_stack_clouds(lab: Lab) -> None:
         assert found.wrong == (), f"seed {seed}"
         sent, answered, seed = sent + found.sent, answered + found.answered, seed + 1
     assert answered > PACKETS / 10, "both verdicts must be among them"
+
+
+@pytest.mark.kernel
+@pytest.mark.timeout(600)
+def test_random_clouds_with_transit_gateways(lab: Lab) -> None:
+    sent, seed = 0, FIRST_SEED
+    codes: Counter[str] = Counter()
+    while sent < PACKETS:
+        draw = TransitDraw(seed)
+        seed += 1
+        if not draw.peered:
+            continue  # one VPC, or two that nothing joins: as in the clouds above
+        found = compare(lab, Replay(draw.calls), draw.questions(PER_CLOUD))
+        assert found.wrong == (), f"seed {seed}"
+        sent += found.sent
+        codes += found.codes
+    assert any(code.startswith("TGW_") for code in codes)
 
 
 @pytest.mark.kernel

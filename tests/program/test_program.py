@@ -8,6 +8,8 @@ import pytest
 
 from gureum.program import (
     Address,
+    Attachment,
+    AttachmentTable,
     Beyond,
     Blackhole,
     Filter,
@@ -32,14 +34,18 @@ from gureum.program import (
     SegmentFilter,
     SegmentMode,
     SegmentTable,
+    Served,
     Service,
     Statement,
     Table,
     Target,
+    Transit,
     Translator,
     Uplink,
+    ViaAttachment,
     ViaPeering,
     ViaPort,
+    ViaTransit,
     ViaUplink,
     diff,
     render,
@@ -73,6 +79,16 @@ LINES: list[tuple[Statement, str]] = [
     (
         Peering("pcx-1", ("vpc-1", "vpc-2"), (("10.0.0.0/16",), ("10.1.0.0/16", "10.2.0.0/16"))),
         "Peering id=pcx-1 routers=[vpc-1 vpc-2] cidrs=[[10.0.0.0/16] [10.1.0.0/16 10.2.0.0/16]]",
+    ),
+    (Transit("tgw-1"), "Transit id=tgw-1"),
+    (
+        Attachment("tgw-attach-1", "tgw-1", "vpc-1", ("10.0.0.0/16",)),
+        "Attachment id=tgw-attach-1 transit=tgw-1 router=vpc-1 cidrs=[10.0.0.0/16]",
+    ),
+    (Served("tgw-attach-1", SEGMENT), "Served attachment=tgw-attach-1 segment=subnet-1"),
+    (
+        AttachmentTable("tgw-attach-1", Table("tgw-rtb-1", "tgw-1", 1)),
+        "AttachmentTable attachment=tgw-attach-1 table=tgw-rtb-1",
     ),
     (Uplink("vpc-1", "igw-1"), "Uplink router=vpc-1 gateway=igw-1"),
     (
@@ -168,6 +184,8 @@ def test_every_statement_type_has_a_line_here() -> None:
         (ViaUplink("igw-1"), "ViaUplink(igw-1)"),
         (ViaPeering("pcx-1", "vpc-2"), "ViaPeering(pcx-1,vpc-2)"),
         (Beyond("vgw-1"), "Beyond(vgw-1)"),
+        (ViaTransit("tgw-1", "tgw-attach-1"), "ViaTransit(tgw-1,tgw-attach-1)"),
+        (ViaAttachment("tgw-attach-1", "vpc-2"), "ViaAttachment(tgw-attach-1,vpc-2)"),
         (Blackhole("nat-1"), "Blackhole(nat-1)"),
     ],
 )

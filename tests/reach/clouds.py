@@ -8,6 +8,8 @@ from random import Random
 
 from gureum.program import (
     Address,
+    Attachment,
+    AttachmentTable,
     Blackhole,
     Filter,
     Gateway,
@@ -26,13 +28,17 @@ from gureum.program import (
     Segment,
     SegmentFilter,
     SegmentTable,
+    Served,
     Statement,
     Table,
     Target,
+    Transit,
     Translator,
     Uplink,
+    ViaAttachment,
     ViaPeering,
     ViaPort,
+    ViaTransit,
     ViaUplink,
 )
 from gureum.program.statements import Direction
@@ -58,6 +64,7 @@ class Site:
     groups: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     peers: dict[str, Site] = field(default_factory=dict)
+    attachment: str | None = None
 
 
 class Cloud:
@@ -73,6 +80,8 @@ class Cloud:
         for one, other in combinations(self.sites, 2):
             if one.cidr != other.cidr and self._random.random() < 0.7:
                 self._peering(one, other)
+        if self._random.random() < 0.5:
+            self._transit()
         for site in self.sites:
             self._members(site)
         for site in self.sites:
@@ -110,6 +119,38 @@ class Cloud:
         key = f"pcx-{one.id[4:]}-{other.id[4:]}"
         one.peers[key], other.peers[key] = other, one
         self.statements.append(Peering(key, (one.id, other.id), ((one.cidr,), (other.cidr,))))
+
+    def _transit(self) -> None:
+        """A transit gateway with two tables, which know the sites that are attached, or not."""
+        draw = self._random
+        self.statements.append(Transit("tgw-0"))
+        tables = [Table(f"tgw-rtb-{each}", "tgw-0", each) for each in (1, 2)]
+        self.statements += tables
+        attached = [site for site in self.sites if draw.random() < 0.85]
+        for site in attached:
+            site.attachment = key = f"tgw-attach-{site.id[4:]}"
+            self.statements.append(Attachment(key, "tgw-0", site.id, (site.cidr,)))
+            served = (each for each in site.segments if draw.random() < 0.85)
+            self.statements += [Served(key, each) for each in served]
+            if draw.random() < 0.9:
+                self.statements.append(AttachmentTable(key, draw.choice((*tables, tables[0]))))
+        for table in tables:
+            for to, target in self._transit_routes(attached).items():
+                self.statements.append(Route(table, to, target))
+
+    def _transit_routes(self, attached: list[Site]) -> dict[str, Target]:
+        draw = self._random
+        routes: dict[str, Target] = {}
+        for site in attached:
+            way = ViaAttachment(str(site.attachment), site.id)
+            if draw.random() < 0.85:
+                routes.setdefault(site.cidr, way)
+            if draw.random() < 0.3:
+                part = draw.choice(site.segments).cidr
+                routes.setdefault(part, draw.choice((Blackhole("tgw-attach-gone"), way)))
+            if draw.random() < 0.1:
+                routes.setdefault(ANY, way)
+        return routes
 
     def _strangers(self, site: Site) -> None:
         """Groups of peers that rules of this site may name."""
@@ -260,6 +301,10 @@ class Cloud:
             to = draw.choice((peer.cidr, peer.cidr, peer.segments[0].cidr, "10.0.0.0/8"))
             if to not in routes and draw.random() < 0.85:
                 routes[to] = ViaPeering(key, peer.id)
+        for other in self.sites if site.attachment else ():
+            to = draw.choice((other.cidr, other.segments[0].cidr, "10.0.0.0/8"))
+            if other is not site and to not in routes and draw.random() < 0.85:
+                routes[to] = ViaTransit("tgw-0", str(site.attachment))
         for _ in range(draw.choice((0, 0, 0, 1, 2))):
             to = draw.choice((self._peer(site), "198.19.0.0/24", f"{MIRROR.ip}/32"))
             if ":" not in to and to not in routes:

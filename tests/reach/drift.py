@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from gureum.program import (
     Address,
+    Attachment,
+    AttachmentTable,
     Filter,
     Guard,
     InternetHost,
@@ -16,9 +18,12 @@ from gureum.program import (
     Port,
     PublicAddress,
     Route,
+    Segment,
     SegmentFilter,
     SegmentTable,
+    Served,
     Statement,
+    Table,
     Translator,
 )
 from tests.reach.clouds import Cloud
@@ -42,7 +47,7 @@ class Drift:
         """Change something."""
         ways: tuple[Callable[[], Delta], ...] = (
             self._rules, self._rules, self._member, self._route, self._table, self._acl,
-            self._public, self._guard, self._port, self._host,
+            self._public, self._guard, self._port, self._host, self._served, self._attached,
         )  # fmt: skip
         added, removed = self._random.choice(ways)()
         for each in removed:
@@ -84,6 +89,29 @@ class Drift:
         like = [each for each in like if each.table.router == found.table.router]
         made = replace(found, target=self._random.choice(like).target)
         return ([made] if self._random.random() < 0.8 else []), [found]
+
+    def _served(self) -> Delta:
+        """A zone is not served any more, or is again."""
+        gone = [each for each in self._cloud.statements if isinstance(each, Served)]
+        gone = [each for each in gone if each not in self.statements]
+        places = [each for each in self.statements if isinstance(each, Segment)]
+        back = [each for each in gone if each.segment in places]
+        if back and self._random.random() < 0.5:
+            return [self._random.choice(back)], []
+        found = self._some(Served)
+        return [], [found] if found else []
+
+    def _attached(self) -> Delta:
+        """Another table is associated, or none, or another VPC's blocks are let out."""
+        found, link = self._some(AttachmentTable), self._some(Attachment)
+        if found is None or link is None:
+            return [], []
+        if self._random.random() < 0.3:
+            return [replace(link, cidrs=self._random.choice((("10.0.0.0/8",), ())))], [link]
+        tables = [each for each in self.statements if isinstance(each, Table)]
+        tables = [each for each in tables if each.router == link.transit]
+        made = replace(found, table=self._random.choice(tables))
+        return [made] if self._random.random() < 0.7 else [], [found]
 
     def _table(self) -> Delta:
         found, other = self._some(SegmentTable), self._some(SegmentTable)

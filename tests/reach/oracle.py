@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from gureum.program import (
     Address,
+    Attachment,
+    AttachmentTable,
     Filter,
     Guard,
     InternetHost,
@@ -27,10 +29,13 @@ from gureum.program import (
     Segment,
     SegmentFilter,
     SegmentTable,
+    Served,
     Statement,
     Translator,
+    ViaAttachment,
     ViaPeering,
     ViaPort,
+    ViaTransit,
     ViaUplink,
 )
 
@@ -114,11 +119,17 @@ class World:
         return host if back_home and answer == wire.answer() else None
 
     def beyond(self, segment: Segment, ip: str) -> str | None:
-        """The router at the other end of the peering that takes packets to an address."""
+        """The router behind the peering or the transit gateway that takes packets to an
+        address."""
         for _ in range(TTL):
             target = self._route(segment, ip)
             if isinstance(target, ViaPeering):
                 return target.router
+            if isinstance(target, ViaTransit):
+                try:
+                    return self._crossed(target, segment, Wire("", ip, 0))
+                except DroppedError:
+                    return None
             ports = [each for each in self.all(Port) if isinstance(target, ViaPort)
                      and each.id == target.port and self._nat(each)]  # fmt: skip
             if not ports:
@@ -171,8 +182,10 @@ class World:
         if isinstance(target, ViaPeering):
             self._peered(target.peering, segment.router, wire)
             next_port = self._in_router(target.router, wire.target)
-        elif isinstance(target, Local):
-            next_port = self._in_router(segment.router, wire.target)
+        elif isinstance(target, Local | ViaTransit):
+            over = target if isinstance(target, ViaTransit) else None
+            router = self._crossed(over, segment, wire) if over else segment.router
+            next_port = self._in_router(router, wire.target)
         elif isinstance(target, ViaPort):
             found = [each for each in self.all(Port) if each.id == target.port]
             if not found:
@@ -214,6 +227,23 @@ class World:
             ip = wire.source if router == near else wire.target
             if not any(within(ip, cidr) for cidr in cidrs):
                 raise DroppedError("not an address that the peering carries")
+
+    def _crossed(self, via: ViaTransit, segment: Segment, wire: Wire) -> str:
+        """The router that a transit gateway sends a packet to; its source is not looked at if it is
+        empty."""
+        (link,) = (each for each in self.all(Attachment) if each.id == via.attachment)
+        if Served(link.id, segment) not in self.all(Served):
+            raise DroppedError("the zone is not served")
+        if wire.source and not any(within(wire.source, cidr) for cidr in link.cidrs):
+            raise DroppedError("a source that the router does not have")
+        tables = [each.table for each in self.all(AttachmentTable) if each.attachment == link.id]
+        found = [each for each in self.all(Route) if each.table in tables
+                 and within(wire.target, each.destination)]  # fmt: skip
+        found.sort(key=lambda each: int(each.destination.partition("/")[2]))
+        target = found[-1].target if found else None
+        if not isinstance(target, ViaAttachment):
+            raise DroppedError("the transit gateway knows no way")
+        return target.router
 
     # --- looking up ----------------------------------------------------------------------------
     def _guard(self, port: Port) -> Guard | None:

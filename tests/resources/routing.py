@@ -36,7 +36,7 @@ def main_of(cloud: Cloud, vpc: str) -> dict[str, Any]:
 
 def routes(cloud: Cloud, key: str) -> dict[str, str]:
     """The routes of a table: destination to target and state."""
-    targets = ("GatewayId", "NatGatewayId", "NetworkInterfaceId")
+    targets = ("GatewayId", "NatGatewayId", "NetworkInterfaceId", "TransitGatewayId")
     found = {}
     for route in table(cloud, key)["Routes"]:
         (target,) = (route[name] for name in targets if name in route)

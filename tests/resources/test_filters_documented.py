@@ -15,6 +15,7 @@ from gureum.errors import ApiError
 from gureum.resources import REGISTRY
 from gureum.wire.models import service, walk
 from tests.conftest import Cloud
+from tests.resources.transit import make_star
 
 
 class _Names(HTMLParser):
@@ -64,7 +65,7 @@ def documented(action: str) -> list[str]:
         reader.names = re.findall(r"<li> <p>([a-z][a-z.-]*) - ", shape.documentation)
     return [
         "tag:Owner" if name.startswith("tag") and name[3:4] in ("", ":") else name
-        for name in reader.names
+        for name in map(str.strip, reader.names)
     ]
 
 
@@ -82,7 +83,25 @@ def _a_service(cloud: Cloud) -> str:
     return str(made["ServiceConfiguration"]["ServiceId"])
 
 
-_REQUIRED = {"SubnetId": _a_subnet, "VpcId": _a_vpc, "ServiceId": _a_service}
+def _a_transit_table(cloud: Cloud) -> str:
+    found = cloud.call("DescribeTransitGatewayRouteTables")["TransitGatewayRouteTables"]
+    key = found[0]["TransitGatewayRouteTableId"] if found else make_star(cloud).table
+    return str(key)
+
+
+def _a_transit_attachment(cloud: Cloud) -> str:
+    found = cloud.call("DescribeTransitGatewayAttachments")["TransitGatewayAttachments"]
+    key = found[0]["TransitGatewayAttachmentId"] if found else make_star(cloud).attachments[0]
+    return str(key)
+
+
+_REQUIRED = {
+    "SubnetId": _a_subnet,
+    "VpcId": _a_vpc,
+    "ServiceId": _a_service,
+    "TransitGatewayRouteTableId": _a_transit_table,
+    "TransitGatewayAttachmentId": _a_transit_attachment,
+}
 """Something for the members without which a listing is not answered."""
 
 NEEDED: dict[str, dict[str, Any]] = {"DescribeLaunchTemplateVersions": {"Versions": ["$Latest"]}}
@@ -92,10 +111,12 @@ NEEDED: dict[str, dict[str, Any]] = {"DescribeLaunchTemplateVersions": {"Version
 def _accepted(cloud: Cloud, action: str, name: str) -> bool:
     member = "Filters" if "Filters" in _members(action) else "Filter"
     operation: OperationModel = _model().operation_model(action)
-    required = {each: _REQUIRED[each](cloud) for each in operation.input_shape.required_members}
+    members = operation.input_shape.required_members
+    required = {each: _REQUIRED[each](cloud) for each in members if each != member}
+    value = "10.0.0.0/8" if name.startswith("route-search.") else "x"
     try:
         more = required | NEEDED.get(action, {})
-        cloud.call(action, **more, **{member: [{"Name": name, "Values": ["x"]}]})
+        cloud.call(action, **more, **{member: [{"Name": name, "Values": [value]}]})
     except ApiError as error:
         if error.message != f"The filter '{name}' is invalid":
             raise

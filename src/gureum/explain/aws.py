@@ -24,6 +24,11 @@ from gureum.resources.route_table import RouteTable, blocks
 from gureum.resources.route_table import show as show_table
 from gureum.resources.security_group import SecurityGroupRule
 from gureum.resources.subnet import Subnet, arn
+from gureum.resources.transit_gateway import (
+    TransitGatewayAttachment,
+    TransitGatewayRouteTable,
+    ways,
+)
 from gureum.resources.vpc_peering import VpcPeeringConnection
 
 Shape = dict[str, Any]
@@ -31,7 +36,7 @@ Headers = Callable[[Packet], Shape]
 
 _ROUTE = (
     "GatewayId", "EgressOnlyInternetGatewayId", "NatGatewayId", "NetworkInterfaceId", "InstanceId",
-    "VpcPeeringConnectionId", "Origin", "State",
+    "VpcPeeringConnectionId", "TransitGatewayId", "Origin", "State",
 )  # fmt: skip
 """Members of the API's ``Route`` that a route of an analysis has too."""
 
@@ -79,6 +84,8 @@ class Projection:
             "acl": self._acl,
             "route": self._route,
             "peering": self._peering,
+            "transit": self._attachment,
+            "transit-route": self._transit,
             "forward": self._passing,
         }.get(step.kind)
         if tell is not None:
@@ -125,6 +132,19 @@ class Projection:
             vpcs.reverse()
         return {"SourceVpc": self._named(vpcs[0]), "DestinationVpc": self._named(vpcs[1])}
 
+    def _attachment(self, step: Step) -> Iterator[Shape]:
+        link = self._network.attachments[step.place]
+        named = {"Component": self._named(link.id), "Vpc": self._named(link.router)}
+        yield named | {"TransitGateway": self._named(link.transit)}
+
+    def _transit(self, step: Step) -> Iterator[Shape]:
+        """The gateway, and the attachment by which the packet leaves it."""
+        route = transit_route(self._view, step)
+        shape = {"Component": self._named(step.place), "TransitGateway": self._named(step.place)}
+        yield shape | {"TransitGatewayRouteTableRoute": route}
+        link = self._network.attachments[route["AttachmentId"]]
+        yield {"Component": self._named(link.id), "Vpc": self._named(link.router)}
+
     def _passing(self, step: Step) -> Iterator[Shape]:
         yield self._interface(step.place)
         yield {"Component": self._named(self._network.ports[step.place].host)}
@@ -162,6 +182,8 @@ class Projection:
             "route": self._why_route,
             "gateway": self._why_gateway,
             "peering": self._why_peering,
+            "transit": self._why_attachment,
+            "transit-route": self._why_transit,
             "translate": self._why_gateway,
         }.get(step.kind)
         return shape | (tell(step) if tell else self._why(step))
@@ -214,6 +236,26 @@ class Projection:
     def _why_peering(self, step: Step) -> Shape:
         named = {"VpcPeeringConnection": self._named(step.place)}
         return {**named, "Address": step.packet.target, **self._ends(step)}
+
+    def _why_attachment(self, step: Step) -> Shape:
+        link = self._network.attachments[step.place]
+        return {
+            "TransitGatewayAttachment": self._named(link.id),
+            "TransitGateway": self._named(link.transit),
+            "Vpc": self._named(link.router),
+            "Address": step.packet.source,
+        }
+
+    def _why_transit(self, step: Step) -> Shape:
+        shape: Shape = {
+            "TransitGateway": self._named(step.place),
+            "Cidrs": [alone(step.packet.target)],
+        }
+        if step.by[0] in self._network.attachments:
+            return shape | {"TransitGatewayAttachment": self._named(step.by[0])}
+        shape["TransitGatewayRouteTable"] = self._named(step.by[0])
+        route = transit_route(self._view, step)
+        return shape | ({"TransitGatewayRouteTableRoute": route} if route else {})
 
     def _why(self, step: Step) -> Shape:
         """A component that is not what it should be, by the first id that is said to decide."""
@@ -282,6 +324,25 @@ def _headers(answer: Answer, *, answers: bool = False) -> Headers:
         return shape
 
     return header
+
+
+def transit_route(view: View, step: Step) -> Shape:
+    """The route that a step through a transit gateway takes, as ``TransitGatewayRouteTableRoute``;
+    empty where none leads on."""
+    table = view.find(TransitGatewayRouteTable, step.by[0]) if step.by else None
+    found = ways(view, table) if table else {}
+    way = found.get(step.said.partition(" -> ")[0])
+    if way is None:
+        return {}
+    shape: Shape = {
+        "DestinationCidr": way.destination,
+        "RouteOrigin": way.source,
+        "State": "active" if way.active else "blackhole",
+    }
+    row = view.find(TransitGatewayAttachment, way.attachment) if way.attachment else None
+    if row is not None:
+        shape |= {"AttachmentId": row.id, "ResourceId": row.vpc, "ResourceType": "vpc"}
+    return shape | ({"PrefixListId": way.prefix_list} if way.prefix_list else {})
 
 
 def group_rule(rule: SecurityGroupRule) -> Shape:

@@ -23,6 +23,7 @@ from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import Association, PublicIp, public_ip_id
 from gureum.resources.subnet import Subnet, lease_of
+from gureum.resources.transit_gateway import attached_with, shared
 from gureum.resources.vpc import RESOLVER_ADDRESS, Vpc
 from gureum.resources.vpc_endpoint import endpoint_of
 from gureum.resources.vpc_peering import link, peers_of
@@ -155,8 +156,8 @@ def _no_route(view: View, step: Step) -> Step | None:
     other = vpc_with(view, vpc, target)
     if other is None:
         return _resolver(view, step, vpc.id)
-    if row := link(view, vpc.id, other.id):
-        said = f"{target} is in {other.id}, beyond {row.id}, and no route leads there"
+    if between := _between(view, vpc, other):
+        said = f"{target} is in {other.id}, beyond {between}, and no route leads there"
         return replace(step, said=said, by=(*step.by, other.id))
     said = f"{target} is in {other.id}, and nothing connects {vpc.id} with it"
     return replace(step, said=said, code=Code.DISCONNECTED_VPCS, by=(*step.by, other.id))
@@ -165,7 +166,7 @@ def _no_route(view: View, step: Step) -> Step | None:
 def vpc_with(view: View, vpc: Vpc, ip: str) -> Vpc | None:
     """Another VPC in which somebody has an address: one that is linked with the first, whosever it
     is, else one of the same owner and region.  Networks may have the same addresses."""
-    linked = peers_of(view, vpc.id)
+    linked = {*peers_of(view, vpc.id), *attached_with(view, vpc.id)}
     found = [
         other
         for other in view.all(Vpc)
@@ -176,6 +177,12 @@ def vpc_with(view: View, vpc: Vpc, ip: str) -> Vpc | None:
     return min(found, key=lambda row: (row.id not in linked, row.id), default=None)
 
 
+def _between(view: View, one: Vpc, other: Vpc) -> str | None:
+    """The id of what joins two VPCs: a peering connection, else a transit gateway."""
+    row = link(view, one.id, other.id)
+    return row.id if row else shared(view, one.id, other.id)
+
+
 def _private(view: View, step: Step) -> Step | None:
     """A private target at an internet gateway: somebody of another VPC, perhaps."""
     gateway = view.find(InternetGateway, step.place)
@@ -183,8 +190,8 @@ def _private(view: View, step: Step) -> Step | None:
     other = vpc_with(view, vpc, step.packet.target) if vpc else None
     if vpc is None or other is None:
         return None
-    row = link(view, vpc.id, other.id)
-    way = f"the route to {row.id} is missing" if row else f"nothing connects {vpc.id} with it"
+    between = _between(view, vpc, other)
+    way = f"the route to {between} is missing" if between else f"nothing connects {vpc.id} with it"
     said = f"{step.packet.target} is in {other.id}, and {way}; {step.said}"
     return replace(step, said=said, by=(*step.by, other.id))
 

@@ -10,6 +10,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from gureum.program import (
     Address,
+    Attachment,
+    AttachmentTable,
     Filter,
     Gateway,
     GlobalAddress,
@@ -26,6 +28,7 @@ from gureum.program import (
     Segment,
     SegmentFilter,
     SegmentTable,
+    Served,
     Service,
     Statement,
     Table,
@@ -82,6 +85,10 @@ class Network:
         self.members: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.uplinks: dict[str, str] = {}
         self.peerings: dict[str, Peering] = {}
+        self.transits: set[str] = set()
+        self.attachments: dict[str, Attachment] = {}
+        self.served: set[tuple[str, str]] = set()
+        self.attached: dict[str, Table] = {}
         self.public: dict[str, PublicAddress] = {}
         self.private: dict[tuple[str, str], PublicAddress] = {}
         self.assigned: set[tuple[str, str]] = set()
@@ -131,6 +138,13 @@ class Network:
                 self.uplinks[it.gateway] = it.router
             case Peering():
                 self.peerings[it.id] = it
+            case Attachment():
+                self.attachments[it.id] = it
+                self.transits.add(it.transit)
+            case Served():
+                self.served.add((it.attachment, it.segment.id))
+            case AttachmentTable():
+                self.attached[it.attachment] = it.table
             case PublicAddress():
                 self.public[it.public] = it
                 self.private[it.gateway, it.private] = it

@@ -24,6 +24,7 @@ DeviceKind = Literal[
     "NAT gateway",
     "internet",
     "egress-only internet gateway",
+    "transit gateway",
 ]
 """An appliance is a host that passes packets on."""
 
@@ -32,7 +33,7 @@ TTL = 64
 
 HIGHEST: dict[DeviceKind, int] = {
     "host": 7, "switch": 2, "router": 3, "appliance": 3, "internet gateway": 4, "NAT gateway": 4,
-    "internet": 3, "egress-only internet gateway": 4,
+    "internet": 3, "egress-only internet gateway": 4, "transit gateway": 3,
 }  # fmt: skip
 """The highest layer that a device looks at.  Translators look at ports: they are layer 4."""
 
@@ -86,8 +87,8 @@ class _Way:
             self._enter(self._segment(step), "switch")
         elif step.kind in ("acl", "route"):
             self._router(step.place)
-        elif step.kind == "peering":
-            self._peering(step)
+        elif step.kind in ("peering", "transit-route"):
+            self._link(step)
         elif step.kind in ("translate", "gateway"):
             self._translator(step)
         elif step.kind == "internet":
@@ -122,10 +123,12 @@ class _Way:
         if self.found[-1].id != router:
             self._enter(router, "router")
 
-    def _peering(self, step: Step) -> None:
-        """From the router on this side into the one on the other."""
+    def _link(self, step: Step) -> None:
+        """From the router on this side into the one on the other, or into a transit gateway."""
         near = self.found[-1].id
-        if step.passed:
+        if step.kind == "transit-route":
+            self._enter(step.place, "transit gateway")
+        elif step.passed:
             one, other = self._network.peerings[step.place].routers
             self._enter(other if near == one else one, "router")
 

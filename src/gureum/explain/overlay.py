@@ -7,11 +7,12 @@ nothing is expected.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from gureum.explain.network import Network
+from gureum.explain.order import decided
 from gureum.explain.packet import Packet
 from gureum.explain.steps import Kind, Step, Trace
 from gureum.explain.verdict import Answer
@@ -34,7 +35,6 @@ Verdict = Literal["confirmed", "contradicted"]
 
 _FILTERED: tuple[Stage, ...] = ("group-out", "acl-out", "acl-in", "group-in", "dest-check")
 """What a router does with a packet only once a route was found."""
-
 
 _DECIDED: tuple[Stage, ...] = ("source-check", *_FILTERED, "other")
 
@@ -119,6 +119,8 @@ def on_the_way(network: Network, start: str, answer: Answer) -> frozenset[str]:
             found |= {port.host, port.segment.router} if port else {network.router_of(step.place)}
             if step.kind == "peering":
                 found = (found - {step.place}) | {*network.peerings[step.place].routers}
+            elif step.kind == "transit":
+                found = (found - {step.place}) | {network.attachments[step.place].router}
     borders = {*network.uplinks, *(host.name for host in network.internet.values())}
     return frozenset(found | {INTERNET} if found & borders else found)
 
@@ -162,34 +164,6 @@ def _is_error(each: Sighting) -> bool:
     return each.refusal not in ("", RESET)
 
 
-def _order(network: Network, steps: Sequence[Step]) -> list[int]:
-    """The steps in the order in which they are decided."""
-    found: list[int] = []
-    for index, step in enumerate(steps):
-        at = len(found)
-        while at and _follows(network, steps[found[at - 1]], step):
-            at -= 1
-        found.insert(at, index)
-    return found
-
-
-def _follows(network: Network, earlier: Step, step: Step) -> bool:
-    """Whether what is told earlier is decided after a step."""
-    next_hop = earlier.kind == "arp" and earlier.place not in network.ports
-    match step.kind, step.direction:
-        case "route", _:
-            # a connected prefix is a route, whoever is missing behind it; a table's own routes
-            # (``by``) may lead nowhere all the same
-            connected = network.segment_at(step.place, step.packet.target)
-            looked_up = step.passed or bool(step.by) or connected is None
-            return looked_up and earlier.kind in ("group", "acl") and earlier.direction == "out"
-        case "group", "in":
-            return next_hop
-        case "dest-check", _:
-            return next_hop or (earlier.kind, earlier.direction) == ("group", "in")
-    return False
-
-
 _Judged = tuple[Status, str, list[Sighting]]
 _UNSEEN = "nothing"
 
@@ -213,7 +187,7 @@ class _Way:
         """The steps with what was seen of them, in the trace's order, and what else was seen."""
         found: dict[int, Laid] = {}
         over = not expected
-        for index in _order(self.network, self.trace.steps):
+        for index in decided(self.network, self.trace.steps):
             step = self.trace.steps[index]
             over = over or self._comes_round(index)
             if over:
@@ -230,7 +204,7 @@ class _Way:
         """Why the prediction does not hold.  Behind the first place where it does not, nothing is
         to be seen; what hosts do with a packet that they got is not the network's."""
         rank: dict[int | None, int] = {
-            index: at for at, index in enumerate(_order(self.network, self.trace.steps))
+            index: at for at, index in enumerate(decided(self.network, self.trace.steps))
         }
         lost = False
         for each in sorted(laid, key=lambda each: rank.get(each.index, len(rank))):
@@ -376,8 +350,15 @@ class _Way:
         port = self.network.ports.get(step.place)
         return port.segment.id if port else step.place
 
+    def transit_route(self, index: int, step: Step) -> _Judged:
+        """A transit gateway only routes: what went in comes out, or does not."""
+        if not step.passed:
+            return self.stop(index, step)
+        left = self._at(step.place, step.packet, "sent")
+        return ("seen", left[0].said, left) if left else ("predicted only", _UNSEEN, [])
+
     def peering(self, index: int, step: Step) -> _Judged:
-        """A peering is asked where it begins, in the place of an ACL."""
+        """A peering or an attachment is asked where it begins, in the place of an ACL."""
         near = self.trace.steps[index - 1].place
         found = [each for each in self._at(near, step.packet, "acl-in") if step.place in each.why]
         if not found:
@@ -492,6 +473,8 @@ _JUDGES: dict[Kind, Callable[[_Way, int, Step], _Judged]] = {
     "translate": _Way.translate,
     "gateway": _Way.stop,
     "peering": _Way.peering,
+    "transit": _Way.peering,
+    "transit-route": _Way.transit_route,
     "internet": _Way.stop,
     "service": _Way.service,
     "deliver": _Way.deliver,

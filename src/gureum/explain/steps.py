@@ -12,13 +12,14 @@ from gureum.program.statements import Direction
 
 Kind = Literal[
     "send", "arp", "source-check", "switch", "group", "acl", "route", "dest-check", "forward",
-    "translate", "gateway", "peering", "internet", "service", "deliver", "listen",
+    "translate", "gateway", "peering", "transit", "transit-route", "internet", "service",
+    "deliver", "listen",
 ]  # fmt: skip
 
 LAYERS: dict[Kind, int] = {
     "send": 4, "arp": 2, "source-check": 3, "switch": 2, "group": 4, "acl": 4, "route": 3,
-    "dest-check": 3, "forward": 3, "translate": 3, "gateway": 3, "peering": 3, "internet": 3,
-    "service": 4, "deliver": 4, "listen": 4,
+    "dest-check": 3, "forward": 3, "translate": 3, "gateway": 3, "peering": 3, "transit": 3,
+    "transit-route": 3, "internet": 3, "service": 4, "deliver": 4, "listen": 4,
 }  # fmt: skip
 """The layer of the OSI model at which each is decided (ISO/IEC 7498-1)."""
 

@@ -16,6 +16,7 @@ from gureum.explain.network import Network, contains, length, on_link
 from gureum.explain.packet import ICMP, TCP, UDP, Packet
 from gureum.explain.services import ServiceWalk
 from gureum.explain.steps import Tried
+from gureum.explain.transit import crossing
 from gureum.explain.ways import beyond, route_line
 from gureum.model.cidr import router_address
 from gureum.program import (
@@ -32,6 +33,7 @@ from gureum.program import (
     Table,
     ViaPeering,
     ViaPort,
+    ViaTransit,
     ViaUplink,
 )
 from gureum.program.statements import Direction
@@ -181,9 +183,9 @@ class Walk(ServiceWalk):
             case ViaUplink(gateway=gateway):
                 self._tell("route", segment.router, said, **told)
                 self._out_of_gateway(gateway)
-            case ViaPeering(peering=peering, router=router):
+            case ViaPeering() | ViaTransit() as link:
                 self._tell("route", segment.router, said, **told)
-                self._over(peering, segment.router, router)
+                self._linked(link, segment)
             case Beyond(gateway=gateway):
                 said = f"{said}: {beyond(gateway)}"
                 told["by"] = (table.id, gateway)
@@ -355,6 +357,12 @@ class Walk(ServiceWalk):
         self.from_port(port)
 
     # --- peerings ------------------------------------------------------------------------------
+    def _linked(self, link: ViaPeering | ViaTransit, segment: Segment) -> None:
+        if isinstance(link, ViaTransit):
+            self._through(link.attachment, segment)
+        else:
+            self._over(link.peering, segment.router, link.router)
+
     def _over(self, peering: str, near: str, far: str) -> None:
         """By a peering, which carries packets from the one's addresses to the other's only."""
         link = self.network.peerings[peering]
@@ -370,6 +378,16 @@ class Walk(ServiceWalk):
                 return
         self._tell("peering", peering, f"over to {far}", by=(peering,))
         self._connected(far)
+
+    def _through(self, attachment: str, segment: Segment) -> None:
+        """By a transit gateway, to whatever router its own table says."""
+        way = crossing(self.network, attachment, segment, self.packet)
+        for each in way.told:
+            self._tell(each.kind, each.place, each.said, **each.more)
+        if way.router is None:
+            self.trace.packet = self.packet
+        else:
+            self._connected(way.router)
 
     # --- gateways ------------------------------------------------------------------------------
     def _out_of_gateway(self, gateway: str) -> None:

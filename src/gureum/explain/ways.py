@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from gureum.program import Beyond, Blackhole, Local, Route, ViaPeering, ViaPort, ViaUplink
+from gureum.program import (
+    Beyond,
+    Blackhole,
+    Local,
+    Route,
+    ViaAttachment,
+    ViaPeering,
+    ViaPort,
+    ViaTransit,
+    ViaUplink,
+)
 
 
 def route_line(route: Route) -> str:
@@ -20,6 +30,10 @@ def _way(target: object) -> str:
             return gateway
         case ViaPeering(peering=peering):
             return peering
+        case ViaTransit(transit=transit):
+            return transit
+        case ViaAttachment(attachment=attachment):
+            return attachment
         case Beyond(gateway=gateway):
             return gateway
         case Blackhole(target=gone):

@@ -132,6 +132,33 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Transit:
+    """A router between routers: a transit gateway.  It has tables of its own, whose ``router`` is
+    its id."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A link between a router and a transit.  From the router it carries what comes from addresses
+    in ``cidrs``; what comes in by it goes to the router's own segments, whatever its tables say."""
+
+    id: str
+    transit: str
+    router: str
+    cidrs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Packets from the segment may leave by the attachment."""
+
+    attachment: str
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
 class InternetHost:
     """A host on the internet, for example the user's own (``me``); ``ip6`` is its IPv6 address, or
     empty."""
@@ -169,6 +196,15 @@ class SegmentTable:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachmentTable:
+    """Packets that come into a transit by the attachment are routed by the table, which is the
+    transit's; those of an attachment without one go nowhere."""
+
+    attachment: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
 class Local:
     """To the router's own segments."""
 
@@ -200,6 +236,22 @@ class ViaPeering:
 
 
 @dataclass(frozen=True, slots=True)
+class ViaTransit:
+    """From a router to a transit, by an attachment."""
+
+    transit: str
+    attachment: str
+
+
+@dataclass(frozen=True, slots=True)
+class ViaAttachment:
+    """From a transit to a router, by its attachment."""
+
+    attachment: str
+    router: str
+
+
+@dataclass(frozen=True, slots=True)
 class Blackhole:
     """Nowhere: the target is gone, stopped or detached."""
 
@@ -214,7 +266,9 @@ class Beyond:
     gateway: str
 
 
-Target: TypeAlias = Local | ViaPort | ViaUplink | ViaPeering | Beyond | Blackhole
+Target: TypeAlias = (
+    Local | ViaPort | ViaUplink | ViaPeering | ViaTransit | ViaAttachment | Beyond | Blackhole
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +440,10 @@ Statement: TypeAlias = (
     | Uplink
     | Peering
     | Service
+    | Transit
+    | Attachment
+    | Served
+    | AttachmentTable
     | InternetHost
     | Range
     | Table

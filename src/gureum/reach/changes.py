@@ -239,12 +239,7 @@ def _changed_places(old: State, new: State) -> set[str]:
     """Segments whose own facts, table, routes or ACL have changed."""
     found = _changed(old.places, new.places) | _changed(old.tables, new.tables)
     found |= _changed(old.acls, new.acls)
-    tables = {
-        table
-        for table in old.routes.keys() | new.routes.keys()
-        if (one := old.routes.get(table)) is not (two := new.routes.get(table))
-        and (one is None or two is None or one.prefixes() != two.prefixes())
-    }
+    tables = _changed_tables(old, new)
     screens = {key for _, key in _changed(old.screens, new.screens)}
     for state in (old, new):
         found |= {place for place, table in state.tables.items() if table in tables}
@@ -252,10 +247,32 @@ def _changed_places(old: State, new: State) -> set[str]:
     return found
 
 
+def _changed_tables(old: State, new: State) -> set[str]:
+    """Tables whose routes have changed."""
+    return {
+        table
+        for table in old.routes.keys() | new.routes.keys()
+        if (one := old.routes.get(table)) is not (two := new.routes.get(table))
+        and (one is None or two is None or one.prefixes() != two.prefixes())
+    }
+
+
+def _rerouted(old: State, new: State) -> set[str]:
+    """Routers on transit gateways of which an attachment or a table has changed."""
+    keys = _changed(old.branches, new.branches) | _changed(old.branch_tables, new.branch_tables)
+    keys |= {key for key, _ in _changed(old.served, new.served)}
+    tables = _changed_tables(old, new)
+    for state in (old, new):
+        keys |= {key for key, table in state.branch_tables.items() if table in tables}
+    both = [*old.branches.items(), *new.branches.items()]
+    transits = {branch.transit for key, branch in both if key in keys}
+    return {branch.router for _, branch in both if branch.transit in transits}
+
+
 def _relinked(old: State, new: State) -> set[str]:
-    """Segments of routers whose peerings have changed."""
+    """Segments of routers whose peerings, or whose transit gateways, have changed."""
     links = _changed(old.links, new.links)
-    routers = {
+    routers = _rerouted(old, new) | {
         router
         for state in (old, new)
         for key in links

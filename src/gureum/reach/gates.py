@@ -1,7 +1,7 @@
-"""Who gets out of a router, and into one, through gateways and peerings: the pairs that are not
+"""Who gets out of a router, and into one, through gateways and links: the pairs that are not
 inside one.
 
-Few of them work: a target needs a public address or a peering, a source one too or a NAT gateway.
+Few of them work: a target needs a public address or a link, a source one too or a NAT gateway.
 So pairs are asked one by one, but only those whose ends' groups agree, and the ports of a segment
 that a NAT gateway hides are asked together.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gureum.explain.walk import MAX_HOPS
-from gureum.program import ViaPeering, ViaPort, ViaUplink
+from gureum.program import ViaPeering, ViaPort, ViaTransit, ViaUplink
 from gureum.reach.columns import Columns
 from gureum.reach.prefixes import number
 from gureum.reach.state import Place, State, Station
@@ -46,7 +46,7 @@ class Gates:
             hop = self._state.route(place, called)
             if isinstance(hop, ViaPort):
                 yield from self._hidden(columns, hop.port, bits, target, called)
-            elif isinstance(hop, ViaUplink | ViaPeering):
+            elif isinstance(hop, ViaUplink | ViaPeering | ViaTransit):
                 yield from self._shown(columns, place, bits, target, called)
 
     def into(self, source: Node) -> Iterator[Node]:
@@ -73,7 +73,7 @@ class Gates:
                 yield node
 
     def _beyond(self, source: Node, station: Station, ip: int) -> Iterator[Node]:
-        """The ports to which a peering leads."""
+        """The ports to which a peering or a transit gateway leads."""
         for router in self._state.linked(station.place.router):
             for node in self._columns(router).nodes:
                 called = number(node.ip)
@@ -91,7 +91,7 @@ class Gates:
             match self._state.route(place, called):
                 case ViaUplink(gateway=gateway):
                     return self._state.private.get((gateway, ip))
-                case ViaPeering():
+                case ViaPeering() | ViaTransit():
                     return ip
                 case ViaPort(port=key):
                     port = self._state.ports.get(key)

@@ -13,6 +13,8 @@ from gureum.explain.walk import MAX_HOPS
 from gureum.model.cidr import is_ipv6
 from gureum.program import (
     Address,
+    Attachment,
+    AttachmentTable,
     Filter,
     Guard,
     InternetHost,
@@ -24,11 +26,14 @@ from gureum.program import (
     Segment,
     SegmentFilter,
     SegmentTable,
+    Served,
     Statement,
     Target,
     Translator,
+    ViaAttachment,
     ViaPeering,
     ViaPort,
+    ViaTransit,
 )
 from gureum.reach.prefixes import Longest, number, prefix
 from gureum.reach.screens import Screen
@@ -84,6 +89,14 @@ class Link(NamedTuple):
         return _in_one(own, source) and _in_one(other, target)
 
 
+class Branch(NamedTuple):
+    """An attachment: its transit, its router, and the prefixes that it lets out of that."""
+
+    transit: str
+    router: str
+    prefixes: Prefixes
+
+
 def _in_one(prefixes: Prefixes, ip: int) -> bool:
     return any(ip & mask == base for mask, base in prefixes)
 
@@ -119,6 +132,9 @@ class State:
         self.translators: dict[str, int] = {}
         self.internet: dict[int, str] = {}
         self.links: dict[str, Link] = {}
+        self.branches: dict[str, Branch] = {}
+        self.branch_tables: dict[str, str] = {}
+        self.served: dict[tuple[str, str], bool] = {}
         self._own: set[tuple[str, Any]] = set()
 
     def copy(self) -> State:
@@ -153,12 +169,14 @@ class State:
         return routes.find(ip) if routes else None
 
     def leads(self, place: Place, ip: int) -> str | None:
-        """The router into which a peering leads packets from a segment to an address, behind NAT
-        gateways perhaps; None where none does."""
+        """The router into which a peering or a transit gateway leads packets from a segment to an
+        address, behind NAT gateways perhaps; None where none does."""
         for _ in range(MAX_HOPS):
             match self.route(place, ip):
                 case ViaPeering(router=router):
                     return router
+                case ViaTransit(attachment=key):
+                    return self.through(place, key, ip)
                 case ViaPort(port=key):
                     port = self.ports.get(key)
                     if port is None or port.host not in self.translators:
@@ -168,12 +186,27 @@ class State:
                     return None
         return None
 
+    def through(
+        self, place: Place, attachment: str, ip: int, source: int | None = None
+    ) -> str | None:
+        """The router into which a transit gateway leads packets to an address that come from a
+        segment by an attachment, from ``source`` if that is given; None where they end."""
+        branch = self.branches.get(attachment)
+        if branch is None or (attachment, place.id) not in self.served:
+            return None
+        if source is not None and not _in_one(branch.prefixes, source):
+            return None
+        routes = self.routes.get(self.branch_tables.get(attachment, ""))
+        hop = routes.find(ip) if routes else None
+        return hop.router if isinstance(hop, ViaAttachment) else None
+
     def linked(self, router: str) -> list[str]:
-        """The routers that peerings join to one."""
-        if not self.links:
-            return []
+        """The routers that peerings and transit gateways join to one."""
         pairs = (link.routers for link in self.links.values())
-        return sorted({other for pair in pairs if router in pair for other in pair} - {router})
+        found = {other for pair in pairs if router in pair for other in pair}
+        transits = {each.transit for each in self.branches.values() if each.router == router}
+        found |= {each.router for each in self.branches.values() if each.transit in transits}
+        return sorted(found - {router})
 
     def egress(self, host: str, ip: int) -> Station | None:
         """The port out of which a host sends to an address: the first in whose segment that is,
@@ -204,6 +237,9 @@ class State:
             Translator: self._translator,
             InternetHost: self._internet_host,
             Peering: self._peering,
+            Attachment: self._attachment,
+            AttachmentTable: self._attachment_table,
+            Served: self._serves,
         }
 
     def _nested(self, name: str, key: Any, empty: Callable[[], Any]) -> Any:
@@ -287,6 +323,16 @@ class State:
     def _peering(self, it: Peering, there: bool) -> None:
         one, other = (tuple(prefix(cidr) for cidr in cidrs) for cidrs in it.cidrs)
         _put(self.links, it.id, Link(it.routers, (one, other)), there)
+
+    def _attachment(self, it: Attachment, there: bool) -> None:
+        prefixes = tuple(prefix(cidr) for cidr in it.cidrs if not is_ipv6(cidr))
+        _put(self.branches, it.id, Branch(it.transit, it.router, prefixes), there)
+
+    def _attachment_table(self, it: AttachmentTable, there: bool) -> None:
+        _put(self.branch_tables, it.attachment, it.table.id, there)
+
+    def _serves(self, it: Served, there: bool) -> None:
+        _put(self.served, (it.attachment, it.segment.id), True, there)
 
 
 def _is_ipv6(it: Statement) -> bool:

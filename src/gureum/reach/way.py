@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from gureum.explain.walk import MAX_HOPS, PUBLIC, RFC1918, RFC6598
-from gureum.program import Local, ViaPeering, ViaPort, ViaUplink
+from gureum.program import Local, ViaPeering, ViaPort, ViaTransit, ViaUplink
 from gureum.reach.line import ALIKE, PAIRED, WHOLE, Ranges
 from gureum.reach.prefixes import prefix
 from gureum.reach.screens import Screen
@@ -160,6 +160,9 @@ class _Leg:
                 link = self._state.links[peering]
                 carried = link.carries(place.router, self.source, self.target)
                 return self._connected(far) if carried else None
+            case ViaTransit(attachment=key):
+                beyond = self._state.through(place, key, self.target, self.source)
+                return self._connected(beyond) if beyond else None
         return None
 
     def _connected(self, router: str) -> str | None:

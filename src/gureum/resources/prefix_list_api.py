@@ -29,6 +29,8 @@ from gureum.resources.route_table import over_quota as table_over_quota
 from gureum.resources.security_group import SecurityGroupRule
 from gureum.resources.security_group_rule import over_quota as group_over_quota
 from gureum.resources.shapes import tag_list, unsupported
+from gureum.resources.transit_gateway import TransitGatewayRouteTable
+from gureum.resources.transit_gateway_route import over_quota as transit_over_quota
 
 MAX_LISTS = 100
 """Prefix lists per region (VPC quotas)."""
@@ -221,8 +223,11 @@ def _resized(call: Call, row: PrefixList, size: int) -> PrefixList:
 
 
 def _over_quota(view: View, key: str) -> bool:
-    table = view.find(RouteTable, key)
-    return table_over_quota(view, table) if table else group_over_quota(view, key)
+    if table := view.find(RouteTable, key):
+        return table_over_quota(view, table)
+    if transit := view.find(TransitGatewayRouteTable, key):
+        return transit_over_quota(view, transit)
+    return group_over_quota(view, key)
 
 
 def restore_version(call: Call) -> Shape:
@@ -310,9 +315,11 @@ def _listed_entries(call: Call) -> Iterator[_Part]:
 
 
 def _referring(view: View, row: PrefixList) -> list[str]:
-    """The ids of the groups and route tables that refer to a list."""
+    """The ids of the groups and route tables, transit gateways' too, that refer to a list."""
     groups = {rule.group for rule in view.referrers(row.id, SecurityGroupRule)}
-    return sorted(groups | {table.id for table in view.referrers(row.id, RouteTable)})
+    tables = {table.id for table in view.referrers(row.id, RouteTable)}
+    transit = {table.id for table in view.referrers(row.id, TransitGatewayRouteTable)}
+    return sorted(groups | tables | transit)
 
 
 def _listed_associations(call: Call) -> Iterator[_Part]:

@@ -14,13 +14,14 @@ from gureum.kind import Call, Shape
 from gureum.model import Reader, ref
 from gureum.model.cidr import inside, is_ipv6
 from gureum.model.txn import not_found
-from gureum.program import Beyond, Blackhole, Target, ViaPeering, ViaUplink
+from gureum.program import Beyond, Blackhole, Target, ViaPeering, ViaTransit, ViaUplink
 from gureum.resources.egress_only_gateway import EgressOnlyGateway
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import NetworkInterface, hop, interfaces_of
 from gureum.resources.prefix_list import IPV4, IPV6, PrefixList, cidrs_of, weight
 from gureum.resources.shapes import given, unsupported
+from gureum.resources.transit_gateway import TransitGateway, attachment_of
 from gureum.resources.vpc_endpoint import IN_SERVICE, VpcEndpoint
 from gureum.resources.vpc_peering import LINKED, VpcPeeringConnection, asked, far_vpc, state_of
 from gureum.resources.vpn_gateway import VpnGateway
@@ -31,7 +32,6 @@ RESERVED = ("169.254.168.0/22", "fd00:ec2::/32")
 """AWS's own services are there; no route may lead anywhere inside them."""
 
 _LATER = (
-    "TransitGatewayId",
     "LocalGatewayId",
     "CarrierGatewayId",
     "VpcEndpointId",
@@ -188,6 +188,15 @@ def _peering(call: Call, key: str, table: str, vpc: str) -> str:
     return row.id
 
 
+def _transit(call: Call, key: str, table: str, vpc: str) -> str:
+    """A gateway to which the VPC is not attached is as good as none, in AWS's words too."""
+    if call.txn.find(TransitGateway, key) is None:
+        raise not_found(TransitGateway, key)
+    if attachment_of(call.txn.view, key, vpc) is None:
+        raise ApiError(TransitGateway.not_found, f"The transitGateway ID '{key}' does not exist.")
+    return key
+
+
 def _foreign(table: str, target: str) -> ApiError:
     return ApiError(
         "InvalidParameterValue", f"route table {table} and {target} belong to different networks"
@@ -202,6 +211,7 @@ _RESOLVE: dict[str, Callable[[Call, Any, str, str], str]] = {
     "NetworkInterfaceId": _interface,
     "InstanceId": _instance,
     "VpcPeeringConnectionId": _peering,
+    "TransitGatewayId": _transit,
 }
 
 
@@ -250,6 +260,9 @@ def target_now(reader: Reader, target: str, vpc: str) -> Target:
     if _is_peering(target):
         far = far_vpc(reader, target, vpc)
         return ViaPeering(target, far) if far else Blackhole(target)
+    if _is_transit(target):
+        link = attachment_of(reader, target, vpc)
+        return ViaTransit(target, link.id) if link else Blackhole(target)
     if target.startswith(f"{EgressOnlyGateway.prefix}-"):
         return ViaUplink(target) if reader.find(EgressOnlyGateway, target) else Blackhole(target)
     if _is_vpn(target):
@@ -278,6 +291,10 @@ def _is_peering(target: str) -> bool:
     return target.startswith(f"{VpcPeeringConnection.prefix}-")
 
 
+def _is_transit(target: str) -> bool:
+    return target.startswith(f"{TransitGateway.prefix}-")
+
+
 def show_target(reader: Reader, target: str, vpc: str) -> Shape:
     """The members of the API's ``Route`` structure that tell the target and its state."""
     blackhole = isinstance(target_now(reader, target, vpc), Blackhole)
@@ -291,6 +308,8 @@ def show_target(reader: Reader, target: str, vpc: str) -> Shape:
         return shape | {"NatGatewayId": target}
     if _is_peering(target):
         return shape | {"VpcPeeringConnectionId": target}
+    if _is_transit(target):
+        return shape | {"TransitGatewayId": target}
     shape["NetworkInterfaceId"] = target
     eni = reader.find(NetworkInterface, target)
     if eni and eni.attachment and eni.attachment.instance:

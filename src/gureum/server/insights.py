@@ -17,6 +17,7 @@ from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_insights import NetworkInsightsPath, PathFilter
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.public_ip import associations
+from gureum.resources.transit_gateway import shared
 from gureum.resources.vpc_peering import link
 from gureum.server.console_explain import PROTOCOLS
 from gureum.server.networks import Networks
@@ -123,7 +124,8 @@ def _target(
     eni = _interface(view, path.target) if path.target else None
     if eni is None:
         return outside.ip
-    if source is not None and (source.vpc == eni.vpc or link(view, source.vpc, eni.vpc)):
+    joined = source and (link(view, source.vpc, eni.vpc) or shared(view, source.vpc, eni.vpc))
+    if source is not None and (source.vpc == eni.vpc or joined):
         return eni.ip
     return next((row.ip for row in associations(view, eni.id)), eni.ip)
 

@@ -24,6 +24,7 @@ from gureum.resources.network_interface import interfaces_of
 from gureum.resources.public_ip import associations
 from gureum.resources.route_table import RouteTable
 from gureum.resources.subnet import Subnet
+from gureum.resources.transit_gateway import shared
 from gureum.resources.vpc import Vpc
 from gureum.resources.vpc_peering import link, peers_of
 
@@ -282,15 +283,16 @@ def target(scope: Scope, source: Place, text: str, version: int = 4) -> Target:
 
 
 def _is_led_to(view: View, source: Place, place: Place) -> bool:
-    """Whether a peering joins the two, and is the way to take: where there is another one, only if
-    a route of the sender's VPC says so."""
+    """Whether a peering or a transit gateway joins the two, and is the way to take: where there is
+    another one, only if a route of the sender's VPC says so."""
     if source.vpc is None or place.vpc is None:
         return False
-    peering = link(view, source.vpc, place.vpc)
-    if peering is None or place.public is None:
-        return peering is not None
+    peering, transit = link(view, source.vpc, place.vpc), shared(view, source.vpc, place.vpc)
+    ways = {peering.id if peering else None, transit} - {None}
+    if not ways or place.public is None:
+        return bool(ways)
     tables = view.referrers(source.vpc, RouteTable)
-    return any(route.target == peering.id for table in tables for route in table.routes)
+    return any(route.target in ways for table in tables for route in table.routes)
 
 
 def ipv6_of(place: Place) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gureum.engines.linux import rulesets
+from gureum.engines.linux import lower_transit, rulesets
 from gureum.engines.linux.guards import hook
 from gureum.engines.linux.items import (
     Bridge,
@@ -70,9 +70,12 @@ from gureum.engines.linux.names import (
     uplink_link,
 )
 from gureum.engines.linux.services import service
+from gureum.engines.linux.wires import wire
 from gureum.program import (
     SHARES,
     Address,
+    Attachment,
+    AttachmentTable,
     Beyond,
     Blackhole,
     Filter,
@@ -95,13 +98,17 @@ from gureum.program import (
     SegmentFilter,
     SegmentMode,
     SegmentTable,
+    Served,
     Service,
     Statement,
     Table,
+    Transit,
     Translator,
     Uplink,
+    ViaAttachment,
     ViaPeering,
     ViaPort,
+    ViaTransit,
     ViaUplink,
 )
 from gureum.program.statements import Mode
@@ -222,33 +229,12 @@ def _internet() -> Iterator[Item]:
     yield KernelRoute(INTERNET, MAIN, ANY6, "blackhole", metric=FALLBACK_METRIC)
 
 
-def _wire(
-    far_ns: str,
-    far: str,
-    near_ns: str,
-    near: str,
-    alias: str,
-    mtu: int = MTU_OUTSIDE,
-    *,
-    ipv6: bool = True,
-) -> Iterator[Item]:
-    """A point-to-point link without addresses; both ends know each other's link address, with
-    ``ipv6`` as a hop of both IP versions."""
-    far_mac, near_mac = link_mac(far_ns, far), link_mac(near_ns, near)
-    yield Veth(far_ns, far, near_ns, near)
-    yield Settings(far_ns, far, far_mac, mtu, alias)
-    yield Settings(near_ns, near, near_mac, mtu, alias)
-    for one, other in ((NEAR, FAR), (NEAR6, FAR6))[: 2 if ipv6 else 1]:
-        yield Neighbour(far_ns, far, one, near_mac)
-        yield Neighbour(near_ns, near, other, far_mac)
-
-
 def _gateway(it: Gateway, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     yield from _internet()
     outer = gateway_link(it.id)
     yield Namespace(it.id, "gateway")
     yield from rulesets.egress_only(it.id) if it.egress_only else rulesets.gateway(it.id)
-    yield from _wire(INTERNET, outer, it.id, INTERNET, it.id)
+    yield from wire(INTERNET, outer, it.id, INTERNET, it.id)
     yield Element(INTERNET, "inet", "gateways", f'"{outer}"')
     yield IpAddress(it.id, "lo", GATEWAY_HOP6, 128)
     yield KernelRoute(it.id, MAIN, ANY6, "unicast", FAR6, INTERNET)
@@ -262,7 +248,7 @@ def _gateway(it: Gateway, _mode: Mode, _plan: Plan) -> Iterator[Item]:
 
 def _uplink(it: Uplink, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     outer, inner = router_link(it.router), uplink_link(it.gateway)
-    yield from _wire(it.gateway, outer, it.router, inner, f"{it.router} {it.gateway}")
+    yield from wire(it.gateway, outer, it.router, inner, f"{it.router} {it.gateway}")
     yield speaks_ipv6(it.router, inner)
     yield Element(it.gateway, "inet", "routers", f'"{outer}"')
     yield Element(it.router, "inet", "uplinks", f'"{inner}"')
@@ -276,7 +262,7 @@ def _peering(it: Peering, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     link, chain = peering_link(it.id), peering_chain(it.id)
     far, near = it.routers
     ipv6 = all(any(":" in cidr for cidr in cidrs) for cidrs in it.cidrs)
-    yield from _wire(far, link, near, link, it.id, MTU_INSIDE, ipv6=ipv6)
+    yield from wire(far, link, near, link, it.id, MTU_INSIDE, ipv6=ipv6)
     one, two = it.cidrs
     for ns, own, other in ((far, one, two), (near, two, one)):
         why = f'comment "{comment(it.id)}"'
@@ -298,7 +284,7 @@ def _internet_host(it: InternetHost, _mode: Mode, plan: Plan) -> Iterator[Item]:
     yield from _internet()
     yield Namespace(ns, "internet-host")
     yield from _quiet_ipv6(ns)
-    yield from _wire(INTERNET, link, ns, "eth0", it.name)
+    yield from wire(INTERNET, link, ns, "eth0", it.name)
     yield IpAddress(ns, "eth0", it.ip, 32)
     yield KernelRoute(ns, MAIN, ANY, "unicast", FAR, "eth0")
     yield KernelRoute(INTERNET, MAIN, f"{it.ip}/32", "unicast", NEAR, link)
@@ -365,6 +351,8 @@ def _route(it: Route, _mode: Mode, _plan: Plan) -> Iterator[Item]:
             if v6:  # the peer need not have an IPv6 block
                 yield speaks_ipv6(ns, peering_link(peering))
             yield KernelRoute(ns, table, to, "unicast", hop, peering_link(peering))
+        case ViaTransit() | ViaAttachment() as target:
+            yield from lower_transit.route(ns, table, to, target)
         case Beyond() | Blackhole():
             yield KernelRoute(ns, table, to, "blackhole")
 
@@ -483,6 +471,10 @@ _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     Uplink: _uplink,
     Peering: _peering,
     Service: service,
+    Transit: lower_transit.transit,
+    Attachment: lower_transit.attachment,
+    Served: lower_transit.served,
+    AttachmentTable: lower_transit.attachment_table,
     InternetHost: _internet_host,
     Range: _range,
     Table: _table,

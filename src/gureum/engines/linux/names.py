@@ -113,6 +113,21 @@ def peering_chain(peering: str) -> str:
     return f"p-{peering}"
 
 
+def transit_link(attachment: str) -> str:
+    """A router's end of the link to a transit gateway."""
+    return f"t-{tail(attachment)}"
+
+
+def transit_chain(attachment: str) -> str:
+    """The chain that says what an attachment carries out of its router."""
+    return f"t-{attachment}"
+
+
+def attachment_link(attachment: str) -> str:
+    """The transit gateway's end of the link to a router."""
+    return f"a-{tail(attachment)}"
+
+
 def router_link(router: str) -> str:
     """The gateway's end of the link to a router."""
     return f"r-{tail(router)}"

@@ -25,7 +25,7 @@ from gureum.engines.linux.services import FROM_NO_SERVICE, TO_A_SERVICE, service
 BridgeFilter = Literal["netfilter", "isolated"]
 
 
-def _sysctls(ns: str, values: Iterable[tuple[str, str]]) -> Iterator[Item]:
+def sysctls(ns: str, values: Iterable[tuple[str, str]]) -> Iterator[Item]:
     for name, value in values:
         yield Sysctl(ns, name, value)
 
@@ -35,7 +35,7 @@ def _conf(name: str, value: str) -> Iterator[tuple[str, str]]:
         yield f"ipv4/conf/{device}/{name}", value
 
 
-def _forwarding(rp_filter: str = "0") -> Iterator[tuple[str, str]]:
+def forwarding(rp_filter: str = "0") -> Iterator[tuple[str, str]]:
     yield "ipv4/ip_forward", "1"
     yield from _conf("rp_filter", rp_filter)
     yield from _conf("send_redirects", "0")
@@ -47,7 +47,7 @@ def _no_ipv6() -> Iterator[tuple[str, str]]:
         yield f"ipv6/conf/{device}/disable_ipv6", "1"
 
 
-def _forwarding6(disabled: str = "0") -> Iterator[tuple[str, str]]:
+def forwarding6(disabled: str = "0") -> Iterator[tuple[str, str]]:
     """Forwards IPv6; links have the addresses that they are given and no others.  With ``disabled``
     they speak none of it until they are told to, one by one."""
     yield "ipv6/conf/all/forwarding", "1"
@@ -129,11 +129,11 @@ def router(ns: str, way: BridgeFilter, *, ipv6: bool) -> Iterator[Item]:
     """A VPC's router: the four stages at the forward hook, the port guards at the bridges.  One
     without ``ipv6`` has no part about it: each set costs every change of a rule some time."""
     call = "1" if way == "netfilter" else "0"
-    yield from _sysctls(
+    yield from sysctls(
         ns,
         (
-            *_forwarding(),
-            *_forwarding6(disabled="1"),
+            *forwarding(),
+            *forwarding6(disabled="1"),
             # a NAT gateway hands the router's own ICMP errors back through the router
             *_conf("accept_local", "1"),
             # stricter on each link but the bridges: the larger of the two values counts
@@ -273,7 +273,7 @@ def gateway(ns: str) -> Iterator[Item]:
     against the pairs in force, so that a flow ends with its public address.  IPv6 passes as it is,
     from and to ``assigned`` addresses."""
     family: Family = "inet"
-    yield from _sysctls(ns, (*_forwarding(), *_forwarding6()))
+    yield from sysctls(ns, (*forwarding(), *forwarding6()))
     yield NftTable(ns, family)
     yield NftSet(ns, family, "routers", "set", "ifname")
     yield NftSet(ns, family, "assigned", "set", "ipv6_addr")
@@ -343,11 +343,11 @@ def egress_only(ns: str) -> Iterator[Item]:
     """An egress-only internet gateway: IPv6 of ``assigned`` addresses, and nothing inwards that was
     not begun from inside."""
     family: Family = "inet"
-    yield from _sysctls(
+    yield from sysctls(
         ns,
         (
-            *_forwarding(),
-            *_forwarding6(),
+            *forwarding(),
+            *forwarding6(),
             # an answer to what it never saw begin begins nothing
             ("netfilter/nf_conntrack_tcp_loose", "0"),
         ),
@@ -377,7 +377,7 @@ def egress_only(ns: str) -> Iterator[Item]:
 
 def internet(ns: str) -> Iterator[Item]:
     """The internet's router: public addresses only, each only from where it is (RFC 3704)."""
-    yield from _sysctls(ns, (*_forwarding(rp_filter="1"), *_forwarding6()))
+    yield from sysctls(ns, (*forwarding(rp_filter="1"), *forwarding6()))
     yield NftTable(ns, "inet")
     yield NftSet(ns, "inet", "residents", "set", "ifname . ipv6_addr")
     yield NftSet(ns, "inet", "gateways", "set", "ifname")
@@ -405,10 +405,10 @@ def internet(ns: str) -> Iterator[Item]:
 
 def translator(ns: str) -> Iterator[Item]:
     """A NAT gateway before it is told what to translate: nothing passes."""
-    yield from _sysctls(
+    yield from sysctls(
         ns,
         (
-            *_forwarding(),
+            *forwarding(),
             *_no_ipv6(),
             # NAT gateways, "Troubleshoot": idle for 350 seconds, then a reset to the inside
             ("netfilter/nf_conntrack_tcp_timeout_established", "350"),

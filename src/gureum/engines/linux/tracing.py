@@ -75,7 +75,8 @@ def stations(network: Network, places: Iterable[str]) -> Iterator[Station]:
         elif host is not None:
             yield Station(place, place, "box" if host.kind == "nat-gateway" else "host")
         else:
-            is_box = place == INTERNET or place in network.uplinks
+            boxes = place in network.uplinks or place in network.transits
+            is_box = place == INTERNET or boxes
             yield Station(place, place, "box" if is_box else "router")
 
 

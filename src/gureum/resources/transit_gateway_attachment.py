@@ -1,0 +1,283 @@
+"""VPC attachments of transit gateways.
+
+Sources: Amazon VPC Transit Gateways, "Amazon VPC attachments"; EC2 API Reference,
+CreateTransitGatewayVpcAttachment and its relatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gureum.errors import ApiError, invalid_value, missing_parameter
+from gureum.kind import Call, Kind, Listing, Lowering, Shape
+from gureum.model import Txn, View
+from gureum.program import Attachment, AttachmentTable, Served
+from gureum.resources import network_interface
+from gureum.resources.network_interface import AMAZON, NetworkInterface
+from gureum.resources.network_interface import Attachment as Plug
+from gureum.resources.shapes import tag_list
+from gureum.resources.subnet import Subnet, segment_of
+from gureum.resources.transit_gateway import (
+    SERVING,
+    Foot,
+    TableLink,
+    TransitGateway,
+    TransitGatewayAttachment,
+    TransitGatewayRouteTable,
+    attached_cidrs,
+    attachments_of,
+    expired,
+    incorrect,
+    live,
+    show_switches,
+    statement_of,
+    switched,
+    usable,
+)
+from gureum.resources.vpc import Vpc
+
+MAX_PER_VPC = 5
+"""Transit gateways per VPC (transit gateway quotas)."""
+
+_LINKED = frozenset({"pending", *SERVING})
+"""States in which the link is there, or is being made."""
+
+_SWITCHES = (
+    "DnsSupport",
+    "SecurityGroupReferencingSupport",
+    "Ipv6Support",
+    "ApplianceModeSupport",
+)
+_UNASKED = ("DnsSupport", "SecurityGroupReferencingSupport")
+
+
+def create(call: Call) -> Shape:
+    """CreateTransitGatewayVpcAttachment: a foot in one subnet of each zone that it serves."""
+    gateway = usable(call, TransitGateway, call.params["TransitGatewayId"])
+    vpc = call.txn.get(Vpc, call.params["VpcId"])
+    subnets = call.params["SubnetIds"]
+    if not subnets:
+        raise missing_parameter("subnetIds")
+    _check_count(call, gateway, vpc)
+    row = TransitGatewayAttachment(
+        **call.common(TransitGatewayAttachment),
+        gateway=gateway.id,
+        vpc=vpc.id,
+        feet=(),
+        state="pending",
+        enabled=switched(_UNASKED, _SWITCHES, call.get("Options") or {}),
+        association=_link(gateway.association_table, "associating"),
+        propagations=tuple(filter(None, [_link(gateway.propagation_table, "enabling")])),
+    )
+    row = call.created(replace(row, feet=_feet(call, row, subnets)))
+    return {"TransitGatewayVpcAttachment": show_vpc(row, call.txn.view)}
+
+
+def _link(table: str | None, state: str) -> TableLink | None:
+    return TableLink(table=table, state=state) if table else None
+
+
+def _check_count(call: Call, gateway: TransitGateway, vpc: Vpc) -> None:
+    there = attachments_of(call.txn.view, vpc.id)
+    if any(row.gateway == gateway.id for row in there):
+        raise ApiError(
+            "DuplicateTransitGatewayAttachment",
+            f"{gateway.id} has non-deleted Transit Gateway Attachments with same VPC ID.",
+        )
+    if len(there) >= MAX_PER_VPC:
+        raise ApiError(
+            "TransitGatewayAttachmentLimitExceeded",
+            f"The maximum number of transit gateway attachments of {vpc.id} has been reached.",
+        )
+
+
+def _feet(call: Call, row: TransitGatewayAttachment, keys: Iterable[str]) -> tuple[Foot, ...]:
+    """The attachment's feet with those in further subnets, each with an interface of AWS's own.
+
+    Raises:
+        ApiError: ``InvalidSubnetID.NotFound``, ``InvalidParameterValue`` (of another VPC),
+            ``DuplicateSubnetsInSameZone``.
+    """
+    feet = list(row.feet)
+    for key in dict.fromkeys(keys):
+        subnet = call.txn.get(Subnet, key)
+        if subnet.vpc != row.vpc:
+            raise invalid_value("SubnetIds", key, f"The subnet is not in {row.vpc}.")
+        if any(foot.zone == subnet.zone for foot in feet):
+            raise ApiError("DuplicateSubnetsInSameZone", "Duplicate Subnets for same AZ")
+        eni = _interface(call, row, subnet)
+        feet.append(Foot(subnet=subnet.id, interface=eni.id, zone=subnet.zone))
+    return tuple(feet)
+
+
+def _interface(call: Call, row: TransitGatewayAttachment, subnet: Subnet) -> NetworkInterface:
+    eni = network_interface.create(
+        call,
+        subnet,
+        groups=(),
+        description=f"Network Interface for Transit Gateway Attachment {row.id}",
+        ipv6=1 if "Ipv6Support" in row.enabled and subnet.ipv6 else 0,
+        interface_type="transit_gateway",
+        requester_managed=True,
+        tags=(),
+    )
+    attachment = Plug(
+        id=call.new_id("ela-attach"), owner=AMAZON, device_index=1, attach_time=call.now
+    )
+    return call.txn.put(replace(eni, attachment=attachment))
+
+
+def _withdraw(txn: Txn, feet: Iterable[Foot]) -> None:
+    """Take the interfaces of feet away."""
+    for foot in feet:
+        eni = txn.find(NetworkInterface, foot.interface)
+        if eni:
+            network_interface.delete(txn, network_interface.detach(txn, eni))
+
+
+def modify(call: Call) -> Shape:
+    """ModifyTransitGatewayVpcAttachment: other subnets, other options."""
+    row = usable(call, TransitGatewayAttachment, call.params["TransitGatewayAttachmentId"])
+    removed = set(call.get("RemoveSubnetIds", ()))
+    if unknown := removed - {foot.subnet for foot in row.feet}:
+        key = min(unknown)
+        raise invalid_value("RemoveSubnetIds", key, f"The subnet is not one of {row.id}.")
+    _withdraw(call.txn, (foot for foot in row.feet if foot.subnet in removed))
+    row = replace(
+        row,
+        feet=tuple(foot for foot in row.feet if foot.subnet not in removed),
+        enabled=switched(row.enabled, _SWITCHES, call.get("Options") or {}),
+        state="modifying",
+    )
+    row = replace(row, feet=_feet(call, row, call.get("AddSubnetIds", ())))
+    if not row.feet:
+        raise ApiError("InvalidParameterValue", f"{row.id} must have at least one subnet.")
+    return {"TransitGatewayVpcAttachment": show_vpc(call.txn.put(row), call.txn.view)}
+
+
+def delete(call: Call) -> Shape:
+    """DeleteTransitGatewayVpcAttachment: static routes that lead there stay, as blackholes."""
+    row = live(call, TransitGatewayAttachment, call.params["TransitGatewayAttachmentId"])
+    row = call.txn.put(replace(row, state="deleting"))
+    return {"TransitGatewayVpcAttachment": show_vpc(row, call.txn.view)}
+
+
+def answer(call: Call) -> Shape:
+    """Accept… and RejectTransitGatewayVpcAttachment: of a request by another account, which nobody
+    can make, for gateways are not shared here.
+
+    Raises:
+        ApiError: ``IncorrectState``, the not-found code.
+    """
+    row = live(call, TransitGatewayAttachment, call.params["TransitGatewayAttachmentId"])
+    raise incorrect(f"{row.id} is in invalid state")
+
+
+# --- life ---------------------------------------------------------------------------------------
+def settled(txn: Txn, row: TransitGatewayAttachment, now: str) -> None:
+    """The network has the attachment's latest state, its association and propagations too."""
+    if row.state == "deleting":
+        _withdraw(txn, row.feet)
+        gone = replace(row, state="deleted", ended=now)
+        txn.put(replace(gone, feet=(), association=None, propagations=()))
+        return
+    association = row.association
+    if association and association.state == "disassociating":
+        association = None
+    calm = replace(
+        row,
+        state="available" if row.state in ("pending", "modifying") else row.state,
+        association=association and replace(association, state="associated"),
+        propagations=tuple(
+            replace(each, state="enabled") for each in row.propagations if each.state != "disabling"
+        ),
+    )
+    if calm != row:
+        txn.put(calm)
+
+
+# --- answers ------------------------------------------------------------------------------------
+def show_vpc(row: TransitGatewayAttachment, view: View) -> Shape:
+    """The API's ``TransitGatewayVpcAttachment`` structure."""
+    return {
+        "TransitGatewayAttachmentId": row.id,
+        "TransitGatewayId": row.gateway,
+        "VpcId": row.vpc,
+        "VpcOwnerId": row.account,
+        "State": row.state,
+        "SubnetIds": [foot.subnet for foot in row.feet],
+        "CreationTime": row.created,
+        "Options": show_switches(row.enabled, _SWITCHES),
+        "Tags": tag_list(row),
+    }
+
+
+def show(row: TransitGatewayAttachment, view: View) -> Shape:
+    """The API's ``TransitGatewayAttachment`` structure."""
+    shape: Shape = {
+        "TransitGatewayAttachmentId": row.id,
+        "TransitGatewayId": row.gateway,
+        "TransitGatewayOwnerId": row.account,
+        "ResourceOwnerId": row.account,
+        "ResourceType": "vpc",
+        "ResourceId": row.vpc,
+        "State": row.state,
+        "CreationTime": row.created,
+        "Tags": tag_list(row),
+    }
+    if row.association:
+        shape["Association"] = {
+            "TransitGatewayRouteTableId": row.association.table,
+            "State": row.association.state,
+        }
+    return shape
+
+
+def lower(row: TransitGatewayAttachment, lowering: Lowering) -> None:
+    """A link between the VPC's router and the gateway, for the subnets in the zones that it serves,
+    and the table that routes what comes from the VPC."""
+    if row.state not in _LINKED:
+        return
+    view = lowering.view
+    cidrs = tuple(sorted(attached_cidrs(view, row)))
+    lowering.say(Attachment(id=row.id, transit=row.gateway, router=row.vpc, cidrs=cidrs))
+    zones = {foot.zone for foot in row.feet}
+    for subnet in view.referrers(row.vpc, Subnet):
+        segment = segment_of(view, subnet.id) if subnet.zone in zones else None
+        if segment is not None:
+            lowering.say(Served(attachment=row.id, segment=segment), subnet.id)
+    if row.association is None or row.association.state == "disassociating":
+        return
+    table = view.find(TransitGatewayRouteTable, row.association.table)
+    if table is not None:
+        lowering.say(AttachmentTable(attachment=row.id, table=statement_of(table)), table.id)
+
+
+KIND = Kind(
+    row=TransitGatewayAttachment,
+    actions={
+        "CreateTransitGatewayVpcAttachment": create,
+        "ModifyTransitGatewayVpcAttachment": modify,
+        "DeleteTransitGatewayVpcAttachment": delete,
+        "AcceptTransitGatewayVpcAttachment": answer,
+        "RejectTransitGatewayVpcAttachment": answer,
+    },
+    listings=(
+        Listing(
+            action="DescribeTransitGatewayVpcAttachments",
+            result="TransitGatewayVpcAttachments",
+            show=show_vpc,
+            ids="TransitGatewayAttachmentIds",
+        ),
+        Listing(
+            action="DescribeTransitGatewayAttachments",
+            result="TransitGatewayAttachments",
+            show=show,
+            ids="TransitGatewayAttachmentIds",
+        ),
+    ),
+    lower=lower,
+    settled=settled,
+    expired=expired,
+)

@@ -1,0 +1,285 @@
+"""Route tables of transit gateways: who is associated with them, who propagates to them.
+
+Sources: Amazon VPC Transit Gateways, "Transit gateway route tables"; EC2 API Reference,
+AssociateTransitGatewayRouteTable, EnableTransitGatewayRouteTablePropagation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gureum.errors import ApiError, invalid_value, missing_parameter
+from gureum.kind import Call, Kind, Listing, Lowering, Shape
+from gureum.model import Tags, View
+from gureum.program import Blackhole, Route, Target, ViaAttachment
+from gureum.resources.shapes import tag_list, unsupported
+from gureum.resources.transit_gateway import (
+    Part,
+    TableLink,
+    TransitGateway,
+    TransitGatewayAttachment,
+    TransitGatewayRouteTable,
+    attachments_of,
+    expired,
+    incorrect,
+    live,
+    settled,
+    statement_of,
+    tables_of,
+    usable,
+    ways,
+)
+
+MAX_TABLES = 20
+"""Route tables per transit gateway (transit gateway quotas)."""
+
+
+# --- tables -------------------------------------------------------------------------------------
+def create(call: Call) -> Shape:
+    """CreateTransitGatewayRouteTable: empty, nobody is associated."""
+    gateway = usable(call, TransitGateway, call.params["TransitGatewayId"])
+    row = new_table(call, gateway)
+    return {"TransitGatewayRouteTable": show(row, call.txn.view)}
+
+
+def new_table(
+    call: Call, gateway: TransitGateway, tags: Tags | None = None
+) -> TransitGatewayRouteTable:
+    """A new table of a gateway, with the tags that the call gives, or those given here.
+
+    Raises:
+        ApiError: ``TransitGatewayRouteTableLimitExceeded``.
+    """
+    # numbers of tables that are still being deleted are not given anew, hence all that there are
+    taken = {row.number for row in call.txn.referrers(gateway.id, TransitGatewayRouteTable)}
+    if len(tables_of(call.txn.view, gateway.id)) >= MAX_TABLES:
+        raise ApiError(
+            "TransitGatewayRouteTableLimitExceeded",
+            f"The maximum number of route tables of {gateway.id} has been reached.",
+        )
+    common = call.common(TransitGatewayRouteTable)
+    if tags is not None:
+        common["tags"] = tags
+    number = next(n for n in range(1, len(taken) + 2) if n not in taken)
+    return call.created(
+        TransitGatewayRouteTable(**common, gateway=gateway.id, number=number, state="pending")
+    )
+
+
+def delete(call: Call) -> Shape:
+    """DeleteTransitGatewayRouteTable: refused for a default table, and while an attachment is
+    associated.  Propagations to it end."""
+    row = _asked(call)
+    gateway = call.txn.find(TransitGateway, row.gateway)
+    if gateway and row.id in (gateway.association_table, gateway.propagation_table):
+        raise incorrect(f"Cannot delete {row.id}: it is a default route table of {gateway.id}.")
+    linked = attachments_of(call.txn.view, row.id)
+    for each in linked:
+        if each.association and each.association.table == row.id:
+            raise incorrect(f"Cannot delete {row.id}: it has associations ({each.id}).")
+    for each in linked:
+        call.txn.put(replace(each, propagations=_others(each, row.id)))
+    row = call.txn.put(replace(row, state="deleting", routes=()))
+    return {"TransitGatewayRouteTable": show(row, call.txn.view)}
+
+
+def _others(row: TransitGatewayAttachment, table: str) -> tuple[TableLink, ...]:
+    return tuple(each for each in row.propagations if each.table != table)
+
+
+def _asked(call: Call) -> TransitGatewayRouteTable:
+    return live(call, TransitGatewayRouteTable, call.params["TransitGatewayRouteTableId"])
+
+
+def asked_pair(call: Call) -> tuple[TransitGatewayRouteTable, TransitGatewayAttachment]:
+    """The table and the attachment that a call names, both in service on one gateway.
+
+    Raises:
+        ApiError: the not-found codes, ``IncorrectState``, ``InvalidParameterValue``.
+    """
+    table = usable(call, TransitGatewayRouteTable, call.params["TransitGatewayRouteTableId"])
+    key = call.get("TransitGatewayAttachmentId")
+    if not key:
+        raise missing_parameter("transitGatewayAttachmentId")
+    row = usable(call, TransitGatewayAttachment, key)
+    if row.gateway != table.gateway:
+        raise invalid_value(
+            "TransitGatewayAttachmentId",
+            row.id,
+            f"{row.id} and {table.id} belong to different transit gateways.",
+        )
+    return table, row
+
+
+# --- associations -------------------------------------------------------------------------------
+def associate(call: Call) -> Shape:
+    """AssociateTransitGatewayRouteTable: an attachment has one table at most."""
+    table, row = asked_pair(call)
+    if row.association is not None:
+        raise ApiError(
+            "Resource.AlreadyAssociated",
+            f"Transit Gateway Attachment {row.id} is already associated to a route table.",
+        )
+    row = call.txn.put(replace(row, association=TableLink(table=table.id, state="associating")))
+    return {"Association": _show_association(row)}
+
+
+def disassociate(call: Call) -> Shape:
+    """DisassociateTransitGatewayRouteTable: what comes from the attachment goes nowhere then."""
+    table, row = asked_pair(call)
+    if row.association is None or row.association.table != table.id:
+        raise ApiError(
+            "InvalidAssociation.NotFound",
+            f"Association of {row.id} with {table.id} does not exist.",
+        )
+    row = call.txn.put(replace(row, association=replace(row.association, state="disassociating")))
+    return {"Association": _show_association(row)}
+
+
+def _show_resource(row: TransitGatewayAttachment) -> Shape:
+    return {
+        "TransitGatewayAttachmentId": row.id,
+        "ResourceId": row.vpc,
+        "ResourceType": "vpc",
+    }
+
+
+def _show_association(row: TransitGatewayAttachment) -> Shape:
+    assert row.association is not None
+    table = {"TransitGatewayRouteTableId": row.association.table}
+    return table | _show_resource(row) | {"State": row.association.state}
+
+
+def _associations(call: Call) -> Iterator[Part]:
+    table = _asked(call)
+    for row in attachments_of(call.txn.view, table.id):
+        if row.association and row.association.table == table.id:
+            shape = _show_resource(row) | {"State": row.association.state}
+            yield Part(row.id, row.created, shape)
+
+
+# --- propagation --------------------------------------------------------------------------------
+def enable(call: Call) -> Shape:
+    """EnableTransitGatewayRouteTablePropagation: the table knows the VPC's blocks."""
+    unsupported(call, "TransitGatewayRouteTableAnnouncementId")
+    table, row = asked_pair(call)
+    if any(each.table == table.id for each in row.propagations):
+        raise ApiError(
+            "TransitGatewayRouteTablePropagation.Duplicate",
+            f"Propagation of {row.id} to {table.id} already exists.",
+        )
+    item = TableLink(table=table.id, state="enabling")
+    row = call.txn.put(replace(row, propagations=(*row.propagations, item)))
+    return {"Propagation": _show_propagation(row, item)}
+
+
+def disable(call: Call) -> Shape:
+    """DisableTransitGatewayRouteTablePropagation."""
+    unsupported(call, "TransitGatewayRouteTableAnnouncementId")
+    table, row = asked_pair(call)
+    if not any(each.table == table.id for each in row.propagations):
+        raise ApiError(
+            "TransitGatewayRouteTablePropagation.NotFound",
+            f"Propagation of {row.id} to {table.id} does not exist.",
+        )
+    item = TableLink(table=table.id, state="disabling")
+    row = call.txn.put(replace(row, propagations=(*_others(row, table.id), item)))
+    return {"Propagation": _show_propagation(row, item)}
+
+
+def _show_propagation(row: TransitGatewayAttachment, item: TableLink) -> Shape:
+    table = {"TransitGatewayRouteTableId": item.table}
+    return _show_resource(row) | table | {"State": item.state}
+
+
+def _propagations(call: Call) -> Iterator[Part]:
+    table = _asked(call)
+    for row in attachments_of(call.txn.view, table.id):
+        for item in row.propagations:
+            if item.table == table.id:
+                yield Part(row.id, row.created, _show_resource(row) | {"State": item.state})
+
+
+def _of_attachment(call: Call) -> Iterator[Part]:
+    row = live(call, TransitGatewayAttachment, call.params["TransitGatewayAttachmentId"])
+    for item in row.propagations:
+        shape = {"TransitGatewayRouteTableId": item.table, "State": item.state}
+        yield Part(item.table, row.created, shape)
+
+
+# --- answers ------------------------------------------------------------------------------------
+def show(row: TransitGatewayRouteTable, view: View) -> Shape:
+    """The API's ``TransitGatewayRouteTable`` structure."""
+    gateway = view.find(TransitGateway, row.gateway)
+    return {
+        "TransitGatewayRouteTableId": row.id,
+        "TransitGatewayId": row.gateway,
+        "State": row.state,
+        "DefaultAssociationRouteTable": bool(gateway and gateway.association_table == row.id),
+        "DefaultPropagationRouteTable": bool(gateway and gateway.propagation_table == row.id),
+        "CreationTime": row.created,
+        "Tags": tag_list(row),
+    }
+
+
+def show_part(part: Part, view: View) -> Shape:
+    """A part as it is."""
+    return part.shape
+
+
+def lower(row: TransitGatewayRouteTable, lowering: Lowering) -> None:
+    """A table of its gateway, with the routes that win."""
+    view = lowering.view
+    if row.state in ("deleting", "deleted"):
+        return
+    statement = statement_of(row)
+    lowering.say(statement)
+    for cidr, way in ways(view, row).items():
+        found = view.find(TransitGatewayAttachment, way.attachment) if way.attachment else None
+        target: Target = Blackhole(way.attachment or row.id)
+        if found is not None and way.active:
+            target = ViaAttachment(found.id, found.vpc)
+        lowering.say(Route(table=statement, destination=cidr, target=target))
+
+
+KIND = Kind(
+    row=TransitGatewayRouteTable,
+    actions={
+        "CreateTransitGatewayRouteTable": create,
+        "DeleteTransitGatewayRouteTable": delete,
+        "AssociateTransitGatewayRouteTable": associate,
+        "DisassociateTransitGatewayRouteTable": disassociate,
+        "EnableTransitGatewayRouteTablePropagation": enable,
+        "DisableTransitGatewayRouteTablePropagation": disable,
+    },
+    listings=(
+        Listing(
+            action="DescribeTransitGatewayRouteTables",
+            result="TransitGatewayRouteTables",
+            show=show,
+            ids="TransitGatewayRouteTableIds",
+        ),
+        Listing(
+            action="GetTransitGatewayRouteTableAssociations",
+            result="Associations",
+            show=show_part,
+            rows=_associations,
+        ),
+        Listing(
+            action="GetTransitGatewayRouteTablePropagations",
+            result="TransitGatewayRouteTablePropagations",
+            show=show_part,
+            rows=_propagations,
+        ),
+        Listing(
+            action="GetTransitGatewayAttachmentPropagations",
+            result="TransitGatewayAttachmentPropagations",
+            show=show_part,
+            rows=_of_attachment,
+        ),
+    ),
+    lower=lower,
+    settled=settled,
+    expired=expired,
+)
