@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gureum.explain import fixes_filters, fixes_peering, fixes_ways
+from gureum.explain import fixes_filters, fixes_peering, fixes_transit, fixes_ways
 from gureum.explain.codes import Code
 from gureum.explain.commands import Fix
 from gureum.explain.steps import Step
@@ -43,4 +43,7 @@ _FIXES: dict[Code, Callable[[View, Step], Iterator[Fix]]] = {
     Code.SG_HAS_NO_RULES: fixes_filters.group,
     Code.SG_REFERENCES_NOT_PRESERVED: fixes_filters.group,
     Code.SUBNET_ACL_RESTRICTION: fixes_filters.acl,
+    Code.TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION: fixes_transit.associated,
+    Code.TGW_ROUTE_AZ_RESTRICTION: fixes_transit.served,
+    Code.TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT: fixes_transit.known,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gureum.explain import fixes_peering
+from gureum.explain import fixes_peering, fixes_transit
 from gureum.explain.causes import interface_at
 from gureum.explain.commands import Fix, aws, kept
 from gureum.explain.network import contains
@@ -20,6 +20,7 @@ from gureum.resources.permissions import ANY_V4, ANY_V6
 from gureum.resources.public_ip import associations
 from gureum.resources.route_table import RouteTable, table_of
 from gureum.resources.subnet import Lease, Subnet, lease_id
+from gureum.resources.transit_gateway import TransitGateway
 from gureum.resources.vpc import Vpc
 from gureum.resources.vpc_peering import VpcPeeringConnection
 
@@ -61,6 +62,8 @@ def blackhole(view: View, step: Step) -> Iterator[Fix]:
     peering = view.find(VpcPeeringConnection, gone)
     if peering is not None:
         yield from fixes_peering.peering(view, step, peering)
+    elif (transit := view.find(TransitGateway, gone)) is not None:
+        yield from fixes_transit.attached(view, step, transit, table.vpc)
     elif gateway is not None:
         yield _attach(gateway, table.vpc)
     elif eni is not None:
