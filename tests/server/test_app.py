@@ -116,7 +116,7 @@ def test_refusals_reach_the_client_as_awss(served: Served) -> None:
 
 
 def test_unbuilt_actions_are_named(served: Served) -> None:
-    with pytest.raises(ClientError, match="CreateTransitGateway is part of the EC2 API"):
+    with pytest.raises(ClientError, match="CreateIpam is part of the EC2 API"):
         served.client().create_transit_gateway()
     with pytest.raises(ClientError, match="ListUsers"):
         served.client("iam").list_users()

@@ -23,6 +23,7 @@ from gureum.wire.models import input_members
 from tests.conftest import Cloud
 from tests.model.rows import ACCOUNT, REGION, House
 from tests.resources.building import default_group, make_interface, make_subnet, make_vpc, only
+from tests.resources.transit import make_star
 from tests.server.reads import PARAMETERS
 from tests.wiring import request_for
 
@@ -42,10 +43,10 @@ def test_an_action_of_no_api() -> None:
 
 
 def test_an_action_that_is_not_built(cloud: Cloud) -> None:
-    error = cloud.error("CreateTransitGateway")
+    error = cloud.error("CreateIpam")
     assert (error.code, error.status) == ("UnsupportedOperation", 501)
     assert error.message == (
-        "The action CreateTransitGateway is part of the EC2 API but is not built in Gureum yet."
+        "The action CreateIpam is part of the EC2 API but is not built in Gureum yet."
     )
     assert len(cloud.store.view.rows) == 0  # it does not even furnish the region
 
@@ -53,7 +54,7 @@ def test_an_action_that_is_not_built(cloud: Cloud) -> None:
 def test_reads_are_named_like_reads() -> None:
     names = {*REGISTRY.actions, *REGISTRY.listings}
     like_reads = {
-        name for name in names if name.startswith(("Describe", "Get", "List", "Validate"))
+        name for name in names if name.startswith(("Describe", "Get", "List", "Search", "Validate"))
     }
     assert like_reads == REGISTRY.reads
 
@@ -86,6 +87,7 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
     image = cloud.call("DescribeImages")["Images"][0]["ImageId"]
     launched = cloud.call("RunInstances", ImageId=image, SubnetId=subnet, MinCount=1, MaxCount=1)
     scope, found = _analysed(cloud)
+    star = make_star(cloud)
     volume = cloud.call("DescribeVolumes")["Volumes"][0]["VolumeId"]
     names = {
         "VOLUME": volume,
@@ -99,6 +101,8 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
         "SUBNET": subnet,
         "GROUPS": [default_group(cloud, vpc)["GroupId"]],
         "SERVICE": _offered(cloud),
+        "TRANSIT": star.table,
+        "ATTACHMENT": star.attachments[0],
         "LIST": cloud.call("DescribePrefixLists")["PrefixLists"][0]["PrefixListId"],
     }
     params = {
