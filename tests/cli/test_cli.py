@@ -36,7 +36,7 @@ def test_every_file_of_a_command_is_in_the_list() -> None:
     text = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
     with_commands = {path.stem for path, code in text.items() if "@click.command(" in code}
     listed = {str(command.name) for command in COMMANDS}
-    assert with_commands | {"cidr", "internet", "medium"} == listed
+    assert with_commands | {"cidr", "iam", "internet", "medium"} == listed
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -14,6 +14,7 @@ from gureum.cli.down import down
 from gureum.cli.env import env
 from gureum.cli.exec import exec_
 from gureum.cli.explain import explain
+from gureum.cli.iam import iam
 from gureum.cli.images import images
 from gureum.cli.internet import internet
 from gureum.cli.lab import lab
@@ -53,6 +54,7 @@ COMMANDS = (
     internet,
     cidr,
     medium,
+    iam,
     images,
     serve,
 )

@@ -1,1 +1,1 @@
-"""Where accounts, access keys and the evaluation of policies will be; empty so far."""
+"""IAM: policies as values, and what they say of a request; no accounts and no server yet."""

@@ -1,0 +1,114 @@
+"""What the elements of a statement name: actions, resources, principals.
+
+Sources: IAM User Guide, "IAM JSON policy elements: Action", "Resource", "Principal" and
+"NotPrincipal".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import TypeAlias
+
+from gureum.identity.request import Context, Principal
+from gureum.identity.variables import ARN_PARTS, arn_parts, expand, glob
+
+Principals: TypeAlias = tuple[tuple[str, str], ...]
+"""Pairs of a type (``AWS``, ``Service``, ``Federated``, ``CanonicalUser``) and a name; ``*`` alone
+is ``("*", "*")``."""
+
+
+def action_matches(pattern: str, action: str) -> bool:
+    """Whether an action (``ec2:RunInstances``) is meant; case does not matter, nothing is a
+    variable."""
+    return glob(expand(pattern, None) or (), action, ignore_case=True)
+
+
+def arn_matches(pattern: str, arn: str, context: Context | None) -> bool:
+    """Whether an ARN is like a pattern: each of the six parts for itself, wildcards and variables
+    in all of them ("Condition operators", "Amazon Resource Name (ARN) condition operators")."""
+    wanted = arn_parts(pattern, variables=context is not None)
+    seen = arn.split(":", ARN_PARTS - 1)
+    if len(wanted) != ARN_PARTS or len(seen) != ARN_PARTS:
+        return False
+    return all(map(_part_matches, wanted, seen, [context] * ARN_PARTS))
+
+
+def resource_matches(pattern: str, resource: str, context: Context | None) -> bool:
+    """Whether a resource is meant.
+
+    A wildcard stays within its part of the ARN, but for the last, which may have colons and
+    slashes; variables stand in the last part only; parts that are left out at the end are any.
+    """
+    if pattern == "*":
+        return True
+    wanted = arn_parts(pattern, variables=context is not None)
+    seen = resource.split(":", ARN_PARTS - 1)
+    if len(seen) != ARN_PARTS:
+        return False
+    wanted += ("*",) * (ARN_PARTS - len(wanted))
+    head = all(map(_part_matches, wanted[:-1], seen[:-1], [None] * (ARN_PARTS - 1)))
+    return head and _part_matches(wanted[-1], seen[-1], context)
+
+
+def _part_matches(wanted: str, seen: str, context: Context | None) -> bool:
+    pattern = expand(wanted, context)
+    return pattern is not None and glob(pattern, seen)
+
+
+class Named(IntEnum):
+    """How a statement names who asks, from not at all to in person."""
+
+    NOT = 0
+    ACCOUNT = 1
+    """By the account: it may let its users in, by policies of theirs."""
+    ISSUER = 2
+    """By the role (or user) that a session came from."""
+    DIRECT = 3
+    """By the user's or session's own ARN, or as anybody."""
+
+
+def named(principals: Principals, who: Principal | None) -> Named:
+    """The best way in which a ``Principal`` element names somebody."""
+    return max((_named(kind, name, who) for kind, name in principals), default=Named.NOT)
+
+
+def _named(kind: str, name: str, who: Principal | None) -> Named:
+    if kind in ("*", "AWS") and name == "*":
+        return Named.DIRECT
+    if who is None or kind != who.type:
+        return Named.NOT
+    if name == who.arn:
+        return Named.DIRECT
+    if kind == "AWS" and name == who.issuer:
+        return Named.ISSUER
+    if kind == "AWS" and name in _account_names(who):
+        return Named.ACCOUNT
+    return Named.NOT
+
+
+def exempt(principals: Principals, who: Principal | None) -> bool:
+    """Whether a ``NotPrincipal`` element leaves somebody alone: everything that they are must be in
+    it, the account, the role and the session ("NotPrincipal", "Specifying NotPrincipal with
+    Deny")."""
+    if any(kind in ("*", "AWS") and name == "*" for kind, name in principals):
+        return True
+    if who is None:
+        return False
+    listed = {name for kind, name in principals if kind == who.type}
+    return all(listed.intersection(names) for names in _all_names(who))
+
+
+def _all_names(who: Principal) -> Iterable[tuple[str, ...]]:
+    yield (who.arn,)
+    if who.type == "AWS":
+        yield _account_names(who)
+        if who.issuer:
+            yield (who.issuer,)
+
+
+def _account_names(who: Principal) -> tuple[str, ...]:
+    if not who.account:
+        return ()
+    partition = who.arn.split(":")[1]
+    return (who.account, f"arn:{partition}:iam::{who.account}:root")
