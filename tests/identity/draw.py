@@ -43,6 +43,8 @@ RESOURCE_PATTERNS = [
     "arn:aws:s3:::shop/${*}",
     "arn:aws:ec2:${aws:RequestedRegion}:*:*",
     "arn:aws:s3:::*",
+    "arn:aws:ec2:*a*2:*",
+    "arn:aws:ec2:a*t-?:*subnet-1",
 ]
 PRINCIPALS: list[Any] = [
     "*",

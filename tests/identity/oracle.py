@@ -142,14 +142,32 @@ def names(pattern: str, case: Case, modern: bool) -> bool:
         return True
     if case.resource == "*":
         return False
-    wanted, seen = pattern.split(":", 5), case.resource.split(":", 5)
-    while len(wanted) < 6:
-        wanted.append("*")
-    for number in range(6):
-        letters = spelled(wanted[number], case, modern and number == 5)
-        if letters is None or not like(letters, seen[number]):
-            return False
-    return True
+    wanted = pattern.split(":", 5)
+    tail = (
+        spelled(wanted[5], case, modern) if len(wanted) == 6 else spelled(wanted[-1], case, False)
+    )
+    if tail is None:
+        return False
+    if like(headed(wanted[:-1]) + tail, case.resource):
+        return True
+    missing = 6 - len(wanted)
+    return missing > 0 and like(headed(wanted + ["*"] * (missing - 1)) + STAR, case.resource)
+
+
+STAR: Letters = (("*", True),)
+
+
+def headed(parts: list[str]) -> Letters:
+    """The first parts of an ARN: a star at the end of one goes on over colons (``*``), other
+    wildcards do not (``+`` and ``!``)."""
+    letters: list[tuple[str, bool]] = []
+    for part in parts:
+        for at, letter in enumerate(part):
+            last = at == len(part) - 1
+            name = {"*": "*" if last else "+", "?": "!"}.get(letter, letter)
+            letters.append((name, letter in "*?"))
+        letters.append((":", False))
+    return tuple(letters)
 
 
 def spelled(text: str, case: Case, modern: bool) -> Letters | None:
@@ -183,13 +201,18 @@ def like(letters: Letters, text: str) -> bool:
     letter."""
     places = {0}
     for letter, wild in letters:
+        if not places:
+            return False
         if wild and letter == "*":
-            places = set(range(min(places), len(text) + 1)) if places else places
+            places = set(range(min(places), len(text) + 1))
+        elif wild and letter == "+":
+            places = {end for at in places for end in range(at, f"{text}:".index(":", at) + 1)}
         else:
             places = {
-                place + 1
-                for place in places
-                if place < len(text) and (wild or text[place] == letter)
+                at + 1
+                for at in places
+                if at < len(text)
+                and (text[at] == letter or (wild and (letter == "?" or text[at] != ":")))
             }
     return len(text) in places
 

@@ -183,12 +183,21 @@ def test_actions(pattern: str, expected: bool) -> None:
         ("arn:aws:ec2:*:*:instance/*", True),
         ("arn:aws:ec2:eu-*-1:123456789012:instance/i-?", True),
         ("arn:aws:ec2:*", True),
-        ("arn:aws:ec2:*:instance/i-1", False),
+        ("arn:aws:ec2:*:instance/i-1", True),
+        ("arn:aws:ec2:eu*:instance/*", True),
+        ("arn:aws:ec2:eu*:volume/*", False),
+        ("arn:aws:ec2:e*2:instance/i-1", False),
+        ("arn:aws:ec2:eu-west-1?123456789012:instance/i-1", False),
+        ("arn:aws:ec2:*:*:*:instance/i-1", False),
+        ("arn:aws:ec2:eu-west-1", True),
+        ("arn:aws:ec2:eu-west-2", False),
         ("arn:aws:ec2:*:*:volume/*", False),
         ("arn:aws:EC2:*:*:instance/*", False),
     ],
 )
-def test_a_wildcard_stays_in_its_part_of_an_arn(pattern: str, expected: bool) -> None:
+def test_a_wildcard_stays_in_its_part_of_an_arn_but_at_the_end_of_it(
+    pattern: str, expected: bool
+) -> None:
     arn = "arn:aws:ec2:eu-west-1:123456789012:instance/i-1"
     assert resource_matches(pattern, arn, Context()) is expected
     assert resource_matches(pattern, "*", Context()) is (pattern == "*")

@@ -6,7 +6,7 @@ Sources: IAM User Guide, "IAM JSON policy elements: Action", "Resource", "Princi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -37,18 +37,33 @@ def arn_matches(pattern: str, arn: str, context: Context | None) -> bool:
 def resource_matches(pattern: str, resource: str, context: Context | None) -> bool:
     """Whether a resource is meant.
 
-    A wildcard stays within its part of the ARN, but for the last, which may have colons and
-    slashes; variables stand in the last part only; parts that are left out at the end are any.
+    A wildcard stays within its part of the ARN, but a ``*`` at the end of a part may go on over
+    colons, and those of the last part over anything ("Using wildcards in resource ARNs").
+    Variables stand in the last part only.  Parts that are left out at the end are any.
     """
     if pattern == "*":
         return True
     wanted = arn_parts(pattern, variables=context is not None)
-    seen = resource.split(":", ARN_PARTS - 1)
-    if len(seen) != ARN_PARTS:
+    seen = resource.split(":")
+    if len(seen) < ARN_PARTS:
         return False
-    wanted += ("*",) * (ARN_PARTS - len(wanted))
-    head = all(map(_part_matches, wanted[:-1], seen[:-1], [None] * (ARN_PARTS - 1)))
-    return head and _part_matches(wanted[-1], seen[-1], context)
+    if len(wanted) == ARN_PARTS:
+        return _spans(wanted, seen, context)
+    filled = wanted + ("*",) * (ARN_PARTS - len(wanted))
+    return _spans(wanted, seen, None) or _spans(filled, seen, None)
+
+
+def _spans(wanted: Sequence[str], seen: Sequence[str], context: Context | None) -> bool:
+    """Whether parts of a pattern make up all parts of a resource; ``places`` are those parts of the
+    resource, in ascending order, at which the next part of the pattern may begin."""
+    places: Sequence[int] = [0]
+    for part in wanted[:-1]:
+        starts = [each for each in places if _part_matches(part, seen[each], None)]
+        if part.endswith("*") and starts:
+            places = range(starts[0] + 1, len(seen))
+        else:
+            places = [each + 1 for each in starts if each + 1 < len(seen)]
+    return any(_part_matches(wanted[-1], ":".join(seen[each:]), context) for each in places)
 
 
 def _part_matches(wanted: str, seen: str, context: Context | None) -> bool:
