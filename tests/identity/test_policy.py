@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gureum.errors import ApiError
+from gureum.identity.evaluate import Policies, evaluate
 from gureum.identity.policy import (
     MANAGED_SIZE,
     Kind,
@@ -16,8 +17,14 @@ from gureum.identity.policy import (
     parse,
     size,
 )
+from gureum.identity.request import Principal, Request
 
 GOOD: dict[str, Any] = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::a"}
+TRUST: dict[str, Any] = {
+    "Effect": "Allow",
+    "Action": "sts:AssumeRole",
+    "Principal": {"Service": "ec2.amazonaws.com"},
+}
 
 
 def document(*statements: Any, **more: Any) -> str:
@@ -70,6 +77,10 @@ def test_a_whole_policy() -> None:
 
 SYNTAX = "Syntax errors in policy."
 LEGACY = "The policy failed legacy parsing"
+NO_SID = (
+    "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular "
+    "expression [0-9A-Za-z]*"
+)
 REFUSED: list[tuple[str, str]] = [
     ("no json", SYNTAX),
     ("[" * 100_000, SYNTAX),
@@ -110,10 +121,7 @@ REFUSED: list[tuple[str, str]] = [
     ),
     (
         document({**GOOD, "Sid": "a-b"}),
-        (
-            "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the "
-            "regular expression [0-9A-Za-z]*"
-        ),
+        NO_SID,
     ),
     (document(without("Action")), "Policy statement must contain actions."),
     (document({**GOOD, "Action": []}), "Policy statement must contain actions."),
@@ -170,7 +178,17 @@ def test_what_is_refused_of_identities(text: str, says: str) -> None:
         (Kind.RESOURCE, {**GOOD, "Principal": "*", "NotPrincipal": "*"}, SYNTAX),
         (Kind.RESOURCE, {**GOOD, "NotPrincipal": {"AWS": "*"}},
          "Allow with NotPrincipal is not allowed."),
-        (Kind.TRUST, {**GOOD, "Principal": "*"}, "Has prohibited field Resource"),
+        (Kind.TRUST, {**TRUST, "Resource": "*"}, "Has prohibited field Resource"),
+        (Kind.TRUST, {**TRUST, "NotResource": "*"},
+         "AssumeRole policy must not contain resources."),
+        (Kind.TRUST, {**TRUST, "Action": "*"},
+         "AssumeRole policy may only specify STS AssumeRole actions."),
+        (Kind.TRUST, {**TRUST, "Action": []}, "Missing required field Action"),
+        (Kind.TRUST, {"Effect": "Allow", "Action": "sts:AssumeRole", "NotPrincipal": "*"},
+         "Allow with NotPrincipal is not allowed."),
+        (Kind.TRUST, {"Effect": "Deny", "Action": "sts:AssumeRole", "NotPrincipal": "*"},
+         "AssumeRole policy must not contain NotPrincipal field."),
+        (Kind.TRUST, {**TRUST, "Sid": "a b"}, NO_SID),
         (Kind.TRUST, without("Resource"), "Missing required field Principal"),
     ],
 )  # fmt: skip
@@ -181,10 +199,19 @@ def test_what_is_refused_of_resources_and_roles(
 
 
 def test_resources_and_roles_have_the_old_version_too() -> None:
-    statement = {**without("Resource"), "Principal": {"Service": "ec2.amazonaws.com"}}
-    old = parse(document(statement, Version="2008-10-17"), "p", Kind.TRUST)
+    old = parse(document(TRUST, Version="2008-10-17"), "p", Kind.TRUST)
     assert not old.variables
     assert old.statements[0].resources == ()
+    spoken = parse(document({**GOOD, "Sid": "a b", "Principal": "*"}), "p", Kind.RESOURCE)
+    assert spoken.statements[0].sid == "a b"
+
+
+def test_who_may_assume_a_role() -> None:
+    held = Policies(resource=(parse(document(TRUST), "trust", Kind.TRUST),))
+    role = "arn:aws:iam::123456789012:role/web"
+    for who, allowed in (("ec2.amazonaws.com", True), ("s3.amazonaws.com", False)):
+        asks = Request("sts:AssumeRole", role, principal=Principal.of(who))
+        assert evaluate(held, asks).allowed is allowed
 
 
 def test_empty_sids_are_none() -> None:

@@ -121,13 +121,10 @@ def check(statements: Iterable[Statement], kind: Kind) -> None:
         ApiError: ``MalformedPolicyDocument``.
     """
     statements = tuple(statements)
-    _check_sids(statements)
+    _check_sids(statements, kind)
+    look = _check_trust if kind is Kind.TRUST else _check_elements
     for each in statements:
-        if not each.actions:
-            raise malformed("Policy statement must contain actions.")
-    for each in statements:
-        _check_resources(each, kind)
-        _check_principals(each, kind)
+        look(each, kind)
     for each in statements:
         check_resources(each.resources)
     for each in statements:
@@ -135,35 +132,58 @@ def check(statements: Iterable[Statement], kind: Kind) -> None:
 
 
 _SID = re.compile(r"[0-9A-Za-z]*")
+_TRUST_ACTIONS = {
+    "sts:assumerole",
+    "sts:assumerolewithsaml",
+    "sts:assumerolewithwebidentity",
+    "sts:setcontext",
+    "sts:setsourceidentity",
+    "sts:tagsession",
+}
 
 
-def _check_sids(statements: tuple[Statement, ...]) -> None:
+def _check_sids(statements: tuple[Statement, ...], kind: Kind) -> None:
+    """IAM's own policies have letters and digits only; services let resources' have more."""
     sids = [each.sid for each in statements if each.sid]
     if len(set(sids)) != len(sids):
         raise malformed("Statement IDs (SID) in a single policy must be unique.")
-    if not all(map(_SID.fullmatch, sids)):
+    if kind is not Kind.RESOURCE and not all(map(_SID.fullmatch, sids)):
         raise malformed(
             "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the "
             "regular expression [0-9A-Za-z]*"
         )
 
 
-def _check_resources(statement: Statement, kind: Kind) -> None:
-    if kind is Kind.TRUST:
-        if statement.resources:
-            raise malformed("Has prohibited field Resource")
-    elif not statement.resources:
+def _check_elements(statement: Statement, kind: Kind) -> None:
+    if not statement.actions:
+        raise malformed("Policy statement must contain actions.")
+    if not statement.resources:
         raise malformed("Policy statement must contain resources.")
+    if kind is Kind.RESOURCE:
+        _check_principals(statement)
+    elif statement.principals is not None:
+        raise malformed("Policy document should not specify a principal.")
 
 
-def _check_principals(statement: Statement, kind: Kind) -> None:
-    if kind is Kind.IDENTITY:
-        if statement.principals is not None:
-            raise malformed("Policy document should not specify a principal.")
-    elif statement.principals is None:
+def _check_principals(statement: Statement) -> None:
+    if statement.principals is None:
         raise malformed("Missing required field Principal")
-    elif statement.not_principals and statement.effect == "Allow":
+    if statement.not_principals and statement.effect == "Allow":
         raise malformed("Allow with NotPrincipal is not allowed.")
+
+
+def _check_trust(statement: Statement, kind: Kind) -> None:
+    _check_principals(statement)
+    if statement.not_principals:
+        raise malformed("AssumeRole policy must not contain NotPrincipal field.")
+    if not statement.actions:
+        raise malformed("Missing required field Action")
+    if not {each.lower() for each in statement.actions} <= _TRUST_ACTIONS:
+        raise malformed("AssumeRole policy may only specify STS AssumeRole actions.")
+    if statement.not_resources:
+        raise malformed("AssumeRole policy must not contain resources.")
+    if statement.resources:
+        raise malformed("Has prohibited field Resource")
 
 
 def syntax_error() -> ApiError:
