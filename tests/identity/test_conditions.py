@@ -56,6 +56,7 @@ VERDICTS = [
     ("NumericGreaterThanEquals", "10.5", "10.5", True),
     ("NumericLessThanEquals", "2", "1.9", False),
     ("DateEquals", "2026-11-29T06:00:00Z", "2026-11-29T15:00:00+09:00", True),
+    ("DateEquals", "2026-11-29T06:00:00Z", "2026-11-29T02:30:00-0330", True),
     ("DateLessThan", "2013-06-30T00:00:00Z", "2013-07", True),
     ("DateLessThan", "2013-06-30T23:59:59.999Z", "2013-06-30", False),
     ("DateLessThanEquals", "1372550400", "2013-06-30T00:00:00Z", True),
