@@ -120,13 +120,15 @@ class Call:
         """The tags that TagSpecifications give for one resource type.
 
         Raises:
-            ApiError: the codes of :func:`given_tags`.
+            ApiError: the codes of :func:`given_tags` and :func:`check_tag_values`.
         """
         if not self._beside:
             self._taggable.add(kind)
         for specification in self.get("TagSpecifications", ()):
             if specification.get("ResourceType") == kind:
-                return given_tags(specification.get("Tags", ()))
+                tags = given_tags(specification.get("Tags", ()))
+                check_tag_values(kind, tags)
+                return tags
         return ()
 
     def check_tag_specifications(self) -> None:
@@ -178,6 +180,23 @@ def given_tags(tags: Iterable[Mapping[str, Any]]) -> Tags:
         found[str(key)] = value
     check_tag_count(found)
     return tuple(found.items())
+
+
+def check_tag_values(kind: str, tags: Iterable[tuple[str, str]]) -> None:
+    """Refuse, for a resource type, values of which a tag that steers something knows nothing.
+
+    Raises:
+        ApiError: ``InvalidParameterValue``, which names the values there are.
+    """
+    row = Resource.by_kind.get(kind)
+    for key, value in tags if row and row.tag_values else ():
+        known = row.tag_values.get(key) if row else None
+        if known is not None and value not in known:
+            listed = ", ".join(known)
+            raise ApiError(
+                "InvalidParameterValue",
+                f"Value ({value}) for tag {key} is invalid. Valid values: {listed}.",
+            )
 
 
 def check_tag_count(keys: Iterable[str]) -> None:

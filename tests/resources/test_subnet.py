@@ -311,12 +311,37 @@ def test_lowering(cloud: Cloud) -> None:
     assert said(cloud, {subnet: "SUBNET"}) == ""
 
 
-@pytest.mark.parametrize(
-    ("value", "mode"), [("hub", "hub"), ("switch", "switch"), ("else", "fabric")]
-)
-def test_a_tag_chooses_how_frames_are_carried(cloud: Cloud, value: str, mode: str) -> None:
-    tags = [{"ResourceType": "subnet", "Tags": [{"Key": "gureum:segment-mode", "Value": value}]}]
+@pytest.mark.parametrize("mode", ["fabric", "switch", "hub"])
+def test_a_tag_chooses_how_frames_are_carried(cloud: Cloud, mode: str) -> None:
+    tags = [{"ResourceType": "subnet", "Tags": [{"Key": "gureum:segment-mode", "Value": mode}]}]
     subnet = make_subnet(cloud, make_vpc(cloud), TagSpecifications=tags)
     assert said(cloud, {subnet: "SUBNET"}, SegmentMode) == (
         f"SegmentMode segment=SUBNET mode={mode}  # SUBNET\n"
     )
+
+
+@pytest.mark.parametrize("value", ["ring", "Hub", ""])
+def test_a_mode_that_is_none_is_refused(cloud: Cloud, value: str) -> None:
+    vpc = make_vpc(cloud)
+    tag = {"Key": "gureum:segment-mode", "Value": value}
+    message = (
+        f"Value ({value}) for tag gureum:segment-mode is invalid. "
+        "Valid values: fabric, switch, hub."
+    )
+    given = [{"ResourceType": "subnet", "Tags": [tag]}]
+    at = {"VpcId": vpc, "CidrBlock": "10.0.1.0/24"}
+    error = cloud.error("CreateSubnet", **at, TagSpecifications=given)
+    assert (error.code, error.message) == ("InvalidParameterValue", message)
+    mine = [{"Name": "vpc-id", "Values": [vpc]}]
+    assert cloud.call("DescribeSubnets", Filters=mine)["Subnets"] == []
+    subnet = make_subnet(cloud, vpc)
+    error = cloud.error("CreateTags", Resources=[vpc, subnet], Tags=[tag])
+    assert (error.code, error.message) == ("InvalidParameterValue", message)
+    assert cloud.call("DescribeTags")["Tags"] == [], "all or nothing"
+
+
+def test_on_anything_but_a_subnet_the_tag_is_one_like_others(cloud: Cloud) -> None:
+    vpc = make_vpc(cloud)
+    tag = {"Key": "gureum:segment-mode", "Value": "ring"}
+    cloud.call("CreateTags", Resources=[vpc], Tags=[tag])
+    assert cloud.call("DescribeVpcs", VpcIds=[vpc])["Vpcs"][0]["Tags"] == [tag]

@@ -24,6 +24,7 @@ from gureum.cli.options import Base
 from gureum.cli.ping import ping
 from gureum.cli.port import port
 from gureum.cli.reach import reach
+from gureum.cli.segment import segment
 from gureum.cli.serve import serve
 from gureum.cli.ssh import ssh
 from gureum.cli.status import status
@@ -50,6 +51,7 @@ COMMANDS = (
     audit,
     lab,
     table,
+    segment,
     console,
     internet,
     cidr,

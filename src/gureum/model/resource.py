@@ -8,7 +8,7 @@ compiler's dependency tracking are all derived from them, also inside nested dat
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Literal
@@ -45,6 +45,8 @@ class Resource:
     malformed: ClassVar[str | None] = None
     missing: ClassVar[str]
     by_kind: ClassVar[dict[str, type[Resource]]] = {}
+    tag_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Tags that steer something here rather than only tell: by key, the values there are."""
 
     def __init_subclass__(
         cls,

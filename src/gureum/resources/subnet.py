@@ -7,31 +7,28 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from itertools import chain
+from typing import ClassVar
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, Txn, View, ref
 from gureum.model.cidr import ipv4_network, is_ipv6, is_reserved, router_address, usable
 from gureum.program import Segment, SegmentMode
-from gureum.program.statements import Mode
 from gureum.resources import ipv6
 from gureum.resources.region import zone_id, zones
+from gureum.resources.segment_mode import MODE_TAG, MODES, mode_of
 from gureum.resources.shapes import unsupported
 from gureum.resources.vpc import Vpc
 
 MAX_SUBNETS = 200
 """Subnets per VPC (VPC quotas)."""
 
-MODE_TAG = "gureum:segment-mode"
-"""A tag on a subnet with which its owner chooses how it carries frames (see ``SegmentMode``)."""
-
 PREFIX_LENGTH = 28
 """The length of an IPv4 prefix that an interface can be given."""
-
-_MODES: dict[str | None, Mode] = {"switch": "switch", "hub": "hub"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +42,8 @@ class Subnet(
 ):
     """A subnet of a VPC; ``zone`` is a zone name such as ``ap-northeast-2a``.  With
     ``assign_ipv6`` new interfaces get an IPv6 address of ``ipv6`` unasked."""
+
+    tag_values: ClassVar[Mapping[str, tuple[str, ...]]] = {MODE_TAG: MODES}
 
     vpc: str = ref()
     cidr: str
@@ -404,7 +403,7 @@ def lower(subnet: Subnet, lowering: Lowering) -> None:
     """A subnet is a segment of its VPC's router."""
     place = segment(subnet)
     lowering.say(place, subnet.vpc)
-    lowering.say(SegmentMode(place, _MODES.get(subnet.tag(MODE_TAG), "fabric")))
+    lowering.say(SegmentMode(place, mode_of(subnet)))
 
 
 KIND = Kind(

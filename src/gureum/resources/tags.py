@@ -11,7 +11,16 @@ from functools import cache
 from typing import Any
 
 from gureum.errors import ApiError
-from gureum.kind import Call, Kind, Listing, Shape, check_tag, check_tag_count, given_tags
+from gureum.kind import (
+    Call,
+    Kind,
+    Listing,
+    Shape,
+    check_tag,
+    check_tag_count,
+    check_tag_values,
+    given_tags,
+)
 from gureum.model import Resource, Txn, View
 from gureum.model.txn import not_found
 from gureum.wire.models import enumeration
@@ -71,9 +80,11 @@ def _mine(txn: Txn, row: Resource) -> bool:
 
 
 def create_tags(call: Call) -> Shape:
-    """CreateTags: a tag whose key is there gets the new value."""
+    """CreateTags: a tag whose key is there gets the new value.  One bad value for one resource
+    refuses the whole call."""
     given = dict(given_tags(call.params["Tags"]))
     for row in _asked(call):
+        check_tag_values(row.kind, given.items())
         tags = {**dict(row.tags), **given}
         check_tag_count(tags)
         call.txn.put(replace(row, tags=tuple(tags.items())))

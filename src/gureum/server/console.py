@@ -13,6 +13,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     GET    /whose    ?source&address...     who answers from addresses
     POST   /exec     {place, argv, ...}     the command line that runs a program there
     GET    /table    ?kind&place            a live table of the kernel
+    GET    /segment  ?place                 how a subnet carries frames; POST {place, mode}
     POST   /explain  {source, target, ...}  what becomes of a packet, and why
     POST   /explain/live                    the same, with what became of the real packet
     POST   /reach    {source, target, ...}  who reaches whom
@@ -61,6 +62,7 @@ from gureum.server.console_live import Live
 from gureum.server.console_map import cloud_map
 from gureum.server.console_policy import Policies
 from gureum.server.console_reach import Reaches
+from gureum.server.console_segment import Segments
 from gureum.server.dispatch import utc_now
 from gureum.server.identity_api import DEFAULT_ACCOUNT
 from gureum.server.labs import Labs
@@ -121,6 +123,7 @@ class Console:
         self._reaches = Reaches(cloud.networks)
         self._policies = Policies(cloud.networks, self._explain)
         self._live = Live(cloud, self._explain)
+        self._segments = Segments(cloud)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))
 
     def _scope(self, ask: Ask) -> Scope:
@@ -215,6 +218,17 @@ class Console:
             "rows": rows,
             "names": _names(scope, rows),
         }
+
+    def segment(self, ask: Ask) -> Shape:
+        """How a subnet carries frames, and between whom."""
+        scope = self._scope(ask)
+        found = self._segments.show(scope, ask.text("place"))
+        return found | {"names": _names(scope, [*found["stations"], *found["macs"]])}
+
+    def segment_mode(self, ask: Ask) -> Shape:
+        """The same, carried in another way from now on."""
+        in_force = self._segments.change(self._scope(ask), ask.text("place"), ask.text("mode"))
+        return self.segment(ask) | {"in_force": in_force}
 
     def explain(self, ask: Ask) -> Shape:
         """What becomes of a packet from ``source`` to ``target``, and of the answer to it."""
@@ -365,6 +379,8 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("GET", "/whose", answers.whose),
         ("POST", "/exec", answers.exec),
         ("GET", "/table", answers.table),
+        ("GET", "/segment", answers.segment),
+        ("POST", "/segment", answers.segment_mode),
         ("POST", "/explain", answers.explain),
         ("POST", "/explain/live", answers.live),
         ("POST", "/reach", answers.reach),

@@ -18,8 +18,9 @@ from gureum.resources.public_ip import associations
 from gureum.resources.route_table import RouteTable, RouteTableAssociation
 from gureum.resources.route_table import show as show_table
 from gureum.resources.security_group import SecurityGroup, rules_of
+from gureum.resources.segment_mode import mode_of
 from gureum.resources.shapes import ICMP, ICMPV6
-from gureum.resources.subnet import MODE_TAG, Subnet, free_addresses
+from gureum.resources.subnet import Subnet, free_addresses
 from gureum.resources.vpc import Vpc
 from gureum.server.places import Scope
 
@@ -73,7 +74,7 @@ def _subnet(txn: Txn, subnet: Subnet) -> Shape:
         **_named(subnet),
         "cidr": subnet.cidr,
         "free_addresses": free_addresses(subnet, txn.view),
-        "mode": subnet.tag(MODE_TAG) or "fabric",
+        "mode": mode_of(subnet),
         "route_table": _table_of(txn, subnet),
         "network_acl": acl.acl if acl else None,
         "instances": [_instance(txn, row) for row in _instances(txn, subnet)],
