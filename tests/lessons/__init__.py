@@ -1,0 +1,1 @@
+"""Tests of the lessons: each teaches what is so."""
