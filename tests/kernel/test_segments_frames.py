@@ -237,3 +237,15 @@ def test_groups_and_acls_are_asked_in_every_mode(lab: Lab) -> None:
             far one icmp   pass
             far one udp/53 drop  # the ACL
         """)
+
+
+@pytest.mark.parametrize("mode", ["switch", "hub"])
+def test_between_isolated_ports_nothing_is_flooded(mode: Mode) -> None:
+    """No frame goes from port to port there: the router carries packets (docs/limits.md)."""
+    lab = Lab("isolated")
+    try:
+        build(lab, mode)
+        assert Frames(lab).heard("one", UNKNOWN, set()) == set()
+        lab.check("one two icmp pass")
+    finally:
+        assert lab.close() == []
