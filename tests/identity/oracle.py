@@ -148,16 +148,17 @@ def names(pattern: str, case: Case, modern: bool) -> bool:
     )
     if tail is None:
         return False
-    if like(headed(wanted[:-1]) + tail, case.resource):
+    if like(headed(tuple(wanted[:-1])) + tail, case.resource):
         return True
     missing = 6 - len(wanted)
-    return missing > 0 and like(headed(wanted + ["*"] * (missing - 1)) + STAR, case.resource)
+    return missing > 0 and like(headed((*wanted, *["*"] * (missing - 1))) + STAR, case.resource)
 
 
 STAR: Letters = (("*", True),)
 
 
-def headed(parts: list[str]) -> Letters:
+@lru_cache(maxsize=1000)
+def headed(parts: tuple[str, ...]) -> Letters:
     """The first parts of an ARN: a star at the end of one goes on over colons (``*``), other
     wildcards do not (``+`` and ``!``)."""
     letters: list[tuple[str, bool]] = []

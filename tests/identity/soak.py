@@ -9,7 +9,7 @@ from gureum.identity.evaluate import evaluate
 from tests.identity.draw import Draw, policies, request
 from tests.identity.oracle import decide
 
-REQUESTS = 5
+REQUESTS = 10
 """Requests to one set of policies."""
 
 
