@@ -207,3 +207,10 @@ def test_a_wildcard_stays_in_its_part_of_an_arn_but_at_the_end_of_it(
 def test_the_last_part_of_an_arn_has_colons_and_slashes() -> None:
     arn = "arn:aws:logs:eu-west-1:1:log-group:a:log-stream:b/c"
     assert resource_matches("arn:aws:logs:*:*:log-group:*/c", arn, None)
+
+
+def test_variables_of_resources_are_in_the_last_part_only() -> None:
+    context = Context.of([("aws:RequestedRegion", "eu-west-1"), ("aws:username", "ann")])
+    arn = "arn:aws:sqs:eu-west-1:123456789012:ann"
+    assert resource_matches("arn:aws:sqs:*:*:${aws:username}", arn, context)
+    assert not resource_matches("arn:aws:sqs:${aws:RequestedRegion}:*:ann", arn, context)
