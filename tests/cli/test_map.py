@@ -69,6 +69,47 @@ def test_a_lost_route_and_a_free_address_are_seen(shop: Served) -> None:
     assert "web i-" not in text
 
 
+def test_ipv6_and_what_joins_vpcs_are_shown(shop: Served) -> None:
+    call = shop.api.call
+    call("AssociateVpcCidrBlock", VpcId=shop.ids["shop"], AmazonProvidedIpv6CidrBlock=True)
+    (vpc,) = call("DescribeVpcs", VpcIds=[shop.ids["shop"]])["Vpcs"]
+    block = vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
+    part = block.replace("::/56", "::/64")
+    call("AssociateSubnetCidrBlock", SubnetId=shop.ids["outside"], Ipv6CidrBlock=part)
+    (eni,) = shop.shown("web")["NetworkInterfaces"]
+    added = call(
+        "AssignIpv6Addresses", NetworkInterfaceId=eni["NetworkInterfaceId"], Ipv6AddressCount=1
+    )
+    gateway = call("CreateEgressOnlyInternetGateway", VpcId=shop.ids["shop"])
+    eigw = gateway["EgressOnlyInternetGateway"]["EgressOnlyInternetGatewayId"]
+    table = shop.ids["out"]
+    call(
+        "CreateRoute",
+        RouteTableId=table,
+        DestinationIpv6CidrBlock="::/0",
+        EgressOnlyInternetGatewayId=eigw,
+    )
+    other = shop.make("CreateVpc", "Vpc", "VpcId", "office", CidrBlock="10.9.0.0/16")
+    made = call("CreateVpcPeeringConnection", VpcId=shop.ids["shop"], PeerVpcId=other)
+    pcx = made["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    call(
+        "CreateRoute",
+        RouteTableId=table,
+        DestinationCidrBlock="10.9.0.0/16",
+        VpcPeeringConnectionId=pcx,
+    )
+    tgw = call("CreateTransitGateway")["TransitGateway"]["TransitGatewayId"]
+    text = shop.cli("map").output
+    assert f"VPC shop {shop.ids['shop']} 192.168.55.0/24, {block}\n" in text
+    assert f"{shop.ids['outside']} 192.168.55.0/26, {part} " in text
+    assert f", {added['AssignedIpv6Addresses'][0]} [www]" in text
+    assert f"::/0 -> {eigw}\n" in text
+    assert f"10.9.0.0/16 -> {pcx} blackhole\n" in text
+    ends = f"shop ({shop.ids['shop']}) <-> office ({other})"
+    assert f"peering connection {pcx} pending-acceptance {ends}\n" in text
+    assert re.search(rf"transit gateway {tgw} \w+ joins no VPC\n", text)
+
+
 def test_names_do_not_steer_the_terminal(shop: Served) -> None:
     tag = {"Key": "Name", "Value": "[red]x\x9b2J\n"}
     shop.api.call("CreateTags", Resources=[shop.ids["web"]], Tags=[tag])

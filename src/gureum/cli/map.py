@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-_STATES = {"running": "green", "available": "green", "pending": "yellow", "stopping": "yellow"}
+_STATES = {
+    "running": "green",
+    "available": "green",
+    "active": "green",
+    "pending": "yellow",
+    "stopping": "yellow",
+}
 
 
 @click.command("map", short_help="Show what is in a region.")
@@ -52,6 +58,12 @@ def tree(found: Item, *, everything: bool = False) -> Tree:
     for gateway in found["internet_gateways"]:
         if not gateway["attached"]:
             root.add(line("internet gateway", *titled(gateway), "detached"))
+    for peering in found["peerings"]:
+        ends = " <-> ".join(names.of(key) for key in peering["vpcs"])
+        root.add(line("peering connection", *titled(peering), _state(peering), ends))
+    for gateway in found["transit_gateways"]:
+        joined = ", ".join(names.of(key) for key in gateway["vpcs"]) or "no VPC"
+        root.add(line("transit gateway", *titled(gateway), _state(gateway), "joins", joined))
     for address in found["elastic_ips"]:
         held = f"-> {names.of(address['holder'])}" if address["holder"] else "free"
         root.add(line("Elastic IP", (address["ip"], "cyan"), *titled(address), held))
@@ -116,7 +128,7 @@ def titled(item: Item) -> tuple[Part, ...]:
 
 def _vpc(root: Tree, vpc: Item, names: Names, *, everything: bool) -> None:
     kind = "default VPC" if vpc["default"] else "VPC"
-    head = (kind, *titled(vpc), (", ".join(vpc["cidrs"]), "cyan"))
+    head = (kind, *titled(vpc), (", ".join([*vpc["cidrs"], *vpc["ipv6_cidrs"]]), "cyan"))
     if vpc["default"] and not everything and not _used(vpc):
         root.add(line(*head, "empty"))
         return
@@ -143,7 +155,8 @@ def _subnet(place: Tree, subnet: Item, names: Names) -> None:
     mode = subnet["mode"] if subnet["mode"] != "fabric" else None
     routed = f"routes by {names.short(subnet['route_table'])}" if subnet["route_table"] else None
     free = f"{subnet['free_addresses']} free"
-    head = ("subnet", *titled(subnet), (subnet["cidr"], "cyan"), free, routed, mode)
+    cidrs = ", ".join([subnet["cidr"], *subnet["ipv6_cidrs"]])
+    head = ("subnet", *titled(subnet), (cidrs, "cyan"), free, routed, mode)
     branch = place.add(line(*head))
     for item in subnet["instances"]:
         groups = ", ".join(names.short(key) for key in item["groups"])
@@ -169,7 +182,9 @@ def _state(item: Item) -> Part:
 
 def _addresses(item: Item) -> Part:
     private, public = item["private_ip"] or "", item["public_ip"]
-    return f"{private} <-> {public}" if public else private, "cyan"
+    told = f"{private} <-> {public}" if public else private
+    others = [ip for eni in item.get("interfaces", ())[:1] for ip in eni["ipv6_addresses"]]
+    return ", ".join([told, *others]), "cyan"
 
 
 def _table(branch: Tree, table: Item, names: Names) -> None:

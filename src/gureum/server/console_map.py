@@ -6,6 +6,7 @@ from typing import Any
 
 from gureum.kind import Shape
 from gureum.model import Resource, Txn
+from gureum.resources import ipv6
 from gureum.resources.elastic_ip import ElasticIp, association_of
 from gureum.resources.instance import ENDED, Instance
 from gureum.resources.internet_gateway import InternetGateway
@@ -21,11 +22,22 @@ from gureum.resources.security_group import SecurityGroup, rules_of
 from gureum.resources.segment_mode import mode_of
 from gureum.resources.shapes import ICMP, ICMPV6
 from gureum.resources.subnet import Subnet, free_addresses
+from gureum.resources.transit_gateway import (
+    SERVING,
+    TransitGateway,
+    TransitGatewayAttachment,
+)
 from gureum.resources.vpc import Vpc
+from gureum.resources.vpc_peering import VpcPeeringConnection, state_of
 from gureum.server.places import Scope
 
 _GONE = frozenset({"deleted", "failed"})
-_TARGETS = ("GatewayId", "NatGatewayId", "InstanceId", "NetworkInterfaceId")
+_OVER = frozenset({*_GONE, "rejected", "expired"})
+_TARGETS = (
+    "GatewayId", "NatGatewayId", "InstanceId", "NetworkInterfaceId", "VpcPeeringConnectionId",
+    "TransitGatewayId", "EgressOnlyInternetGatewayId",
+)  # fmt: skip
+_DESTINATIONS = ("DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId")
 
 
 def cloud_map(scope: Scope) -> Shape:
@@ -40,10 +52,30 @@ def cloud_map(scope: Scope) -> Shape:
             {**_named(row), "vpc": row.vpc, "attached": row.vpc is not None}
             for row in txn.all(InternetGateway)
         ],
+        "peerings": [
+            {**_named(row), "state": state, "vpcs": [side.vpc for side in row.sides]}
+            for row in scope.view.all(VpcPeeringConnection)
+            if _has_side(txn, row) and (state := state_of(scope.view, row)) not in _OVER
+        ],
+        "transit_gateways": [
+            {**_named(row), "state": row.state, "vpcs": _attached(txn, row)}
+            for row in txn.all(TransitGateway)
+            if row.state not in _OVER
+        ],
         "elastic_ips": [_elastic_ip(txn, row) for row in txn.all(ElasticIp)],
         "internet_hosts": [{"name": row.name, "ip": row.ip} for row in hosts],
         "elsewhere": _elsewhere(scope),
     }
+
+
+def _has_side(txn: Txn, row: VpcPeeringConnection) -> bool:
+    here = (txn.account, txn.region)
+    return any((side.account, side.region) == here for side in row.sides)
+
+
+def _attached(txn: Txn, row: TransitGateway) -> list[str]:
+    found = txn.referrers(row.id, TransitGatewayAttachment)
+    return [each.vpc for each in found if each.gateway == row.id and each.state in SERVING]
 
 
 def _named(row: Resource) -> Shape:
@@ -58,6 +90,7 @@ def _vpc(txn: Txn, vpc: Vpc) -> Shape:
     return {
         **_named(vpc),
         "cidrs": [item.cidr for item in vpc.cidrs],
+        "ipv6_cidrs": [item.cidr for item in ipv6.blocks(txn.view, vpc.id)],
         "default": vpc.default,
         "internet_gateway": vpc.gateway,
         "zones": [{"zone": zone, "subnets": found} for zone, found in zones.items()],
@@ -73,6 +106,7 @@ def _subnet(txn: Txn, subnet: Subnet) -> Shape:
     return {
         **_named(subnet),
         "cidr": subnet.cidr,
+        "ipv6_cidrs": [subnet.ipv6.cidr] if subnet.ipv6 else [],
         "free_addresses": free_addresses(subnet, txn.view),
         "mode": mode_of(subnet),
         "route_table": _table_of(txn, subnet),
@@ -120,6 +154,7 @@ def _interface(txn: Txn, eni: NetworkInterface) -> Shape:
         "subnet": eni.subnet,
         "mac": eni.mac,
         "private_ips": list(eni.ips),
+        "ipv6_addresses": list(eni.ips6),
         "public_ips": [item.ip for item in associations(txn.view, eni.id)],
         "groups": list(eni.groups),
         "source_dest_check": eni.source_dest_check,
@@ -150,8 +185,7 @@ def _table(txn: Txn, table: RouteTable) -> Shape:
         ],
         "routes": [
             {
-                "destination": route.get("DestinationCidrBlock")
-                or route["DestinationPrefixListId"],
+                "destination": next(route[name] for name in _DESTINATIONS if name in route),
                 "target": next((route[name] for name in _TARGETS if name in route), ""),
                 "state": route["State"],
             }
