@@ -260,3 +260,11 @@ def test_bad_statements_are_refused(shop: Shop, side: dict[str, Any], code: str)
     with pytest.raises(ApiError) as nothing:
         scope(shop)
     assert nothing.value.code == "MissingParameter"
+
+
+def test_rules_about_ipv6_are_no_hindrance(shop: Shop) -> None:
+    shop.cloud.call("AssociateVpcCidrBlock", VpcId=shop.vpc, AmazonProvidedIpv6CidrBlock=True)
+    rule = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+    shop.cloud.call("AuthorizeSecurityGroupIngress", GroupId=shop.web_group, IpPermissions=[rule])
+    found = analysis(shop, scope(shop, MatchPaths=[{"Source": INTERNET}]))
+    assert found["FindingsFound"] == "true"

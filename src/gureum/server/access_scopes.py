@@ -20,6 +20,7 @@ from gureum.explain.packet import TCP, UDP
 from gureum.explain.walk import PUBLIC
 from gureum.kind import Shape
 from gureum.model import View
+from gureum.model.cidr import is_ipv6
 from gureum.program import InternetHost
 from gureum.reach import Node, Reach, Span
 from gureum.resources.access_scope import TYPES, AccessScope, port_range
@@ -112,7 +113,8 @@ class _Search:
 
     def _peers(self) -> Iterator[str]:
         for filter_ in self._network.filters.values():
-            yield from (rule.peer for rule in filter_.rules if not is_group(rule))
+            blocks = (rule.peer for rule in filter_.rules if not is_group(rule))
+            yield from (block for block in blocks if not is_ipv6(block))
 
     def findings(self) -> Iterator[list[Shape]]:
         """The components of each way that matches and is not excluded.  Pieces of the internet
