@@ -15,10 +15,10 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from gureum.medium.engine import Engine
+from gureum.medium.measure import loaded
 from gureum.medium.plan import plan
 from gureum.medium.topology import star
-from gureum.medium.traffic import Load, Source
+from gureum.medium.traffic import Load
 
 ROUNDS = 9
 BARE = 200_000
@@ -52,16 +52,7 @@ class Model:
 
     def __init__(self, kind: str, stations: int, load: float | None) -> None:
         layout = plan(star("hub" if kind == "hub" else "switch", stations))
-        draw = np.random.default_rng(1)
-        source = Source(Load(load), layout.rules, layout.groups, draw)
-        self._engine = Engine(
-            layout.rules,
-            layout.wires,
-            draw.integers,
-            hops=layout.hops,
-            endless=source.endless(),
-            arrivals=source.arrivals(),
-        )
+        self._engine = loaded(layout, Load(load), np.random.default_rng(1))
         self._piece = 1e5
         self.frames = 0.0
         begun = time.process_time()

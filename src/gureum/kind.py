@@ -294,6 +294,21 @@ class Listing(Generic[L]):
     summary: Callable[[list[Shape]], Shape] | None = None
 
 
+def never(
+    action: str, result: str, ids: str | None = None, paths: Mapping[str, str] | None = None
+) -> Listing[Any]:
+    """A listing of what there never is here, such as a recycle bin: nothing has retention rules, so
+    what is deleted is gone.  Its filters are those of AWS, and any id is not found."""
+    return Listing(
+        action=action,
+        result=result,
+        show=lambda row, view: {},
+        ids=ids,
+        rows=lambda call: (),
+        paths=paths or {},
+    )
+
+
 @dataclass(frozen=True)
 class Kind(Generic[R]):
     """All that Gureum knows of one resource type.

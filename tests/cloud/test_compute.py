@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
+from tests.cloud.aws import aws, wait
 from tests.cloud.site import Site
-from tests.cloud.test_insights import aws
 from tests.daemon import REGION, Daemon
 from tests.kernel.packets import eventually
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
 ZONE = ("--availability-zone", "ap-northeast-2a")
-
-
-def wait(daemon: Daemon, *words: str) -> None:
-    """``aws ec2 wait``: it must come to its end well."""
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(daemon.state),
-        "AWS_ENDPOINT_URL": daemon.endpoint,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }
-    argv = [str(Path(sys.executable).with_name("aws")), "ec2", "wait", *words]
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
 
 
 def inside(daemon: Daemon, key: str, script: str) -> str:

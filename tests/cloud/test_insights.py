@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cloud.aws import aws
 from tests.cloud.site import Site
-from tests.daemon import REGION, Daemon
+from tests.daemon import Daemon
 from tests.kernel.packets import LONG, SHORT, eventually, listening, tcp
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
 ANY = "0.0.0.0/0"
-
-
-def aws(daemon: Daemon, *words: str) -> dict[str, Any]:
-    """The answer of the AWS CLI, as JSON; nothing where it prints nothing."""
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(daemon.state),
-        "AWS_ENDPOINT_URL": daemon.endpoint,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_PAGER": "",
-    }
-    argv = [str(Path(sys.executable).with_name("aws")), "ec2", *words, "--output", "json"]
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout or "{}")  # nothing: no members
-    return answer
 
 
 def found(daemon: Daemon, *path: str) -> dict[str, Any]:

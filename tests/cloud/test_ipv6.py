@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from ipaddress import IPv6Network
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cloud.aws import aws
 from tests.cloud.site import Guest, Site
 from tests.daemon import Daemon
 from tests.kernel.packets import connection, listening, ping, run, tcp, udp
@@ -20,25 +17,6 @@ pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
 ANY = "::/0"
 ME = "3fff:800::10"
-
-
-def aws(daemon: Daemon, *words: str) -> dict[str, Any]:
-    """The answer of the AWS CLI that is on the path of the tests."""
-    env = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(daemon.state),
-        "AWS_ENDPOINT_URL": daemon.endpoint,
-        "AWS_DEFAULT_REGION": "ap-northeast-2",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }
-    done = subprocess.run(
-        ["aws", "ec2", *words, "--output", "json"], env=env, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout or "{}")
-    return found
 
 
 class Dual:

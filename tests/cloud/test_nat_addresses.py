@@ -6,8 +6,8 @@ from itertools import count, islice
 
 import pytest
 
+from tests.cloud.aws import aws
 from tests.cloud.site import Site
-from tests.cloud.test_insights import aws
 from tests.daemon import Daemon
 from tests.kernel.packets import eventually, listening, make
 

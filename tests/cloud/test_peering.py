@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.cloud.aws import aws
 from tests.cloud.site import Guest, Site
-from tests.cloud.test_insights import aws, found
+from tests.cloud.test_insights import found
 from tests.cloud.test_live import confirmed, statuses, stopped, told
 from tests.daemon import Daemon
 from tests.kernel.packets import SHORT, alive, connection, hops, listening, ping, run, tcp

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cloud.aws import aws
 from tests.cloud.site import Site
-from tests.cloud.test_insights import aws
 from tests.daemon import Daemon
 from tests.kernel.packets import SHORT, listening, sh, tcp
 

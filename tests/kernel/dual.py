@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gureum.program import Guard, Member, Port
+from gureum.program import Guard, Member, Port, ViaUplink
 from gureum.program.statements import Mode
 from tests.kernel.networks import ANY6, Net, allow
 
@@ -32,3 +32,8 @@ class Dual:
         self.net.statements -= {old, *(Member("vpc-1", "open", each) for each in (ip, ip6))}
         self.net.add(Guard(port, old.addresses, old.forwarding, f"{group}/in", f"{group}/out"))
         self.net.add(*(Member("vpc-1", group, each) for each in (ip, ip6)))
+
+    def goes_out_by(self, gateway: str) -> None:
+        """The first subnet's default route of IPv6 leads to a gateway, which knows `A6`."""
+        self.net.route("one", ANY6, ViaUplink(gateway))
+        self.net.global_(gateway, self.one, A6)

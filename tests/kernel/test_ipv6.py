@@ -165,9 +165,7 @@ def test_a_rule_changes_and_flows_go_on(lab: Lab) -> None:
 # --- the internet -------------------------------------------------------------------------------
 def test_an_internet_gateway_passes_ipv6_as_it_is(one_lab: Lab) -> None:
     dual = Dual()
-    gateway = dual.net.gateway("x")
-    dual.net.route("one", ANY6, ViaUplink(gateway))
-    dual.net.global_(gateway, dual.one, A6)
+    dual.goes_out_by(dual.net.gateway("x"))
     one_lab.build(dual.net.statements, internet())
     a, me = one_lab.ns("i-a"), one_lab.ns("me")
     with packets.connection(a, "3fff:800::10", me, 443) as (client, server, seen):
@@ -204,9 +202,7 @@ def test_an_unassigned_address_gets_nothing_from_outside(one_lab: Lab) -> None:
 
 def test_large_packets_find_the_gateways_mtu(one_lab: Lab) -> None:
     dual = Dual()
-    gateway = dual.net.gateway("x")
-    dual.net.route("one", ANY6, ViaUplink(gateway))
-    dual.net.global_(gateway, dual.one, A6)
+    dual.goes_out_by(dual.net.gateway("x"))
     one_lab.build(dual.net.statements, internet())
     a, me = one_lab.ns("i-a"), one_lab.ns("me")
     send = partial(packets.udp, a, me, "3fff:800::10", 99, size=3000, patience=packets.SHORT)
@@ -216,9 +212,7 @@ def test_large_packets_find_the_gateways_mtu(one_lab: Lab) -> None:
 
 def test_an_egress_only_gateway(one_lab: Lab) -> None:
     dual = Dual()
-    gateway = dual.net.egress_only("out")
-    dual.net.route("one", ANY6, ViaUplink(gateway))
-    dual.net.global_(gateway, dual.one, A6)
+    dual.goes_out_by(dual.net.egress_only("out"))
     one_lab.build(dual.net.statements, internet())
     a, me = one_lab.ns("i-a"), one_lab.ns("me")
     with packets.connection(a, "3fff:800::10", me, 443) as (client, server, seen):

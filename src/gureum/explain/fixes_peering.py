@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_network
 
 from gureum.explain.causes import interface_at, vpc_with
 from gureum.explain.commands import Fix, aws, kept
@@ -11,12 +10,12 @@ from gureum.explain.network import contains, length
 from gureum.explain.steps import Step
 from gureum.model import View
 from gureum.resources.internet_gateway import InternetGateway
+from gureum.resources.permissions import ANY_V4
 from gureum.resources.route_table import RouteTable, blocks, table_of
 from gureum.resources.subnet import Subnet
-from gureum.resources.vpc import Vpc
+from gureum.resources.vpc import Vpc, overlap
 from gureum.resources.vpc_peering import VpcPeeringConnection, link, peerings_of, state_of
 
-DEFAULT_ROUTE = "0.0.0.0/0"
 PENDING = "pending-acceptance"
 
 
@@ -26,11 +25,11 @@ def joined(view: View, step: Step) -> Iterator[Fix]:
     table = table_of_step(view, step)
     near = view.find(Vpc, table.vpc) if table else None
     far = vpc_with(view, near, step.packet.target) if near else None
-    if table is None or near is None or far is None or _overlap(near, far):
+    if table is None or near is None or far is None or overlap(near, far):
         return
     made, key = _connection(view, near, far)
     cidr = next((c.cidr for c in far.cidrs if contains(c.cidr, step.packet.target)), far.cidr)
-    block, given = taken(view, table, step.packet.target) or (DEFAULT_ROUTE, "")
+    block, given = taken(view, table, step.packet.target) or (ANY_V4, "")
     if length(block) >= length(cidr):  # a shorter route to the VPC would not be taken
         cidr = block
     action = "replace-route" if given == cidr else "create-route"  # which goes before a prefix list
@@ -99,11 +98,3 @@ def _accepted(view: View, vpc: str, key: str) -> str:
     row = view.find(Vpc, vpc)
     assert row is not None
     return aws(row, "accept-vpc-peering-connection", "--vpc-peering-connection-id", key)
-
-
-def _overlap(one: Vpc, other: Vpc) -> bool:
-    return any(
-        ip_network(mine.cidr).overlaps(ip_network(theirs.cidr))
-        for mine in one.cidrs
-        for theirs in other.cidrs
-    )

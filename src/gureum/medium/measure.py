@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from gureum.medium.engine import Engine
+from gureum.medium.engine import Engine, Tracer
 from gureum.medium.plan import Plan
 from gureum.medium.traffic import Load, Source
 
@@ -119,17 +119,23 @@ def fairness(shares: Sequence[float]) -> float:
     return total * total / (len(shares) * squares) if squares else 1.0
 
 
-def run(plan: Plan, load: Load, draw: Generator, bits: float, warm: float) -> Run:
-    """One run of some bits' time, after a time to warm up that is not counted."""
+def loaded(plan: Plan, load: Load, draw: Generator, trace: Tracer | None = None) -> Engine:
+    """An engine whose stations have a load of frames to send."""
     source = Source(load, plan.rules, plan.groups, draw)
-    engine = Engine(
+    return Engine(
         plan.rules,
         plan.wires,
         draw.integers,
         hops=plan.hops,
         endless=source.endless(),
         arrivals=source.arrivals(),
+        trace=trace,
     )
+
+
+def run(plan: Plan, load: Load, draw: Generator, bits: float, warm: float) -> Run:
+    """One run of some bits' time, after a time to warm up that is not counted."""
+    engine = loaded(plan, load, draw)
     engine.run(warm)
     engine.reset()
     engine.run(warm + bits)

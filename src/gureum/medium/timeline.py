@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 
 from numpy.random import Generator
 
-from gureum.medium.engine import Engine
+from gureum.medium.measure import loaded
 from gureum.medium.plan import Plan
-from gureum.medium.traffic import Load, Source
+from gureum.medium.traffic import Load
 
 State: TypeAlias = Literal["idle", "sends", "jams", "waits", "backs off"]
 SYMBOLS: dict[State, str] = {
@@ -127,17 +127,8 @@ _STATE_AFTER: dict[str, State] = {
 
 def record(plan: Plan, load: Load, draw: Generator, *, begins: float, most: int) -> list[Moment]:
     """The first moments (so many at most) from a time on, in bits."""
-    source = Source(load, plan.rules, plan.groups, draw)
     timeline = Timeline(plan, begins, most)
-    engine = Engine(
-        plan.rules,
-        plan.wires,
-        draw.integers,
-        hops=plan.hops,
-        endless=source.endless(),
-        arrivals=source.arrivals(),
-        trace=timeline,
-    )
+    engine = loaded(plan, load, draw, timeline)
     until = begins
     silent = 0
     while not timeline.full and silent < _SILENT:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def timestamp(at: datetime) -> str:
     """ISO 8601, UTC, milliseconds: ``2026-11-24T08:00:00.000Z``."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def age(then: str, now: str) -> timedelta:
+    """The time from one timestamp to another."""
+    return datetime.fromisoformat(now) - datetime.fromisoformat(then)

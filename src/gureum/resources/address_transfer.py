@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gureum.errors import ApiError, invalid_value
-from gureum.kind import Call, Kind, Listing, Selector, Shape
+from gureum.kind import Call, Kind, Listing, Selector, Shape, never
 from gureum.model import Resource, Txn, View, ref
 from gureum.model.timestamps import timestamp
 from gureum.resources.elastic_ip import ElasticIp, association_of, check_quota, named_address
@@ -163,10 +163,6 @@ def restore_to_classic(call: Call) -> Shape:
     )
 
 
-def _show_nothing(row: ElasticIp, view: View) -> Shape:
-    return {}
-
-
 KIND = Kind(
     row=AddressTransfer,
     actions={
@@ -190,11 +186,9 @@ KIND = Kind(
                 )
             },
         ),
-        Listing(
-            action="DescribeMovingAddresses",
-            result="MovingAddressStatuses",
-            show=_show_nothing,
-            rows=lambda call: (),
+        never(
+            "DescribeMovingAddresses",
+            "MovingAddressStatuses",
             paths={"moving-status": "MoveStatus"},
         ),
     ),

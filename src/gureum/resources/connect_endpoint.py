@@ -10,12 +10,13 @@ using EC2 Instance Connect Endpoint".
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from gureum.errors import ApiError
 from gureum.kind import Call, Kind, Listing, Shape
 from gureum.model import Resource, Txn, View, ref
+from gureum.model.timestamps import age
 from gureum.resources import network_interface
 from gureum.resources.network_interface import AMAZON, Attachment, NetworkInterface, checked_groups
 from gureum.resources.region import zone_id
@@ -131,7 +132,7 @@ def settled(txn: Txn, row: ConnectEndpoint, now: str) -> None:
 
 def expired(txn: Txn, row: ConnectEndpoint, now: str) -> None:
     """Forget an endpoint that was deleted an hour ago."""
-    if row.ended and datetime.fromisoformat(now) - datetime.fromisoformat(row.ended) >= KEPT:
+    if row.ended and age(row.ended, now) >= KEPT:
         txn.delete(row)
 
 

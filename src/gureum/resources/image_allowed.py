@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from gureum.errors import ApiError, invalid_value
 from gureum.kind import Shape
+from gureum.model.timestamps import age
 from gureum.wire.filters import matcher
 
 MAX_CRITERIA = 10
@@ -49,9 +50,8 @@ class Ages:
     @classmethod
     def at(cls, now: str, created: str, deprecated: str | None) -> Ages:
         """The ages at a time."""
-        then = datetime.fromisoformat(now)
-        old = then - datetime.fromisoformat(deprecated) if deprecated else None
-        return cls(then - datetime.fromisoformat(created), old)
+        old = age(deprecated, now) if deprecated else None
+        return cls(age(created, now), old)
 
 
 def within(age: timedelta | None, most: int | None) -> bool:

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from gureum.errors import ApiError, invalid_value, missing_parameter
-from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Tags, View
+from gureum.kind import Call, Kind, Shape, never
+from gureum.model import Tags
 from gureum.model.txn import not_found
 from gureum.resources.block_device import BlockDevice, merged
 from gureum.resources.ebs_defaults import encryption
@@ -335,14 +335,6 @@ def restore_image(call: Call) -> Shape:
     raise not_found(Image, call.params["ImageId"])
 
 
-def _nothing(call: Call) -> tuple[Image, ...]:
-    return ()
-
-
-def _show_nothing(row: Any, view: View) -> Shape:
-    return {}
-
-
 KIND = Kind(
     row=Image,
     actions={
@@ -358,13 +350,7 @@ KIND = Kind(
     settled=settled,
     listings=(
         LISTING,
-        Listing(
-            action="ListImagesInRecycleBin",
-            result="Images",
-            show=_show_nothing,
-            ids="ImageIds",
-            rows=_nothing,
-        ),
+        never("ListImagesInRecycleBin", "Images", "ImageIds"),
     ),
 )
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from gureum.kind import Lowering
 from gureum.model import Reader, Resource, Txn, ref
 from gureum.model.cidr import resolver_address
+from gureum.model.timestamps import age
 from gureum.program import Host, Machine
 from gureum.resources import instance_profile, network_interface, volume
 from gureum.resources.dhcp_options import (
@@ -196,7 +197,7 @@ def _terminated(txn: Txn, row: Instance, now: str) -> None:
 
 def expired(txn: Txn, row: Instance, now: str) -> None:
     """Forget an instance that was terminated an hour ago."""
-    if row.ended and datetime.fromisoformat(now) - datetime.fromisoformat(row.ended) >= KEPT:
+    if row.ended and age(row.ended, now) >= KEPT:
         txn.delete(row)
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from gureum.errors import ApiError, invalid_combination
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Resource, Txn, View, ref
+from gureum.model.timestamps import age
 from gureum.program import Host, Translator
 from gureum.resources import network_interface
 from gureum.resources.elastic_ip import ElasticIp, associate
@@ -275,12 +276,8 @@ def settled(txn: Txn, row: NatGateway, now: str) -> None:
 
 def expired(txn: Txn, row: NatGateway, now: str) -> None:
     """Forget a gateway that was deleted or failed an hour ago."""
-    if row.state not in _ALIVE and row.ended and _age(row.ended, now) >= KEPT:
+    if row.state not in _ALIVE and row.ended and age(row.ended, now) >= KEPT:
         txn.delete(row)
-
-
-def _age(then: str, now: str) -> timedelta:
-    return datetime.fromisoformat(now) - datetime.fromisoformat(then)
 
 
 def show(row: NatGateway, view: View) -> Shape:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from gureum.errors import ApiError, invalid_value
-from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Resource, Tags
+from gureum.kind import Call, Kind, Listing, Shape, never
+from gureum.model import Tags
 from gureum.model.txn import not_found
 from gureum.resources.ebs_defaults import encryption
 from gureum.resources.image import Image
@@ -193,15 +192,6 @@ def _locked(call: Call) -> Iterator[Locked]:
         yield Locked(shape["SnapshotId"], shape["LockCreatedOn"], shape)
 
 
-def _nothing(call: Call) -> tuple[Resource, ...]:
-    """The recycle bin: nothing here has retention rules, so what is deleted is gone."""
-    return ()
-
-
-def _show_nothing(row: Any, view: Any) -> Shape:
-    return {}
-
-
 def restore_snapshot(call: Call) -> Shape:
     """RestoreSnapshotFromRecycleBin: there is none to restore.
 
@@ -244,13 +234,7 @@ KIND = Kind(
             show=show_tier,
             paths={"last-tiering-operation": "LastTieringOperationStatus"},
         ),
-        Listing(
-            action="ListSnapshotsInRecycleBin",
-            result="Snapshots",
-            show=_show_nothing,
-            ids="SnapshotIds",
-            rows=_nothing,
-        ),
+        never("ListSnapshotsInRecycleBin", "Snapshots", "SnapshotIds"),
     ),
     settled=settled,
 )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
 from gureum.kind import Call, Shape
-from gureum.model.timestamps import timestamp
+from gureum.model.timestamps import age, timestamp
 from gureum.resources.region_settings import settings
 from gureum.resources.snapshot import Lock, Snapshot, Tiering
 
@@ -140,7 +140,7 @@ def _term(call: Call) -> tuple[int, str]:
         raise invalid_combination("Either a lock duration or an expiration date must be given.")
     if days is not None:
         return int(days), _after(call.now, days=days)
-    left = datetime.fromisoformat(str(until)) - datetime.fromisoformat(call.now)
+    left = age(call.now, str(until))
     if left < timedelta(days=1):
         raise invalid_value("expirationDate", until, "It must be at least one day from now.")
     return -(-left // timedelta(days=1)), timestamp(datetime.fromisoformat(str(until)))

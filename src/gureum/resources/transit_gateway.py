@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from gureum.errors import ApiError
 from gureum.kind import Call, Shape
 from gureum.model import Reader, Resource, Txn, ref
+from gureum.model.timestamps import age
 from gureum.model.txn import not_found
 from gureum.program import Table
 from gureum.resources.ipv6 import blocks
@@ -321,5 +322,5 @@ def settled(txn: Txn, row: TransitGateway | TransitGatewayRouteTable, now: str) 
 
 def expired(txn: Txn, row: Row, now: str) -> None:
     """Forget what was deleted an hour ago."""
-    if row.ended and datetime.fromisoformat(now) - datetime.fromisoformat(row.ended) >= KEPT:
+    if row.ended and age(row.ended, now) >= KEPT:
         txn.delete(row)

@@ -7,11 +7,9 @@ Sources: EC2 API Reference, CreateVolume, AttachVolume, DetachVolume, DeleteVolu
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from gureum.errors import ApiError, missing_parameter
-from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import View
+from gureum.kind import Call, Kind, Listing, Shape, never
 from gureum.model.txn import not_found
 from gureum.resources.block_device import BlockDevice, check_name
 from gureum.resources.instance import Instance
@@ -153,15 +151,6 @@ def _asked(call: Call, row: Volume) -> VolumeAttachment:
 
 
 # --- the recycle bin ----------------------------------------------------------------------------
-def _nothing(call: Call) -> tuple[Volume, ...]:
-    """Nothing here has retention rules, so what is deleted is gone."""
-    return ()
-
-
-def _show_nothing(row: Any, view: View) -> Shape:
-    return {}
-
-
 def restore_volume(call: Call) -> Shape:
     """RestoreVolumeFromRecycleBin: there is none to restore.
 
@@ -200,13 +189,7 @@ KIND = Kind(
                 "volume-type": "VolumeType",
             },
         ),
-        Listing(
-            action="ListVolumesInRecycleBin",
-            result="Volumes",
-            show=_show_nothing,
-            ids="VolumeIds",
-            rows=_nothing,
-        ),
+        never("ListVolumesInRecycleBin", "Volumes", "VolumeIds"),
         *LISTINGS,
     ),
 )

@@ -72,6 +72,15 @@ class Vpc(
         return self.cidrs[0].cidr
 
 
+def overlap(one: Vpc, other: Vpc) -> bool:
+    """Whether two VPCs have an IPv4 address in common."""
+    return any(
+        IPv4Network(mine.cidr).overlaps(IPv4Network(theirs.cidr))
+        for mine in one.cidrs
+        for theirs in other.cidrs
+    )
+
+
 def default_vpc(txn: Txn) -> Vpc | None:
     """The default VPC of the account in the region, unless it was deleted."""
     return next((vpc for vpc in txn.all(Vpc) if vpc.default), None)

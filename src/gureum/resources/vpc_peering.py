@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from ipaddress import ip_network
 from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, missing_parameter
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, Txn, View, ref
+from gureum.model.timestamps import age
 from gureum.model.txn import not_found
 from gureum.program import Peering
 from gureum.resources.ipv6 import blocks
 from gureum.resources.shapes import tag_list
-from gureum.resources.vpc import Vpc
+from gureum.resources.vpc import Vpc, overlap
 
 MAX_ACTIVE = 50
 """Active peering connections per VPC (VPC quotas)."""
@@ -185,7 +185,7 @@ def create(call: Call) -> Shape:
         return {"VpcPeeringConnection": show(twin, call.txn.view)}
     _check_pending(call)
     options = call.get("RequesterPeeringConnectionOptions") or {}
-    failed = peer is None or _overlap(vpc, peer)
+    failed = peer is None or overlap(vpc, peer)
     row = VpcPeeringConnection(
         **call.common(VpcPeeringConnection),
         requester=Side(
@@ -219,19 +219,11 @@ def _check_pending(call: Call) -> None:
         )
 
 
-def _overlap(one: Vpc, other: Vpc) -> bool:
-    return any(
-        ip_network(mine.cidr).overlaps(ip_network(theirs.cidr))
-        for mine in one.cidrs
-        for theirs in other.cidrs
-    )
-
-
 def accept(call: Call) -> Shape:
     """AcceptVpcPeeringConnection: by the owner of the accepter VPC, in its region."""
     row = _pending(call)
     one, other = (call.txn.view.find(Vpc, side.vpc) for side in row.sides)
-    if one and other and _overlap(one, other):  # a block may have come since it was asked for
+    if one and other and overlap(one, other):  # a block may have come since it was asked for
         raise ApiError(
             "InvalidParameterValue",
             f"The CIDR blocks of {one.id} and {other.id} overlap: {row.id} cannot be accepted.",
@@ -341,16 +333,12 @@ def settled(txn: Txn, row: VpcPeeringConnection, now: str) -> None:
 def expired(txn: Txn, row: VpcPeeringConnection, now: str) -> None:
     """Requests expire; what is over is forgotten after a while."""
     state = state_of(txn.view, row)
-    if state == "pending-acceptance" and _age(row.created, now) >= OPEN_FOR:
+    if state == "pending-acceptance" and age(row.created, now) >= OPEN_FOR:
         txn.put(replace(row, state="expired", ended=now))
     elif state in _OVER and row.ended is None:
         txn.put(replace(row, state=state, ended=now))
-    elif row.ended and _age(row.ended, now) >= KEPT:
+    elif row.ended and age(row.ended, now) >= KEPT:
         txn.delete(row)
-
-
-def _age(then: str, now: str) -> timedelta:
-    return datetime.fromisoformat(now) - datetime.fromisoformat(then)
 
 
 # --- answers ------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ Sources: Site-to-Site VPN Guide, "Virtual private gateway"; EC2 API Reference, C
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from gureum.model import Reader, Resource, ref
+from gureum.model.timestamps import age
 
 DEFAULT_ASN = 64512
 """Amazon's BGP number where none is asked for."""
@@ -46,4 +47,4 @@ def is_over(ended: str | None, now: str) -> bool:
     """Whether something that ended then is to be forgotten."""
     if ended is None:
         return False
-    return datetime.fromisoformat(now) - datetime.fromisoformat(ended) >= KEPT
+    return age(ended, now) >= KEPT
