@@ -220,18 +220,22 @@ class Executor:
             outcome.failed.update(item.key for item in owned)
 
     def _settle_links(self, puts: Iterable[Item], outcome: Outcome) -> None:
-        by_ns: dict[str, list[str]] = defaultdict(list)
+        ports: dict[str, list[str]] = defaultdict(list)
+        bridges: dict[str, set[str]] = defaultdict(set)
         addresses: dict[str, list[str]] = defaultdict(list)
         for item in puts:
             if item.key in outcome.failed:
                 continue
             if isinstance(item, Settings):
-                by_ns[item.ns].append(item.link)
+                ports[item.ns].append(item.link)
+                if item.master:
+                    bridges[item.ns].add(item.master)
             elif isinstance(item, IpAddress) and item.length == IPV6_HOST:
                 addresses[item.ns].append(item.ip)
-        for ns, names in by_ns.items():
+        for ns, names in ports.items():
             with self.namespaces.inside(ns):
-                links.settle(names)
+                # A bridge has a carrier, and so a queue to come, once a port of it has.
+                links.settle([*names, *bridges[ns]])
         for ns, ips in addresses.items():
             links.settle_addresses(self.namespaces.netlink(ns), ips)
 
