@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import socket
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from gureum.engines import EngineError
-from gureum.engines.linux import links, netlink
 from gureum.program import (
     Address,
     Filter,
@@ -38,7 +36,6 @@ from tests.kernel.networks import ANY, ANY6, Net, allow, internet, via
 pytestmark = pytest.mark.kernel
 
 TCP = 6
-IFLA_OPERSTATE, IF_OPER_UP = 16, 6
 PLACES = (Router, Segment, Host, Port, Gateway, Uplink, InternetHost, Table, Filter)
 """What others name without embedding it."""
 VERDICTS = """
@@ -52,7 +49,7 @@ VERDICTS = """
 """
 
 
-def _everything() -> set[Statement]:
+def whole_cloud() -> set[Statement]:
     """A small cloud in which every type of statement occurs."""
     net = Net(cidr6="3fff:1:2:300::/56")
     a = net.segment("a", "10.0.1.0/24", cidr6="3fff:1:2:301::/64")
@@ -84,7 +81,7 @@ def _everything() -> set[Statement]:
 
 
 def test_a_second_time_changes_nothing(lab: Lab) -> None:
-    lab.build(_everything())
+    lab.build(whole_cloud())
     steps: list[str] = []
     lab.engine.executor.trap = steps.append
     lab.engine.sync(lab.statements)
@@ -98,7 +95,7 @@ def test_a_second_time_changes_nothing(lab: Lab) -> None:
 
 def test_a_path_of_changes_leads_where_a_start_leads(lab: Lab) -> None:
     """Places first, then the rest in any order: what is there in the end is the same."""
-    everything = sorted(_everything(), key=repr)
+    everything = sorted(whole_cloud(), key=repr)
     random.Random(7).shuffle(everything)
     places: list[Statement] = [s for s in everything if isinstance(s, PLACES)]
     rest: list[Statement] = [s for s in everything if not isinstance(s, (*PLACES, SegmentMode))]
@@ -269,7 +266,7 @@ def _leftovers(lab: Lab) -> None:
     ],
 )  # fmt: skip
 def test_damage_is_seen_and_repaired(lab: Lab, damage: Callable[[Lab], None]) -> None:
-    lab.build(_everything())
+    lab.build(whole_cloud())
     damage(lab)
     assert lab.engine.drift(lab.statements)
     lab.engine.sync(lab.statements)
@@ -281,7 +278,7 @@ def test_damage_is_seen_and_repaired(lab: Lab, damage: Callable[[Lab], None]) ->
 
 def test_what_a_guest_does_at_home_is_left_alone(one_lab: Lab) -> None:
     lab = one_lab
-    lab.build(_everything())
+    lab.build(whole_cloud())
     ns = lab.ns("i-plain")
     packets.sh(ns, "ip", "address", "add", "10.0.1.31/32", "dev", "eth0")
     packets.sh(ns, "ip", "link", "add", "own", "type", "bridge")
@@ -291,49 +288,9 @@ def test_what_a_guest_does_at_home_is_left_alone(one_lab: Lab) -> None:
     assert not lab.engine.drift(lab.statements)
 
 
-def test_links_carry_packets_when_the_call_returns(lab: Lab) -> None:
-    """A link is given its queue some time after it is up, and drops what comes before."""
-    for _ in range(5):
-        lab.build(())
-        lab.build(_everything())
-        assert _not_up(lab.ns("vpc-1")) == {"lo"}
-
-
-def test_a_subnet_carries_packets_with_its_first_station(lab: Lab) -> None:
-    """A bridge has no carrier until one of its ports has, and is given its queue after that."""
-    net = Net()
-    net.group("sg", [allow()])
-    net.instance("near", net.segment("a", "10.0.1.0/24"), "10.0.1.10", "sg")
-    far = net.segment("b", "10.0.2.0/24")
-    lab.build(net.statements)
-    known = set(net.statements)
-    net.instance("far", far, "10.0.2.20", "sg")
-    for _ in range(40):
-        with packets.make(lab.ns("i-near"), socket.SOCK_DGRAM) as asker:
-            asker.connect(("10.0.2.20", 9))
-            lab.change(add=net.statements - known)
-            asker.send(b"?")
-            with pytest.raises(ConnectionRefusedError):
-                asker.recv(1)
-        lab.change(remove=net.statements - known)
-
-
-def _not_up(ns: Path) -> set[str]:
-    """The links of a namespace that carry nothing (RFC 2863 operational status)."""
-    with packets.inside(ns):
-        asked = netlink.Netlink()
-    states = {
-        netlink.string(at[links.IFLA_IFNAME]): netlink.number(at[IFLA_OPERSTATE])
-        for message in asked.dump(links.GETLINK, links.link_body())
-        for at in [netlink.parse(message.body[links.LINK.size :])]
-    }
-    asked.close()
-    return {name for name, state in states.items() if state != IF_OPER_UP}
-
-
 def test_flows_live_through_a_new_engine(lab: Lab) -> None:
     """Established connections stay, and not one datagram of a stream is lost meanwhile."""
-    lab.build(_everything())
+    lab.build(whole_cloud())
     web, me, db = lab.ns("i-web"), lab.ns("me"), lab.ns("i-db")
     with (
         packets.connection(me, "198.18.0.1", web, 80) as (outer, inner, _),
@@ -348,7 +305,7 @@ def test_flows_live_through_a_new_engine(lab: Lab) -> None:
 
 
 def test_flows_live_through_changes_beside_them(lab: Lab) -> None:
-    lab.build(_everything())
+    lab.build(whole_cloud())
     beside = {s for s in lab.statements if _of_host(s, "i-plain")}
     with packets.stream(lab.ns("i-web"), lab.ns("me"), "198.19.0.10", 7000) as lost:
         for _ in range(3):
@@ -372,7 +329,7 @@ def _of_host(statement: Statement, host: str) -> bool:
 def test_every_step_may_fail_once(lab: Lab) -> None:
     """Whichever step of a tear-down or a build fails, it is reported, and the next sync brings
     what is missing."""
-    everything = _everything()
+    everything = whole_cloud()
     steps = _count_steps(lab, lambda: lab.build(everything))
     for number in range(0, steps, 7):
         _fail_step(lab, number)
@@ -392,7 +349,7 @@ def _failure(lab: Lab, wanted: Collection[Statement]) -> str:
 
 
 def test_after_a_failure_apply_brings_what_is_missing(lab: Lab) -> None:
-    everything = _everything()
+    everything = whole_cloud()
     lab.build(())
     steps = _count_steps(lab, lambda: lab.change(everything))
     lab.change(remove=everything)
@@ -413,7 +370,7 @@ def test_after_a_failure_apply_brings_what_is_missing(lab: Lab) -> None:
 
 def test_a_crash_between_any_two_steps(lab: Lab) -> None:
     """The engine is gone for good after step n; the next one adopts and completes."""
-    everything = _everything()
+    everything = whole_cloud()
     lab.build(())
     steps = _count_steps(lab, lambda: lab.change(everything))
     for number in range(3, steps, 13):
@@ -428,7 +385,7 @@ def test_a_crash_between_any_two_steps(lab: Lab) -> None:
 
 
 def test_where_no_rules_are_in_force_no_link_comes_up(lab: Lab) -> None:
-    everything = _everything()
+    everything = whole_cloud()
 
     def refuse_rules(step: str) -> None:
         if step.startswith("change") and "vpc-1" in step:
@@ -472,7 +429,7 @@ def _die_at_step(lab: Lab, number: int) -> None:
 
 def test_calls_from_many_threads(one_lab: Lab) -> None:
     lab = one_lab
-    lab.build(_everything())
+    lab.build(whole_cloud())
     members = [Member("vpc-1", "sg-web", f"10.0.9.{number}") for number in range(40)]
     threads = [threading.Thread(target=lab.engine.apply, args=([member], ())) for member in members]
     for thread in threads:
@@ -485,7 +442,7 @@ def test_calls_from_many_threads(one_lab: Lab) -> None:
 
 def test_namespace_files_by_id(one_lab: Lab) -> None:
     lab = one_lab
-    lab.build(_everything())
+    lab.build(whole_cloud())
     folder = Path("/run/netns")
     assert lab.ns("i-web") == folder / f"gu{lab.tag}-i-web"
     assert lab.ns("nat-1") == folder / f"gu{lab.tag}-nat-1"
@@ -495,7 +452,7 @@ def test_namespace_files_by_id(one_lab: Lab) -> None:
 
 def test_a_public_address_and_its_host_go_together(one_lab: Lab) -> None:
     lab = one_lab
-    lab.build(_everything())
+    lab.build(whole_cloud())
     gone = {s for s in lab.statements if _of_host(s, "i-web")}
     gone.add(PublicAddress("igw-1", "vpc-1", "10.0.1.10", "198.18.0.1"))
     lab.change(remove=[*gone, InternetHost("other", "198.19.0.20")])

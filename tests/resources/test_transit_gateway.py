@@ -246,7 +246,7 @@ def test_quotas(cloud: Cloud) -> None:
 def test_what_the_network_is_told(cloud: Cloud) -> None:
     star = make_star(cloud)
     one, two = star.attachments
-    names = {star.gateway: "tgw", star.table: "tgw-rtb", one: "a1", two: "a2"}
+    names = {star.gateway: "tgw", star.table: "tgw-rtb", one: "att-1", two: "att-2"}
     names |= dict(zip((*star.vpcs, *star.subnets), ("vpc-1", "vpc-2", "s1", "s2"), strict=True))
     kinds = (Transit, Attachment, AttachmentTable, Route, Served)
 
@@ -256,28 +256,28 @@ def test_what_the_network_is_told(cloud: Cloud) -> None:
         return [line for line in found if any(each in line for each in mentioned)]
 
     assert told("Transit ", "Attachment ") == [
-        "Attachment id=a1 transit=tgw router=vpc-1 cidrs=[10.0.0.0/16]",
-        "Attachment id=a2 transit=tgw router=vpc-2 cidrs=[10.1.0.0/16]",
+        "Attachment id=att-1 transit=tgw router=vpc-1 cidrs=[10.0.0.0/16]",
+        "Attachment id=att-2 transit=tgw router=vpc-2 cidrs=[10.1.0.0/16]",
         "Transit id=tgw",
     ]
     assert told("AttachmentTable", "table=tgw-rtb") == [
-        "AttachmentTable attachment=a1 table=tgw-rtb",
-        "AttachmentTable attachment=a2 table=tgw-rtb",
-        "Route table=tgw-rtb destination=10.0.0.0/16 target=ViaAttachment(a1,vpc-1)",
-        "Route table=tgw-rtb destination=10.1.0.0/16 target=ViaAttachment(a2,vpc-2)",
+        "AttachmentTable attachment=att-1 table=tgw-rtb",
+        "AttachmentTable attachment=att-2 table=tgw-rtb",
+        "Route table=tgw-rtb destination=10.0.0.0/16 target=ViaAttachment(att-1,vpc-1)",
+        "Route table=tgw-rtb destination=10.1.0.0/16 target=ViaAttachment(att-2,vpc-2)",
     ]
     assert told("Served") == [
-        "Served attachment=a1 segment=s1",
-        "Served attachment=a2 segment=s2",
+        "Served attachment=att-1 segment=s1",
+        "Served attachment=att-2 segment=s2",
     ]
     table = make_table(cloud, star.vpcs[0])
     where = {"RouteTableId": table, "DestinationCidrBlock": "10.1.0.0/16"}
     cloud.call("CreateRoute", **where, TransitGatewayId=star.gateway)
     route = f"Route table={table} destination=10.1.0.0/16 target="
-    assert told(route) == [f"{route}ViaTransit(tgw,a1)"]
+    assert told(route) == [f"{route}ViaTransit(tgw,att-1)"]
     cloud.call("DeleteTransitGatewayVpcAttachment", TransitGatewayAttachmentId=one)
     assert told(route) == [f"{route}Blackhole(tgw)"]
-    assert told("a1") == []
+    assert told("att-1") == []
     settle(cloud)
     cloud.call("DeleteTransitGatewayVpcAttachment", TransitGatewayAttachmentId=two)
     settle(cloud)
