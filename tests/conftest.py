@@ -15,6 +15,11 @@ from gureum.store import Commit, MemoryStore
 from tests.wiring import request_for, through_wire
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("terraform") is None)
+
+
 class Cloud:
     """The API on a store in memory; every request and answer goes through the wire's bytes."""
 
