@@ -145,15 +145,15 @@ def _hops(source: str, target: str) -> list[str]:
 def switch(run: Run) -> Outcome:
     """A ping from an empty ARP cache, watched at a third port of the switch."""
     target = run.private("neighbour")
-    inside(named("web"), "ip", "neigh", "flush", "all")
     watch = [
         "exec",
         "--net-only",
         named("onlooker"),
         "--",
         "timeout",
-        "6",
+        "60",
         "tcpdump",
+        "--immediate-mode",
         "-lnei",
         "eth0",
     ]
@@ -168,7 +168,10 @@ def switch(run: Run) -> Outcome:
         for line in sniffer.stderr:
             if "listening on" in line:
                 break
-        ping = inside(named("web"), "ping", "-c3", "-i0.2", "-W1", target)
+        # In one go: what neighbours ask of web meanwhile would fill its ARP cache again.
+        words = f"ip neigh flush all && ping -c3 -i0.2 -W1 {target}"
+        ping = inside(named("web"), "sh", "-c", words)
+        sniffer.terminate()  # not before: a busy machine takes its time to begin
         frames, _ = sniffer.communicate()
     asked = frames.count(f"who-has {target}")
     echoes = frames.count("ICMP echo")
