@@ -171,7 +171,7 @@ class Network:
     def with_host(self, host: InternetHost) -> Network:
         """The same network with one more host on the internet."""
         made = copy(self)
-        made.internet = {**self.internet, host.ip: host}
+        made.internet = self.internet | {ip: host for ip in (host.ip, host.ip6) if ip}
         return made
 
     def router_of(self, place: str) -> str:

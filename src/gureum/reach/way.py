@@ -20,7 +20,7 @@ from gureum.explain.walk import MAX_HOPS, PUBLIC, PUBLIC6, RFC1918, RFC6598
 from gureum.program import Local, ViaPeering, ViaPort, ViaTransit, ViaUplink
 from gureum.reach.headers import HEADERS
 from gureum.reach.line import OTHERS, PORTS, WHOLE, Ranges, intersection, without
-from gureum.reach.prefixes import prefix
+from gureum.reach.prefixes import Version, prefix, version_of
 from gureum.reach.screens import Screen
 from gureum.reach.state import Place, State, Station
 
@@ -47,6 +47,11 @@ class Node(NamedTuple):
     kind: Literal["port", "internet"]
     id: str
     ip: str
+
+    @property
+    def version(self) -> Version:
+        """The IP version of its address."""
+        return version_of(self.ip)
 
 
 class Check(NamedTuple):
