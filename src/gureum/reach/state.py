@@ -164,30 +164,18 @@ class State:
 
     def change(self, removed: Iterable[Statement], added: Iterable[Statement]) -> None:
         """Take statements out and put others in.  Raises ``KeyError`` where one that is to be
-        removed is not there."""
-        changes = self._changes()
+        removed is not there.
+
+        What is about the other IP version, or about routers, segments and ports that have no IPv6,
+        is left out: a state of IPv6 costs nothing where there is none.
+        """
+        changes, concerns = self._changes(), _CONCERNS[self.version]
         for statements, there in ((removed, False), (added, True)):
             for statement in statements:
-                change = changes.get(type(statement))
-                if change and self._concerns(statement):
-                    change(statement, there)
-
-    def _concerns(self, it: Statement) -> bool:
-        """Whether a statement is about the IP version.
-
-        What is about routers, segments and ports that have no IPv6 is left out of its state, which
-        so costs nothing where there is none.
-        """
-        match it:
-            case Address(ip=ip) | Member(ip=ip):
-                return version_of(ip) == self.version
-            case Route(destination=destination):
-                return version_of(destination) == self.version
-            case Translator() | PublicAddress():
-                return self.version == 4
-            case GlobalAddress() | GlobalPrefix() | Gateway():
-                return self.version == 6
-        return self.version == 4 or _has_ipv6(it)
+                kind = type(statement)
+                concerned = concerns.get(kind)
+                if kind in changes and (concerned is None or concerned(statement)):
+                    changes[kind](statement, there)
 
     # --- look-ups ------------------------------------------------------------------------------
     def station_at(self, router: str, ip: int) -> Station | None:
@@ -416,20 +404,30 @@ class State:
         _put(self.served, (it.attachment, it.segment.id), True, there)
 
 
-def _has_ipv6(it: Statement) -> bool:
-    """Whether what a statement is about carries IPv6."""
-    match it:
-        case Filter():
-            return it.ipv6 or not it.stateful  # an ACL names no groups and so is not told
-        case Segment():
-            return it.cidr6 != ""
-        case SegmentTable(segment=segment) | SegmentFilter(segment=segment):
-            return segment.cidr6 != ""
-        case Port(segment=segment):
-            return segment.cidr6 != ""
-        case Guard(port=port):
-            return port.segment.cidr6 != ""
-    return True
+_CONCERNS: dict[Version, dict[type, Callable[[Any], bool]]] = {
+    4: {
+        Address: lambda it: ":" not in it.ip,
+        Member: lambda it: ":" not in it.ip,
+        Route: lambda it: ":" not in it.destination,
+        GlobalAddress: lambda it: False,
+        GlobalPrefix: lambda it: False,
+    },
+    6: {
+        Address: lambda it: ":" in it.ip,
+        Member: lambda it: ":" in it.ip,
+        Route: lambda it: ":" in it.destination,
+        PublicAddress: lambda it: False,
+        Translator: lambda it: False,
+        # An ACL names no groups and so is not told.
+        Filter: lambda it: it.ipv6 or not it.stateful,
+        Segment: lambda it: it.cidr6 != "",
+        SegmentTable: lambda it: it.segment.cidr6 != "",
+        SegmentFilter: lambda it: it.segment.cidr6 != "",
+        Port: lambda it: it.segment.cidr6 != "",
+        Guard: lambda it: it.port.segment.cidr6 != "",
+    },
+}
+"""Whether a statement of a type is about an IP version; those of other types are about both."""
 
 
 def _put(index: dict[Any, Any], key: Any, value: Any, there: bool) -> None:
