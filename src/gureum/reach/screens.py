@@ -96,12 +96,14 @@ class Screen:
             return intersection(within, union(item for line in lines for item in line.ranges))
         found: list[tuple[int, int]] = []
         for each in self.about(peer, members):
+            part = intersection(within, each.ranges)
             if each.allow:
-                found += intersection(within, each.ranges)
-            within = without(within, each.ranges)
-            if not within:
+                found += part
+            if part == within:
                 break
-        return union(found)
+            if part:
+                within = without(within, part)
+        return union(found) if len(found) > 1 else tuple(found)
 
     def cuts(self) -> set[int]:
         """The points at which what the filter lets pass may change."""

@@ -234,8 +234,10 @@ class State:
         """The port out of which a host sends to an address: the first in whose segment that is,
         else the one with the default route (ip-route(8)), which is the first.  A port without an
         IPv6 address has no IPv6 routes, and only the host's first one has the default route."""
-        ports = self.of_host.get(host, ())
+        ports = self.of_host.get(host, [])
         first = ports[:1]
+        if self.version == 4 and len(ports) == 1:
+            return ports[0]
         if self.version == 6:
             ports = [port for port in ports if port.id in self.primary]
             first = [port for port in ports if port.device == 0]

@@ -231,14 +231,13 @@ class _Leg:
         owner = own in limits.addresses
         known = self._flow.tracked.get((router, self.target, self.source, not inward, owner))
         scope = WHOLE
-        headers = HEADERS[self._state.version]
         if not self._answer:
-            scope = headers.paired if known else WHOLE
+            scope = HEADERS[self._state.version].paired if known else WHOLE
             self._flow.tracked[router, self.source, self.target, inward, owner] = scope
         elif known is WHOLE:
             return
         elif known:
-            scope = headers.alike
+            scope = HEADERS[self._state.version].alike
         self.checks.append(Check(self._state.screens[router, key], peer, scope))
 
     def _acl(self, place: Place, direction: int, peer: int) -> None:
