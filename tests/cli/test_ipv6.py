@@ -63,6 +63,24 @@ def test_both_versions_are_looked_at(dual: Served) -> None:
     assert dual.ids["web6"] in dual.cli("reach", "--from", "internet").output
 
 
+def test_prefix_lists_have_blocks_of_ipv6(dual: Served) -> None:
+    """In rules and in routes."""
+    entries = {"AddressFamily": "IPv6", "MaxEntries": 2, "Entries": [{"Cidr": "3fff:800::/64"}]}
+    made = dual.api.call("CreateManagedPrefixList", PrefixListName="out", **entries)
+    key = made["PrefixList"]["PrefixListId"]
+    rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+    rule["PrefixListIds"] = [{"PrefixListId": key}]
+    dual.api.call("AuthorizeSecurityGroupIngress", GroupId=dual.ids["www"], IpPermissions=[rule])
+    found = told(dual, "--to", "web", "443", "-6")
+    assert {source for _, source, _, _, _ in found} == {"me", "mirror", "stranger"}
+    out = {"RouteTableId": dual.ids["out"], "DestinationIpv6CidrBlock": ANYWHERE}
+    dual.api.call("DeleteRoute", **out)
+    assert told(dual, "--to", "web", "443", "-6") == []
+    to = {"RouteTableId": dual.ids["out"], "DestinationPrefixListId": key}
+    dual.api.call("CreateRoute", GatewayId=dual.ids["gate"], **to)
+    assert told(dual, "--to", "web", "443", "-6") == found
+
+
 def test_a_ping_is_one_of_each_version(dual: Served) -> None:
     assert told(dual, "--from", "me", "--to", "web", "icmp") == []
     allow(dual, 0, IpProtocol="icmpv6", FromPort=128, ToPort=-1)
@@ -133,25 +151,25 @@ def test_icmp_of_a_policy_is_that_of_the_version(dual: Served, tmp_path: Path) -
     assert (status, found["findings"][0]["protocol"]) == (1, "icmpv6")
 
 
-@pytest.mark.parametrize(
-    ("members", "holds"),
-    [
-        ({"from_": "{cidr: 3fff::/21}", "to": "internet", "always": "tcp/443"}, True),
-        ({"from_": "{cidr: 192.168.55.128/27}", "to": "internet", "never": "any"}, True),
-        ({"from_": "db", "to": "internet", "never": "any"}, False),
-        ({"from_": "db", "to": "internet", "never": "any", "over": "ipv4"}, True),
-        ({"subnets": "outside", "leave_by": "internet-gateway"}, True),
-        ({"subnets": "inside", "leave_by": "nat"}, False),
-        ({"subnets": "inside", "leave_by": "nat", "over": "ipv6"}, True),
-        ({"subnets": "inside", "leave_by": "[nat, nothing]"}, True),
-        ({"subnets": "inside", "leave_by": "nothing"}, False),
-        ({"subnets": "{cidr: 3fff::/21}", "leave_by": "nat"}, False),
-        ({"subnets": "inside", "leave_by": "egress-only-internet-gateway", "over": "ipv6"}, True),
-    ],
+STATEMENTS: tuple[tuple[dict[str, str], bool], ...] = (
+    ({"from_": "{cidr: 3fff::/21}", "to": "internet", "always": "tcp/443"}, True),
+    ({"from_": "{cidr: 192.168.55.128/27}", "to": "internet", "never": "any"}, True),
+    ({"from_": "db", "to": "internet", "never": "any"}, False),
+    ({"from_": "db", "to": "internet", "never": "any", "over": "ipv4"}, True),
+    ({"subnets": "outside", "leave_by": "internet-gateway"}, True),
+    ({"subnets": "inside", "leave_by": "nat"}, False),
+    ({"subnets": "inside", "leave_by": "nat", "over": "ipv6"}, True),
+    ({"subnets": "inside", "leave_by": "[nat, nothing]"}, True),
+    ({"subnets": "inside", "leave_by": "nothing"}, False),
+    ({"subnets": "{cidr: 3fff::/21}", "leave_by": "nat"}, False),
+    ({"subnets": "inside", "leave_by": "egress-only-internet-gateway", "over": "ipv6"}, True),
 )
-def test_statements(dual: Served, tmp_path: Path, members: dict[str, str], holds: bool) -> None:
-    status, (found,) = verified(dual, statement(**members), tmp_path)
-    assert (found["holds"], status) == (holds, 0 if holds else 1)
+
+
+def test_statements(dual: Served, tmp_path: Path) -> None:
+    for members, holds in STATEMENTS:
+        status, (found,) = verified(dual, statement(**members), tmp_path)
+        assert (found["holds"], status) == (holds, 0 if holds else 1), members
 
 
 def test_nobody_over_ipv6_says_nothing(shop: Served, tmp_path: Path) -> None:
@@ -173,18 +191,18 @@ def test_a_secondary_address_is_a_door_over_ipv6_too(dual: Served, tmp_path: Pat
 
 
 # --- audit --------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("port", "check", "said"),
-    [(22, "administration-exposed", "ssh"), (5432, "database-exposed", "PostgreSQL")],
-)
-def test_what_is_open_over_ipv6(dual: Served, port: int, check: str, said: str) -> None:
-    assert audited(dual, "--only", check) == {}
-    group = allow(dual, port)
-    (found,) = audited(dual, "--only", check)[check]
-    assert f"({said}) of {dual.ids['web']} over IPv6" in found["said"]
-    words = shlex.split(found["commands"][0])
-    dual.api.call("RevokeSecurityGroupIngress", GroupId=group, SecurityGroupRuleIds=[words[-1]])
-    assert audited(dual, "--only", check) == {}
+def test_what_is_open_over_ipv6(dual: Served) -> None:
+    for port, check, name in (
+        (22, "administration-exposed", "ssh"),
+        (5432, "database-exposed", "PostgreSQL"),
+    ):
+        assert audited(dual, "--only", check) == {}
+        group = allow(dual, port)
+        (found,) = audited(dual, "--only", check)[check]
+        assert f"tcp {port} ({name}) of {dual.ids['web']} over IPv6" in found["said"]
+        rule = shlex.split(found["commands"][0])[-1]
+        dual.api.call("RevokeSecurityGroupIngress", GroupId=group, SecurityGroupRuleIds=[rule])
+        assert audited(dual, "--only", check) == {}
 
 
 def test_a_secondary_address_that_is_open_over_ipv6(dual: Served) -> None:

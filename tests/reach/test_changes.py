@@ -46,7 +46,7 @@ def pairs(*states: Reach) -> list[tuple[Node, Node]]:
 @BOTH
 def test_an_updated_state_equals_one_built_anew(numbering: Numbering) -> None:
     version = numbering.version
-    for seed in range(40 if version == 4 else 20):
+    for seed in range(40 if version == 4 else 12):
         drift, draw = Drift(seed, numbering), Random(seed)
         reach = Reach(drift.statements, version)
         for _ in range(12):
@@ -78,7 +78,7 @@ def by_hand(older: Reach, newer: Reach) -> dict[tuple[Node, Node], Change]:
 @BOTH
 def test_differences_are_exactly_the_pairs_that_differ(numbering: Numbering) -> None:
     changed = 0
-    for seed in (*range(100, 130 if numbering is FOUR else 122), *HOSTS_OF_TWO_PORTS):
+    for seed in (*range(100, 130 if numbering is FOUR else 115), *HOSTS_OF_TWO_PORTS):
         drift = Drift(seed, numbering)
         reach = Reach(drift.statements, numbering.version)
         for steps in (1, 1, 1, 2, 3):
@@ -90,7 +90,7 @@ def test_differences_are_exactly_the_pairs_that_differ(numbering: Numbering) -> 
             assert {(each.source, each.target): each for each in found} == expected, seed
             assert len(found) == len(expected)
             changed += len(expected)
-    assert changed > (300 if numbering is FOUR else 200)
+    assert changed > (300 if numbering is FOUR else 120)
 
 
 @BOTH

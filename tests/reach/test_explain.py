@@ -10,7 +10,7 @@ from gureum.reach import Node, Verdict
 from tests.reach.numbering import FOUR, SIX, Numbering
 from tests.reach.soak import Question, Trial
 
-CLOUDS = {FOUR: range(900_000, 900_300), SIX: range(950_000, 950_200)}
+CLOUDS = {FOUR: range(900_000, 900_300), SIX: range(950_000, 950_120)}
 PER_CLOUD = 20
 FIRST, LAST = 32768, 60999
 
@@ -64,5 +64,6 @@ def test_the_engine_agrees_with_the_walk(numbering: Numbering) -> None:
                 if not itself and admitted != walked(trial, network, it, client):
                     wrong.append((seed, it, known, client))
     assert wrong == []
-    assert extents["all"] > 400
-    assert extents["some"] > 8
+    asked = sum(extents.values())
+    assert extents["all"] > asked * 0.06
+    assert extents["some"] > 4

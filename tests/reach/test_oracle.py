@@ -12,7 +12,7 @@ BOTH = pytest.mark.parametrize("numbering", [FOUR, SIX], ids=["IPv4", "IPv6"])
 
 @BOTH
 def test_no_random_packet_is_judged_otherwise(numbering: Numbering) -> None:
-    packets = 110_000 if numbering is FOUR else 25_000
+    packets = 110_000 if numbering is FOUR else 15_000
     asked, wrong = 0, []
     for each in disagreements(range(packets // PER_CLOUD), numbering=numbering):
         asked += 1
@@ -25,7 +25,7 @@ def test_no_random_packet_is_judged_otherwise(numbering: Numbering) -> None:
 @BOTH
 def test_sets_and_spans_are_what_the_pairs_are(numbering: Numbering) -> None:
     works = 0
-    for seed in range(500_000, 500_120 if numbering is FOUR else 500_080):
+    for seed in range(500_000, 500_120 if numbering is FOUR else 500_050):
         trial = Trial(seed, numbering)
         reach = trial.reach
         for it in trial.questions(10):
@@ -53,4 +53,4 @@ def test_sets_and_spans_are_what_the_pairs_are(numbering: Numbering) -> None:
             assert [span.verdict for span in found] == [known] * known.works, seed
             reasons = reach.why(it.source, it.target, *header, address=it.address)
             assert known.works or reasons == ()
-    assert works > (2000 if numbering is FOUR else 1000)
+    assert works > (2000 if numbering is FOUR else 600)
