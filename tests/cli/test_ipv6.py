@@ -258,4 +258,9 @@ def test_a_type_of_icmpv6_is_no_port(dual: Served) -> None:
     allow(dual, 0, IpProtocol="icmpv6", FromPort=1, ToPort=-1)
     assert audited(dual, "--only", check) == {}
     allow(dual, 0, IpProtocol="icmpv6", FromPort=1, ToPort=4)
-    assert len(audited(dual, "--only", check)[check]) == 1
+    (found,) = audited(dual, "--only", check)[check]
+    told = [found["said"].split()[0]]
+    (rule,) = dual.api.call("DescribeSecurityGroupRules", SecurityGroupRuleIds=told)[
+        "SecurityGroupRules"
+    ]
+    assert (rule["FromPort"], rule["ToPort"]) == (1, 4)

@@ -23,7 +23,7 @@ from gureum.program import (
     Target,
     ViaUplink,
 )
-from gureum.reach import Reach, Span, Verdict
+from gureum.reach import Reach, Span, Verdict, difference
 from tests.reach.numbering import ME
 
 EVERY = Verdict("all", ((32768, 60999),))
@@ -142,6 +142,17 @@ def test_who_has_only_the_second_interface_in_the_version_has_no_default_route()
     reach = Reach(statements, 6)
     assert reach.spans(reach.outside(ME.ip6), reach.node("eni-second")) == ()
     assert reach.point(reach.node("eni-web"), reach.node("eni-second"), 6, 443) == EVERY
+
+
+def test_a_gateway_that_lets_an_address_pass_no_more_is_a_difference() -> None:
+    """Though the other one still does."""
+    reach = Reach(shop(), 6)
+    web, me, internet = reach.node("eni-web"), reach.outside(ME.ip6), reach.outside()
+    before = reach.snapshot()
+    reach.update(removed=[GlobalAddress("igw", "vpc-1", WEB)])
+    assert reach.spans(me, web) == reach.spans(web, me) == ()
+    found = {(each.source, each.target) for each in difference(before, reach)}
+    assert found == {(me, web), (web, me), (internet, web), (web, internet)}
 
 
 def test_the_rest_of_the_internet_is_an_address_that_nobody_has() -> None:

@@ -85,6 +85,9 @@ def test_both_versions_between_interfaces_are_findings_of_their_own(shop: Shop) 
     assert len(ways(shop, ends | {"Source": narrow})) == 1
     excluded = [{"Source": header(SourceAddresses=["10.0.0.0/8"])}]
     assert len(ways(shop, ends, exclude=excluded)) == 1
+    near = shop.launch(shop.public, shop.db_group, "3fff:1:2:301::b")
+    ends["Destination"] = {"ResourceStatement": {"Resources": [near]}}
+    assert len(ways(shop, ends)) == 2
 
 
 def test_addresses_of_ipv6_narrow_a_path(shop: Shop) -> None:
@@ -100,8 +103,11 @@ def test_addresses_of_ipv6_narrow_a_path(shop: Shop) -> None:
 
 
 def test_a_rule_for_a_part_of_the_internet_is_found(shop: Shop) -> None:
+    """The other block is a VPC's: nobody outside has an address of it."""
+    block = {"Ipv6Pool": "Amazon", "Ipv6CidrBlock": "3fff:1:2:400::/56"}
+    shop.cloud.call("CreateVpc", CidrBlock="10.9.0.0/16", **block)
     rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
-    rule["Ipv6Ranges"] = [{"CidrIpv6": "3fff:900::/32"}, {"CidrIpv6": BLOCK}]
+    rule["Ipv6Ranges"] = [{"CidrIpv6": "3fff:900::/32"}, {"CidrIpv6": block["Ipv6CidrBlock"]}]
     shop.cloud.call("AuthorizeSecurityGroupIngress", GroupId=shop.web_group, IpPermissions=[rule])
     ssh = {"Source": INTERNET | header(DestinationPorts=["22"]), "Destination": INTERFACES}
     assert len(ways(shop, ssh)) == 1
