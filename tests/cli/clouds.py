@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,38 @@ class Workshop:
         self.run("web", "outside", public=True, group="www")
         self.run("db", "inside")
         return self
+
+    def build6(self) -> Workshop:
+        """IPv6 beside it: ``web`` is on the internet by the gateway, ``db`` reaches that by an
+        egress-only one.  Ports stay open to IPv4 only."""
+        call, vpc = self.api.call, self.ids["shop"]
+        call("AssociateVpcCidrBlock", VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)
+        (shown,) = call("DescribeVpcs", VpcIds=[vpc])["Vpcs"]
+        block = shown["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
+        parts = IPv6Network(block).subnets(new_prefix=64)
+        for name, subnet in (("web", "outside"), ("db", "inside")):
+            part = str(next(parts))
+            call("AssociateSubnetCidrBlock", SubnetId=self.ids[subnet], Ipv6CidrBlock=part)
+            self.ids[f"{name}6"] = self.assign6(name)
+        made = call("CreateEgressOnlyInternetGateway", VpcId=vpc)
+        self.ids["eigw"] = made["EgressOnlyInternetGateway"]["EgressOnlyInternetGatewayId"]
+        inner = self.make("CreateRouteTable", "RouteTable", "RouteTableId", "in", VpcId=vpc)
+        call("AssociateRouteTable", RouteTableId=inner, SubnetId=self.ids["inside"])
+        self.lead6("out", GatewayId=self.ids["gate"])
+        self.lead6("in", EgressOnlyInternetGatewayId=self.ids["eigw"])
+        return self
+
+    def assign6(self, name: str) -> str:
+        """One more IPv6 address of an instance."""
+        (eni,) = self.shown(name)["NetworkInterfaces"]
+        key = eni["NetworkInterfaceId"]
+        made = self.api.call("AssignIpv6Addresses", NetworkInterfaceId=key, Ipv6AddressCount=1)
+        return str(made["AssignedIpv6Addresses"][0])
+
+    def lead6(self, table: str, **target: str) -> None:
+        """The route of a table for all of IPv6."""
+        to = {"RouteTableId": self.ids[table], "DestinationIpv6CidrBlock": "::/0"}
+        self.api.call("CreateRoute", **to, **target)
 
 
 class Served(Workshop):

@@ -14,7 +14,7 @@ HEAD = "- name: a\n  from: internet\n  to: any\n"
 
 
 def test_everything_that_can_be_said() -> None:
-    first, second = read(
+    first, second, third = read(
         "- name: reachability\n"
         "  from: [internet, web, {tag: {role: web}}, {group: g}, {subnet: s}, {vpc: v}]\n"
         "  to: {cidr: 10.0.0.0/8}\n"
@@ -22,9 +22,13 @@ def test_everything_that_can_be_said() -> None:
         "  only: any\n"
         "  always: [icmp, tcp]\n"
         "  allow_empty: true\n"
+        "  over: ipv6\n"
         "- name: ways out\n"
         "  subnets: {tag: {tier: private}}\n"
         "  leave_by: nat\n"
+        "- name: none over IPv6\n"
+        "  subnets: {cidr: 3fff::/21}\n"
+        "  leave_by: [egress-only-internet-gateway, nothing]\n"
     )
     assert [str(each) for each in first.source] == [
         *("internet", "web", "tag role=web", "group g", "subnet s", "vpc v"),
@@ -33,8 +37,9 @@ def test_everything_that_can_be_said() -> None:
     assert first.never == ((6, 22, 22), (17, 1, 1023))
     assert first.only == ((None, 0, 0),)
     assert first.always == ((1, 0, 65535), (6, 0, 65535))
-    assert (first.line, first.allow_empty) == (1, True)
-    assert (second.line, second.leave_by) == (8, "nat")
+    assert (first.line, first.allow_empty, first.versions) == (1, True, (6,))
+    assert (second.line, second.leave_by, second.versions) == (9, ("nat",), (4, 6))
+    assert third.leave_by == ("egress-only-internet-gateway", "nothing")
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
@@ -70,6 +75,8 @@ def test_examples_can_be_read(path: Path) -> None:
         ("- name: a\n  from: 7\n  to: any\n  never: any\n", "7 is nobody"),
         ("- name: a\n  subnets: any\n", "'subnets' and 'leave_by' go together"),
         ("- name: a\n  subnets: any\n  leave_by: vpn\n", "not by 'vpn'"),
+        ("- name: a\n  subnets: any\n  leave_by: []\n", "not by None"),
+        (f"{HEAD}  never: any\n  over: 6\n", "over is ipv4 or ipv6, not 6"),
         ("- name: a\n  subnets: internet\n  leave_by: nat\n", "internet is no subnet"),
         (f"{HEAD}  subnets: any\n  leave_by: nat\n", "'from' does not go with"),
     ],

@@ -186,3 +186,43 @@ def test_without_boto3_the_client_says_what_is_missing(
     found = run(pytester, text, "--gureum-state", str(shop.state))
     found.assert_outcomes(errors=1)
     assert "pip install boto3" in found.stdout.str()
+
+
+def test_a_claim_is_about_both_ip_versions(pytester: pytest.Pytester, shop: Served) -> None:
+    """The port is open to IPv4 only."""
+    shop.build6()
+    eni = shop.shown("web")["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    text = (
+        "def test_a(reaches): reaches('internet', 'web', '8080')\n"
+        "def test_b(reaches): reaches('internet', 'web', '8080', ipv6=False)\n"
+        "def test_c(cannot_reach): cannot_reach('internet', 'web', '8080', ipv6=True)\n"
+        f"def test_d(reaches): reaches('db', '{eni}', '8080')\n"
+        "def test_e(reaches): reaches('db', 'internet', '443', ipv6=True)\n"
+        f"def test_f(cannot_reach): cannot_reach('internet', '{shop.ids['web6']}', '8080')\n"
+    )
+    found = run(pytester, text, "--gureum-state", str(shop.state))
+    found.assert_outcomes(failed=2, passed=4)
+    said = found.stdout.str()
+    assert "internet does not reach web by 8080 over IPv6:" in said
+    assert f"db does not reach {eni} by 8080 over IPv6:" in said
+
+
+def test_a_door_over_ipv6_is_one(pytester: pytest.Pytester, shop: Served) -> None:
+    shop.build6()
+    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+    rule["Ipv6Ranges"] = [{"CidrIpv6": "::/0"}]
+    shop.api.call("AuthorizeSecurityGroupIngress", GroupId=shop.ids["www"], IpPermissions=[rule])
+    text = "def test_a(cannot_reach): cannot_reach('internet', 'web', '22')"
+    found = run(pytester, text, "--gureum-state", str(shop.state))
+    found.assert_outcomes(failed=1)
+    assert "internet reaches web by 22 over IPv6:" in found.stdout.str()
+
+
+def test_who_has_no_ipv6_is_asked_over_ipv4(pytester: pytest.Pytester, shop: Served) -> None:
+    text = (
+        "def test_a(reaches): reaches('internet', 'web', '8080')\n"
+        "def test_b(reaches): reaches('internet', 'web', '8080', ipv6=True)\n"
+    )
+    found = run(pytester, text, "--gureum-state", str(shop.state))
+    found.assert_outcomes(failed=1, passed=1)
+    assert "no IPv6 address" in found.stdout.str()

@@ -13,9 +13,10 @@ from gureum.program import (
     Blackhole,
     Filter,
     Gateway,
+    GlobalAddress,
+    GlobalPrefix,
     Guard,
     Host,
-    InternetHost,
     Local,
     Member,
     Peering,
@@ -42,12 +43,9 @@ from gureum.program import (
     ViaUplink,
 )
 from gureum.program.statements import Direction
+from tests.reach.numbering import FOUR, ME, MIRROR, Numbering
 
-ME = InternetHost("me", "198.19.0.10")
-MIRROR = InternetHost("mirror", "198.19.0.20")
 EDGES = (0, 1, 22, 80, 443, 1023, 1024, 32767, 32768, 40000, 50000, 60998, 60999, 61000, 65535)
-ICMP_KINDS = ((-1, -1), (8, -1), (8, 0), (0, 0), (0, -1), (3, 4), (3, -1), (13, -1), (14, 0))
-ANY = "0.0.0.0/0"
 
 
 @dataclass
@@ -55,11 +53,14 @@ class Site:
     """One router while it is drawn."""
 
     id: str
+    net: int
     cidr: str
     gateway: str | None
+    gateways: list[str] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     ports: list[Port] = field(default_factory=list)
     addresses: dict[str, list[str]] = field(default_factory=dict)
+    others: dict[str, list[str]] = field(default_factory=dict)
     nats: list[Port] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
@@ -68,10 +69,15 @@ class Site:
 
 
 class Cloud:
-    """A cloud drawn from a seed; :attr:`statements` is the result."""
+    """A cloud drawn from a seed; :attr:`statements` is the result.
 
-    def __init__(self, seed: int) -> None:
+    It is about one IP version; one of IPv6 has IPv4 beside it, which must not matter.
+    """
+
+    def __init__(self, seed: int, numbering: Numbering = FOUR) -> None:
         self._random = Random(seed)
+        self._of = numbering
+        self._v6 = numbering.version == 6
         self.statements: list[Statement] = [ME, MIRROR]
         self.sites: list[Site] = []
         self._public = 0
@@ -99,21 +105,36 @@ class Cloud:
     # --- places --------------------------------------------------------------------------------
     def _site(self, number: int) -> None:
         draw = self._random
-        octet = draw.choice((number, 0))  # overlapping networks are usual
+        # Overlapping networks are usual; of IPv6 there are none.
+        net = number if self._v6 else draw.choice((number, 0))
         gateway = f"igw-{number}" if draw.random() < 0.85 else None
-        site = Site(f"vpc-{number}", f"10.{octet}.0.0/16", gateway)
+        site = Site(f"vpc-{number}", net, self._of.site(net), gateway)
         self.sites.append(site)
         site.groups = [f"sg-{number}-{each}" for each in range(3)]
-        self.statements += [Router(site.id), Range(site.id, site.cidr)]
-        if gateway:
-            self.statements += [Gateway(gateway), Uplink(site.id, gateway)]
+        self.statements += [Router(site.id, ipv6=self._v6), Range(site.id, site.cidr)]
+        site.gateways = [gateway] if gateway else []
+        if self._v6 and draw.random() < 0.6:
+            site.gateways.append(f"eigw-{number}")
+        for key in site.gateways:
+            self.statements += [Gateway(key, egress_only=key[0] == "e"), Uplink(site.id, key)]
         for each in range(draw.randint(1, 4)):
-            base = f"10.{octet}.{each}"
-            length = draw.choice((24, 28))
-            segment = Segment(f"s-{number}-{each}", site.id, f"{base}.0/{length}", f"{base}.1", "")
-            site.segments.append(segment)
-            self.statements.append(segment)
-            self._ports(site, segment, base)
+            self._segment(site, each)
+
+    def _segment(self, site: Site, place: int) -> None:
+        draw = self._random
+        cidr = self._of.segment(site.net, place, draw.choice(self._of.lengths))
+        router, cidr6 = f"10.{site.net}.{place}.1", ""
+        if self._v6:
+            cidr, cidr6 = FOUR.segment(site.net, place, 24), cidr
+        segment = Segment(f"s-{site.id[4:]}-{place}", site.id, cidr, router, "", cidr6)
+        site.segments.append(segment)
+        self.statements.append(segment)
+        if site.gateways and self._v6 and draw.random() < 0.9:
+            self.statements.append(GlobalPrefix(draw.choice(site.gateways), segment))
+        self._ports(site, segment, place)
+
+    def _cidr(self, segment: Segment) -> str:
+        return segment.cidr6 if self._v6 else segment.cidr
 
     def _peering(self, one: Site, other: Site) -> None:
         key = f"pcx-{one.id[4:]}-{other.id[4:]}"
@@ -146,10 +167,10 @@ class Cloud:
             if draw.random() < 0.85:
                 routes.setdefault(site.cidr, way)
             if draw.random() < 0.3:
-                part = draw.choice(site.segments).cidr
+                part = self._cidr(draw.choice(site.segments))
                 routes.setdefault(part, draw.choice((Blackhole("tgw-attach-gone"), way)))
             if draw.random() < 0.1:
-                routes.setdefault(ANY, way)
+                routes.setdefault(self._of.anywhere, way)
         return routes
 
     def _strangers(self, site: Site) -> None:
@@ -163,23 +184,31 @@ class Cloud:
                 if each.router == peer.id and each.group in site.strangers
             ]
 
-    def _ports(self, site: Site, segment: Segment, base: str) -> None:
+    def _ports(self, site: Site, segment: Segment, place: int) -> None:
         draw = self._random
         for each in range(draw.randint(1, 4)):
             key = f"eni-{segment.id[2:]}-{each}"
             hosts = [port.host for port in site.ports if port not in site.nats]
             shared = hosts and draw.random() < 0.1
             host = draw.choice(hosts) if shared else f"i-{key[4:]}"
-            self._port(site, segment, key, host, f"{base}.{4 + each}")
+            port = self._port(site, segment, key, host)
+            if self._v6:
+                ip = FOUR.host(site.net, place, 4 + each)
+                site.others.setdefault(port.id, []).append(ip)
+                self.statements.append(Address(port, ip, primary=True))
+                if draw.random() < 0.1:
+                    continue  # none of IPv6
+            self._address(site, port, self._of.host(site.net, place, 4 + each), primary=True)
             if draw.random() < 0.15:
-                self._address(site, site.ports[-1], f"{base}.{10 + each}", primary=False)
-        if draw.random() < 0.4:
+                self._address(site, port, self._of.host(site.net, place, 10 + each), primary=False)
+        if not self._v6 and draw.random() < 0.4:
             key, host = f"eni-n{segment.id[2:]}", f"nat-{segment.id}"
-            port = self._port(site, segment, key, host, f"{base}.9")
+            port, ip = self._port(site, segment, key, host), self._of.host(site.net, place, 9)
+            self._address(site, port, ip, primary=True)
             site.nats.append(port)
-            self.statements.append(Translator(port, f"{base}.9"))
+            self.statements.append(Translator(port, ip))
 
-    def _port(self, site: Site, segment: Segment, key: str, host: str, ip: str) -> Port:
+    def _port(self, site: Site, segment: Segment, key: str, host: str) -> Port:
         port = Port(key, segment, host, sum(x.host == host for x in site.ports), "")
         site.ports.append(port)
         kind = "nat-gateway" if host.startswith("nat") else "instance"
@@ -187,12 +216,19 @@ class Cloud:
         if shown not in self.statements:
             self.statements.append(shown)
         self.statements.append(port)
-        self._address(site, port, ip, primary=True)
+        site.addresses[port.id] = []
         return port
 
     def _address(self, site: Site, port: Port, ip: str, *, primary: bool) -> None:
-        site.addresses.setdefault(port.id, []).append(ip)
+        site.addresses[port.id].append(ip)
         self.statements.append(Address(port, ip, primary))
+        if self._v6:
+            self.statements += [
+                GlobalAddress(gateway, site.id, ip)
+                for gateway in site.gateways
+                if self._random.random() < 0.9
+            ]
+            return
         chance = 0.8 if port.host.startswith("nat") else 0.5
         if site.gateway and self._random.random() < chance:
             self._public += 1
@@ -203,10 +239,10 @@ class Cloud:
     def _members(self, site: Site) -> None:
         draw = self._random
         for port in site.ports:
-            for ip in site.addresses[port.id]:
+            for ip in (*site.addresses[port.id], *site.others.get(port.id, ())):
                 groups = draw.sample(site.groups, draw.randint(0, 2))
                 self.statements += [Member(site.id, group, ip) for group in groups]
-        stale = f"{site.cidr.rsplit('.', 2)[0]}.0.200"
+        stale = self._of.host(site.net, 0, 200)
         self.statements.append(Member(site.id, draw.choice(site.groups), stale))
 
     def _filters(self, site: Site) -> None:
@@ -218,12 +254,11 @@ class Cloud:
                 keys[way].append(f"f-{each}/{way}")
                 rules = [self.rule(site, stateful=True) for _ in range(draw.randint(0, 5))]
                 if draw.random() < 0.45:
-                    rules.append(Rule("sgr-all", True, None, None, None, ANY))
-                self.statements.append(
-                    Filter(keys[way][-1], site.id, way, True, tuple(rules), "sg:default")
-                )
+                    rules.append(Rule("sgr-all", True, None, None, None, self._of.anywhere))
+                made = Filter(keys[way][-1], site.id, way, True, tuple(rules), "sg", self._v6)
+                self.statements.append(made)
         for port in site.ports:
-            own = tuple(site.addresses[port.id])
+            own = (*site.addresses[port.id], *site.others.get(port.id, ()))
             nat = port in site.nats
             if not nat and draw.random() < 0.05:
                 continue  # nothing guards it
@@ -248,20 +283,22 @@ class Cloud:
         draw = self._random
         rules = [self.rule(site, stateful=False) for _ in range(draw.choice((0, 0, 1, 3, 5)))]
         if draw.random() < 0.8:
-            rules.append(Rule("acl/100", True, None, None, None, ANY))
+            rules.append(Rule("acl/100", True, None, None, None, self._of.anywhere))
         elif draw.random() < 0.5:
-            rules.append(Rule("acl/110", True, 6, (1024, draw.choice(EDGES[8:])), None, ANY))
+            ports = (1024, draw.choice(EDGES[8:]))
+            rules.append(Rule("acl/110", True, 6, ports, None, self._of.anywhere))
         return Filter(key, site.id, way, False, tuple(rules), "acl/*")
 
     def rule(self, site: Site, *, stateful: bool) -> Rule:
         """A rule whose numbers lie on edges and whose peers are this cloud's."""
         draw = self._random
-        protocol = draw.choice((None, 6, 6, 6, 17, 17, 1, 1, 47))
+        icmps = (self._of.icmp,) * 2
+        protocol = draw.choice((None, 6, 6, 6, 17, 17, *icmps, 47))
         ports = None
         if protocol in (6, 17) and draw.random() < 0.8:
             low, high = sorted((draw.choice(EDGES), draw.choice(EDGES)))
             ports = (low, high)
-        icmp = draw.choice(ICMP_KINDS) if protocol == 1 else None
+        icmp = draw.choice(self._of.icmp_kinds) if protocol == self._of.icmp else None
         allow = stateful or draw.random() < 0.6
         peer = self._peer(site)
         if stateful and draw.random() < 0.4:
@@ -270,15 +307,15 @@ class Cloud:
 
     def _peer(self, site: Site) -> str:
         draw = self._random
-        octet = site.cidr.split(".")[1]
-        fixed = (ANY, ANY, site.cidr, "10.0.0.0/8", "198.18.0.0/15", "198.19.0.0/16",
-                 "198.18.0.0/24", f"{ME.ip}/32", "128.0.0.0/1", "::/0",
-                 f"10.{octet}.0.0/23", f"10.{octet}.1.4/31")  # fmt: skip
-        segments = [segment.cidr for segment in site.segments]
+        of = self._of
+        fixed = (of.anywhere, of.anywhere, site.cidr, of.wide, *of.outside, of.foreign,
+                 *of.parts(site.net))  # fmt: skip
+        segments = [self._cidr(segment) for segment in site.segments]
         beyond = [peer.cidr for peer in site.peers.values()]
         near = [site, *site.peers.values()]
-        addresses = [f"{ip}/32" for all_ in near for each in all_.addresses.values() for ip in each]
-        return draw.choice((*fixed, *segments, *beyond, *beyond, draw.choice(addresses)))
+        addresses = [ip for all_ in near for each in all_.addresses.values() for ip in each]
+        one = [of.alone(draw.choice(addresses))] if addresses else []
+        return draw.choice((*fixed, *segments, *beyond, *beyond, *one))
 
     # --- routes --------------------------------------------------------------------------------
     def _table(self, site: Site, segment: Segment) -> None:
@@ -287,6 +324,8 @@ class Cloud:
             return
         table = Table(f"rtb-{segment.id}", site.id, len(self.statements))
         self.statements += [table, SegmentTable(segment, table)]
+        if self._v6:
+            self.statements.append(Route(table, FOUR.anywhere, Blackhole("nat-gone")))
         for destination, target in self._routes(site).items():
             self.statements.append(Route(table, destination, target))
 
@@ -296,18 +335,18 @@ class Cloud:
         if draw.random() < 0.97:
             routes[site.cidr] = Local()
         if draw.random() < 0.9:
-            routes[ANY] = self._away(site)
+            routes[self._of.anywhere] = self._away(site)
         for key, peer in site.peers.items():
-            to = draw.choice((peer.cidr, peer.cidr, peer.segments[0].cidr, "10.0.0.0/8"))
+            to = draw.choice((peer.cidr, peer.cidr, self._cidr(peer.segments[0]), self._of.wide))
             if to not in routes and draw.random() < 0.85:
                 routes[to] = ViaPeering(key, peer.id)
         for other in self.sites if site.attachment else ():
-            to = draw.choice((other.cidr, other.segments[0].cidr, "10.0.0.0/8"))
+            to = draw.choice((other.cidr, self._cidr(other.segments[0]), self._of.wide))
             if other is not site and to not in routes and draw.random() < 0.85:
                 routes[to] = ViaTransit("tgw-0", str(site.attachment))
         for _ in range(draw.choice((0, 0, 0, 1, 2))):
-            to = draw.choice((self._peer(site), "198.19.0.0/24", f"{MIRROR.ip}/32"))
-            if ":" not in to and to not in routes:
+            to = draw.choice((self._peer(site), *self._of.near_me))
+            if to != self._of.foreign and to not in routes:
                 routes[to] = draw.choice((Local(), self._away(site), self._via(site)))
         return routes
 
@@ -315,10 +354,11 @@ class Cloud:
         draw = self._random
         if draw.random() < 0.1:
             return Blackhole("nat-gone")
-        if site.gateway and draw.random() < 0.7:
-            return ViaUplink(site.gateway)
+        if site.gateways and draw.random() < 0.7:
+            return ViaUplink(draw.choice(site.gateways) if self._v6 else site.gateways[0])
         return self._via(site)
 
     def _via(self, site: Site) -> Target:
         port = self._random.choice([*site.nats, *site.nats, *site.ports])
-        return ViaPort(port.id, port.segment, site.addresses[port.id][0], port.mac)
+        ip = next(iter((*site.addresses[port.id], *site.others.get(port.id, ()))))
+        return ViaPort(port.id, port.segment, ip, port.mac)

@@ -12,6 +12,9 @@ from gureum.program import (
     Attachment,
     AttachmentTable,
     Filter,
+    Gateway,
+    GlobalAddress,
+    GlobalPrefix,
     Guard,
     InternetHost,
     Member,
@@ -27,9 +30,10 @@ from gureum.program import (
     Translator,
 )
 from tests.reach.clouds import Cloud
+from tests.reach.numbering import FOUR, Numbering
 
 T = TypeVar("T")
-MOVED = "198.19.0.12"
+MOVED = "198.19.0.12", "3fff:800::12"
 Delta = tuple[list[Statement], list[Statement]]
 """What is added and what is removed."""
 
@@ -37,9 +41,10 @@ Delta = tuple[list[Statement], list[Statement]]
 class Drift:
     """A cloud that changes; :attr:`statements` is what it is now."""
 
-    def __init__(self, seed: int) -> None:
-        self._cloud = Cloud(seed)
+    def __init__(self, seed: int, numbering: Numbering = FOUR) -> None:
+        self._cloud = Cloud(seed, numbering)
         self._random = Random(seed + 7)
+        self._v6 = numbering.version == 6
         self.statements = list(self._cloud.statements)
         self._gone: list[list[Statement]] = []
 
@@ -49,6 +54,8 @@ class Drift:
             self._rules, self._rules, self._member, self._route, self._table, self._acl,
             self._public, self._guard, self._port, self._host, self._served, self._attached,
         )  # fmt: skip
+        if self._v6:
+            ways = (*ways, self._let_through, self._entrance, self._gateway)
         added, removed = self._random.choice(ways)()
         for each in removed:
             self.statements.remove(each)
@@ -139,6 +146,28 @@ class Drift:
         ]
         return ([replace(found, private=free[0])] if free else []), [found]
 
+    def _let_through(self) -> Delta:
+        """A gateway lets an address pass that it did not, or does not any more."""
+        gone = [each for each in self._cloud.statements if isinstance(each, GlobalAddress)]
+        gone = [each for each in gone if each not in self.statements]
+        if gone and self._random.random() < 0.5:
+            return [self._random.choice(gone)], []
+        found = self._some(GlobalAddress)
+        return [], [found] if found else []
+
+    def _entrance(self) -> Delta:
+        """The internet reaches a segment by another gateway, or by none."""
+        found, other = self._some(GlobalPrefix), self._some(GlobalPrefix)
+        if found is None or other is None:
+            return [], []
+        made = replace(found, gateway=other.gateway)
+        return [made] if self._random.random() < 0.8 else [], [found]
+
+    def _gateway(self) -> Delta:
+        """A gateway lets in what it did not."""
+        found = self._some(Gateway)
+        return ([replace(found, egress_only=not found.egress_only)], [found]) if found else ([], [])
+
     def _guard(self) -> Delta:
         found, other = self._some(Guard), self._some(Guard)
         if found is None or other is None:
@@ -166,6 +195,7 @@ class Drift:
 
     def _host(self) -> Delta:
         found = self._some(InternetHost)
-        if found is None or any(each == replace(found, ip=MOVED) for each in self.statements):
+        moved = replace(found, ip=MOVED[0], ip6=MOVED[1]) if found else None
+        if found is None or moved is None or moved in self.statements:
             return [], []
-        return [replace(found, ip=MOVED)], [found]
+        return [moved], [found]

@@ -18,6 +18,9 @@ from gureum.program import (
     Attachment,
     AttachmentTable,
     Filter,
+    Gateway,
+    GlobalAddress,
+    GlobalPrefix,
     Guard,
     InternetHost,
     Local,
@@ -41,8 +44,12 @@ from gureum.program import (
 
 T = TypeVar("T")
 TTL = 32
-ANSWERED_BY = {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17}
-"""ICMP's echo, timestamp, information and address mask requests and replies."""
+ANSWERED_BY = {
+    1: {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17},
+    58: {128: 129, 129: 128, 139: 140, 140: 139},
+}
+"""ICMP's echo, timestamp, information and address mask requests and replies, and ICMPv6's of echo
+and node information."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,9 @@ class Wire:
     kind: tuple[int, int] | None = None
 
     def answer(self) -> Wire:
-        kind = self.kind and (ANSWERED_BY.get(self.kind[0], self.kind[0]), self.kind[1])
+        kind = self.kind
+        if kind:
+            kind = ANSWERED_BY[self.protocol].get(kind[0], kind[0]), kind[1]
         return Wire(
             self.target, self.source, self.protocol, self.target_port, self.source_port, kind
         )
@@ -73,11 +82,12 @@ class Wire:
 
 @dataclass
 class Memory:
-    """What boxes remember: the flows that groups saw begin, in or out, and of whom; and what NAT
-    gateways rewrote."""
+    """What boxes remember: the flows that groups saw begin, in or out, and of whom; what NAT
+    gateways rewrote; and what egress-only gateways let out."""
 
     begun: set[Any] = field(default_factory=set)
     rewritten: dict[Any, Wire] = field(default_factory=dict)
+    let_out: set[Any] = field(default_factory=set)
 
 
 @cache
@@ -98,7 +108,8 @@ class World:
         self._by_type: dict[type, list[Any]] = {}
         for statement in statements:
             self._by_type.setdefault(type(statement), []).append(statement)
-        self._outside = {host.ip for host in self.all(InternetHost)} | set(others)
+        hosts = {ip for host in self.all(InternetHost) for ip in (host.ip, host.ip6)}
+        self._outside = hosts | set(others)
 
     def all(self, kind: type[T]) -> list[T]:
         return self._by_type.get(kind, [])
@@ -112,6 +123,8 @@ class World:
             if host and not self._with_address(host, arrived.target):
                 return None
             answerer = self._leaves_by(host, arrived.source) if host else None
+            if host and answerer is None:
+                return None
             home, answer = self._carried(answerer, arrived.answer(), memory, first=False)
         except DroppedError:
             return None
@@ -145,14 +158,14 @@ class World:
         port = begin
         for _ in range(TTL):
             if port is None:
-                port, wire = self._from_internet(wire)
+                port, wire = self._from_internet(wire, memory)
                 if port is None:
                     return "", wire
                 self._acl(port.segment, "in", wire)
             else:
                 if self._with_address(port.host, wire.target) and not self._nat(port):
                     return port.host, wire
-                sent = self._sent(port, wire, memory)
+                sent = self._sent(port, wire, memory, first=first)
                 if isinstance(sent, Wire):
                     port, wire = None, sent
                     continue
@@ -163,14 +176,14 @@ class World:
                 return host, wire
         raise DroppedError("goes round in circles")
 
-    def _sent(self, port: Port, wire: Wire, memory: Memory) -> Port | Wire:
+    def _sent(self, port: Port, wire: Wire, memory: Memory, *, first: bool) -> Port | Wire:
         """Out of a port: to another port, or as what it is on the internet."""
         guard = self._guard(port)
         if guard and not guard.forwarding and wire.source not in guard.addresses:
             raise DroppedError("source check")
         self._groups(port, "out", wire, memory)
         segment = port.segment
-        if within(wire.target, segment.cidr):
+        if _on_link(segment, wire.target):
             return self._station(segment, wire.target)
         target = self._route(segment, wire.target)
         ports = [each for each in self.all(Port) if each.segment.id == segment.id]
@@ -178,7 +191,7 @@ class World:
         if not turns:
             self._acl(segment, "out", wire)
         if isinstance(target, ViaUplink):
-            return self._through_gateway(target.gateway, wire)
+            return self._through_gateway(target.gateway, wire, memory, first=first)
         if isinstance(target, ViaPeering):
             self._peered(target.peering, segment.router, wire)
             next_port = self._in_router(target.router, wire.target)
@@ -258,7 +271,11 @@ class World:
 
     def _leaves_by(self, host: str, ip: str) -> Port | None:
         mine = [each for each in self.all(Port) if each.host == host]
-        mine.sort(key=lambda each: (not within(ip, each.segment.cidr), each.index))
+        if ":" in ip:  # a port without an IPv6 address has no routes; eth0 alone has the default
+            have = {each.port.id for each in self.all(Address) if ":" in each.ip}
+            mine = [each for each in mine if each.id in have]
+            mine = [each for each in mine if each.index == 0 or _on_link(each.segment, ip)]
+        mine.sort(key=lambda each: (not _on_link(each.segment, ip), each.index))
         return mine[0] if mine else None
 
     def _station(self, segment: Segment, ip: str) -> Port:
@@ -269,7 +286,7 @@ class World:
 
     def _in_router(self, router: str, ip: str) -> Port:
         for each in self.all(Segment):
-            if each.router == router and within(ip, each.cidr):
+            if each.router == router and _on_link(each, ip):
                 return self._station(each, ip)
         raise DroppedError("no segment has the address")
 
@@ -284,7 +301,9 @@ class World:
         return best.target if best else None
 
     # --- the internet --------------------------------------------------------------------------
-    def _through_gateway(self, gateway: str, wire: Wire) -> Wire:
+    def _through_gateway(self, gateway: str, wire: Wire, memory: Memory, *, first: bool) -> Wire:
+        if ":" in wire.target:
+            return self._through_gateway6(gateway, wire, memory, first=first)
         private = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
         if any(within(wire.target, cidr) for cidr in private):
             raise DroppedError("private addresses are not on the internet")
@@ -293,7 +312,40 @@ class World:
                 return replace(wire, source=each.public)
         raise DroppedError("no public address")
 
-    def _from_internet(self, wire: Wire) -> tuple[Port | None, Wire]:
+    def _through_gateway6(self, gateway: str, wire: Wire, memory: Memory, *, first: bool) -> Wire:
+        if (gateway, wire.source) not in self._let_through():
+            raise DroppedError("nobody has the source")
+        if self._egress_only(gateway):
+            kind = wire.kind[0] if wire.kind and wire.protocol == 58 else None
+            if kind in (129, 140) or (wire.protocol == 6 and not first):
+                raise DroppedError("an answer to nothing that the gateway knows")
+            memory.let_out.add((gateway, wire.flow))
+        return wire
+
+    def _from_internet6(self, wire: Wire, memory: Memory) -> tuple[Port | None, Wire]:
+        if not within(wire.target, "3fff::/20"):
+            raise DroppedError("not an address of this internet")
+        if wire.target in self._outside:
+            return None, wire
+        for each in self.all(GlobalPrefix):
+            if within(wire.target, each.segment.cidr6):
+                if (each.gateway, wire.target) not in self._let_through():
+                    raise DroppedError("nobody has the target")
+                known = (each.gateway, wire.answer().flow) in memory.let_out
+                if self._egress_only(each.gateway) and not known:
+                    raise DroppedError("nothing that began inside")
+                return self._in_router(each.segment.router, wire.target), wire
+        raise DroppedError("no gateway leads there")
+
+    def _let_through(self) -> set[tuple[str, str]]:
+        return {(each.gateway, each.ip) for each in self.all(GlobalAddress)}
+
+    def _egress_only(self, gateway: str) -> bool:
+        return Gateway(gateway, egress_only=True) in self.all(Gateway)
+
+    def _from_internet(self, wire: Wire, memory: Memory) -> tuple[Port | None, Wire]:
+        if ":" in wire.target:
+            return self._from_internet6(wire, memory)
         if not within(wire.target, "198.18.0.0/15"):
             raise DroppedError("not an address of this internet")
         if wire.target in self._outside:
@@ -345,6 +397,10 @@ class World:
                 continue
             return rule.allow
         return False
+
+
+def _on_link(segment: Segment, ip: str) -> bool:
+    return within(ip, segment.cidr) or (segment.cidr6 != "" and within(ip, segment.cidr6))
 
 
 def _icmp(wanted: tuple[int, int], kind: tuple[int, int]) -> bool:

@@ -1,4 +1,5 @@
-"""``python -m tests.reach.soak N``: N random packets, the engine against the plain reading.
+"""``python -m tests.reach.soak N``: N random packets of each IP version, the engine against the
+plain reading.
 
 A packet is one client port of one header of one pair in one random cloud; half of all packets lie
 on the edges of what the cloud's rules name.  Disagreements are printed with their seed.
@@ -11,13 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from gureum.program import Filter, Port, PublicAddress
+from gureum.program import Filter, GlobalAddress, Port, PublicAddress
 from gureum.reach import Node, Reach
 from tests.reach.clouds import EDGES, Cloud
+from tests.reach.numbering import FOUR, SIX, Numbering
 from tests.reach.oracle import Wire, World
 
 PER_CLOUD = 250
-ICMP_POOL = ((8, 0), (8, 0), (8, 3), (0, 0), (13, 0), (14, 0), (3, 4), (3, 1), (255, 255))
+ICMP_POOL = {
+    4: ((8, 0), (8, 0), (8, 3), (0, 0), (13, 0), (14, 0), (3, 4), (3, 1), (255, 255)),
+    6: ((128, 0), (128, 0), (128, 3), (129, 0), (139, 0), (140, 0), (1, 4), (3, 0), (255, 255)),
+}
 
 
 @dataclass(frozen=True)
@@ -45,17 +50,18 @@ class Disagreement:
 class Trial:
     """A random cloud and questions about it."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, numbering: Numbering = FOUR) -> None:
         self.seed = seed
-        self.cloud = Cloud(seed)
-        self.reach = Reach(self.cloud.statements)
+        self.icmp, self._version = numbering.icmp, numbering.version
+        self.cloud = Cloud(seed, numbering)
+        self.reach = Reach(self.cloud.statements, numbering.version)
         self.anybody = self.reach.outside()
         self.world = World(self.cloud.statements, [self.anybody.ip])
         self.nodes = list(self.reach.nodes())
         self._ports = {port.id: port for port in self.cloud.ports}
         self._public = {
             (each.router, each.private): each.public for each in self.world.all(PublicAddress)
-        }
+        } | {(each.router, each.ip): each.ip for each in self.world.all(GlobalAddress)}
         self._edges = sorted(self._rule_edges())
 
     def questions(self, count: int) -> Iterator[Question]:
@@ -63,10 +69,10 @@ class Trial:
         draw = Random(self.seed + 1)
         for _ in range(count):
             source, target = draw.choice(self.nodes), draw.choice(self.nodes)
-            protocol = draw.choice((6, 6, 6, 17, 17, 1, 1, 47))
+            protocol = draw.choice((6, 6, 6, 17, 17, self.icmp, self.icmp, 47))
             detail: int | tuple[int, int] | None = None
-            if protocol == 1:
-                detail = draw.choice(ICMP_POOL)
+            if protocol == self.icmp:
+                detail = draw.choice(ICMP_POOL[self._version])
             elif protocol != 47:
                 detail = draw.choice((draw.choice(self._edges), draw.randrange(65536)))
             client = draw.choice((draw.randrange(32768, 61000), draw.choice(self._edges)))
@@ -118,7 +124,10 @@ class Trial:
         if end is None or draw.random() < 0.6:
             return None
         public = self._public.get((end.segment.router, target.ip))
-        return draw.choice((target.ip, public, f"{end.segment.cidr.rsplit('.', 1)[0]}.10"))
+        second = f"{end.segment.cidr.rsplit('.', 1)[0]}.10"
+        if self._version == 6:
+            second = end.segment.cidr6.partition("/")[0] + "a"
+        return draw.choice((target.ip, public, second))
 
     def _rule_edges(self) -> set[int]:
         filters = self.world.all(Filter)
@@ -127,10 +136,12 @@ class Trial:
         return {port for port in near if 0 <= port <= 65535}
 
 
-def disagreements(seeds: range, per_cloud: int = PER_CLOUD) -> Iterator[Disagreement | None]:
+def disagreements(
+    seeds: range, per_cloud: int = PER_CLOUD, numbering: Numbering = FOUR
+) -> Iterator[Disagreement | None]:
     """Per packet: the disagreement, None where there is none."""
     for seed in seeds:
-        trial = Trial(seed)
+        trial = Trial(seed, numbering)
         for each in trial.questions(per_cloud):
             engine, oracle = trial.engine(each), trial.oracle(each)
             yield Disagreement(seed, each, engine, oracle) if engine != oracle else None
@@ -140,14 +151,18 @@ def main() -> None:
     """Ask, print what disagrees, and fail if anything does."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10**6
     first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    asked = wrong = 0
-    for each in disagreements(range(first, first + -(-count // PER_CLOUD))):
-        asked += 1
-        if each is not None:
-            wrong += 1
-            print(each)
-    print(f"{asked} packets, {wrong} disagreements")
-    sys.exit(wrong > 0)
+    failed = False
+    for numbering in (FOUR, SIX):
+        asked = wrong = 0
+        seeds = range(first, first + -(-count // PER_CLOUD))
+        for each in disagreements(seeds, numbering=numbering):
+            asked += 1
+            if each is not None:
+                wrong += 1
+                print(each)
+        print(f"IPv{numbering.version}: {asked} packets, {wrong} disagreements")
+        failed |= wrong > 0
+    sys.exit(failed)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from gureum.program import Local, Member, Route, Segment, ViaUplink
 from gureum.reach import Change, Node, Reach, difference
 from tests.reach.drift import Drift
+from tests.reach.numbering import FOUR, SIX, Numbering
 from tests.reach.small import ANY, ME, Small, tcp
 
 HEADERS: tuple[tuple[int, int | tuple[int, int] | None], ...] = (
@@ -16,6 +19,14 @@ HEADERS: tuple[tuple[int, int | tuple[int, int] | None], ...] = (
     (1, (8, 0)),
     (47, None),
 )
+
+HEADERS6: tuple[tuple[int, int | tuple[int, int] | None], ...] = (
+    *HEADERS[:3],
+    (58, (128, 0)),
+    (47, None),
+)
+
+BOTH = pytest.mark.parametrize("numbering", [FOUR, SIX], ids=["IPv4", "IPv6"])
 
 HOSTS_OF_TWO_PORTS = (1057, 1179)
 """Seeds in which answers leave by another port, the facts of which change."""
@@ -32,18 +43,20 @@ def pairs(*states: Reach) -> list[tuple[Node, Node]]:
     ]
 
 
-def test_an_updated_state_equals_one_built_anew() -> None:
-    for seed in range(40):
-        drift, draw = Drift(seed), Random(seed)
-        reach = Reach(drift.statements)
+@BOTH
+def test_an_updated_state_equals_one_built_anew(numbering: Numbering) -> None:
+    version = numbering.version
+    for seed in range(40 if version == 4 else 12):
+        drift, draw = Drift(seed, numbering), Random(seed)
+        reach = Reach(drift.statements, version)
         for _ in range(12):
             reach.update(*drift.step())
-            anew = Reach(drift.statements)
+            anew = Reach(drift.statements, version)
             nodes = sorted(anew.nodes())
             assert sorted(reach.nodes()) == nodes
             for source, target in draw.sample(pairs(anew), min(15, len(pairs(anew)))):
                 assert reach.spans(source, target) == anew.spans(source, target), seed
-            one, header = draw.choice(nodes), draw.choice(HEADERS)
+            one, header = draw.choice(nodes), draw.choice(HEADERS if version == 4 else HEADERS6)
             assert sorted(reach.sources(one, *header)) == sorted(anew.sources(one, *header))
             assert sorted(reach.targets(one, *header)) == sorted(anew.targets(one, *header))
 
@@ -62,11 +75,12 @@ def by_hand(older: Reach, newer: Reach) -> dict[tuple[Node, Node], Change]:
     return found
 
 
-def test_differences_are_exactly_the_pairs_that_differ() -> None:
+@BOTH
+def test_differences_are_exactly_the_pairs_that_differ(numbering: Numbering) -> None:
     changed = 0
-    for seed in (*range(100, 130), *HOSTS_OF_TWO_PORTS):
-        drift = Drift(seed)
-        reach = Reach(drift.statements)
+    for seed in (*range(100, 130 if numbering is FOUR else 115), *HOSTS_OF_TWO_PORTS):
+        drift = Drift(seed, numbering)
+        reach = Reach(drift.statements, numbering.version)
         for steps in (1, 1, 1, 2, 3):
             older = reach.snapshot()
             for _ in range(steps):
@@ -76,14 +90,15 @@ def test_differences_are_exactly_the_pairs_that_differ() -> None:
             assert {(each.source, each.target): each for each in found} == expected, seed
             assert len(found) == len(expected)
             changed += len(expected)
-    assert changed > 300
+    assert changed > (300 if numbering is FOUR else 120)
 
 
-def test_a_snapshot_stays_as_it_was() -> None:
-    for seed in range(200, 220):
-        drift = Drift(seed)
-        reach = Reach(drift.statements)
-        old = Reach(drift.statements)
+@BOTH
+def test_a_snapshot_stays_as_it_was(numbering: Numbering) -> None:
+    for seed in range(200, 220 if numbering is FOUR else 206):
+        drift = Drift(seed, numbering)
+        reach = Reach(drift.statements, numbering.version)
+        old = Reach(drift.statements, numbering.version)
         kept = reach.snapshot()
         for _ in range(10):
             reach.update(*drift.step())

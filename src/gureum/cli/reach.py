@@ -20,6 +20,8 @@ from gureum.cli.output import clean, grid, note, print_json, show
 @click.option("--keep", is_flag=True, help="Keep what is now and print its revision.")
 @click.option("--since", type=int, metavar="REVISION", help="Which pairs have changed since it.")
 @click.option("--until", type=int, metavar="REVISION", help="With --since: compare with this one.")
+@click.option("-4", "--ipv4", "version", flag_value=4, type=int, help="Over IPv4 only.")
+@click.option("-6", "--ipv6", "version", flag_value=6, type=int, help="Over IPv6 only.")
 @json_option
 @where_options
 @pass_base
@@ -31,13 +33,14 @@ def reach(
     keep: bool,
     since: int | None,
     until: int | None,
+    version: int | None,
     as_json: bool,
     region: str | None,
     account: str | None,
 ) -> None:
     """Tell who reaches whom, on all ports at once or with one SERVICE (as 'gureum explain' takes
-    it).  PLACE is an instance, a network interface, a host of the internet, or "internet" for
-    anybody there.  Sends nothing.
+    it), over IPv4 and IPv6.  PLACE is an instance, a network interface, a host of the internet, or
+    "internet" for anybody there.  Sends nothing.
 
     With --keep it keeps the reachability of now while the daemon runs, and with --since it tells
     the pairs for which not the same works any more.
@@ -54,8 +57,9 @@ def reach(
     asked = [source is not None or target is not None, keep, since is not None]
     if sum(asked) != 1:
         raise click.UsageError("Give --from, --to or both; or --keep; or --since.")
-    if (until is not None and since is None) or (service and not asked[0]):
-        raise click.UsageError("--until goes with --since, a SERVICE with --from or --to.")
+    if (until is not None and since is None) or ((service or version) and not asked[0]):
+        said = "--until goes with --since; a SERVICE, -4 and -6 with --from or --to."
+        raise click.UsageError(said)
     daemon = Daemon(base.state, Where(account, region))
     if keep:
         _keep(daemon, as_json)
@@ -63,7 +67,8 @@ def reach(
     if since is not None:
         _changes(daemon, since, until, as_json)
         return
-    found = daemon.post("/reach", {"source": source, "target": target, **(service or {})})
+    body = {"source": source, "target": target, "version": version, **(service or {})}
+    found = daemon.post("/reach", body)
     if as_json:
         print_json(found)
     elif found["pairs"]:
@@ -128,7 +133,7 @@ def _show(pairs: list[dict[str, Any]]) -> None:
 def headers(span: dict[str, Any]) -> str:
     """A span's ports, ICMP types or protocol numbers in words."""
     first, last = span["first"], span["last"]
-    if span["protocol"] != "icmp":
+    if span["protocol"] not in ("icmp", "icmpv6"):
         return str(first) if first == last else f"{first}-{last}"
     if first == last:
         return f"type {first >> 8} code {first & 255}"

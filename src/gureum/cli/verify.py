@@ -97,6 +97,10 @@ def problems(path: str, statement: dict[str, Any]) -> Iterator[str]:
 
 
 def _finding(it: dict[str, Any]) -> str:
+    return _said(it) + (" over IPv6" if it["version"] == 6 else "")
+
+
+def _said(it: dict[str, Any]) -> str:
     if it["what"] == "leaves":
         own = f" ({it['name']})" if it["name"] != it["subnet"] else ""
         return f"{it['subnet']}{own} leaves by {it['by']}"

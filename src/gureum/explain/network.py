@@ -78,6 +78,7 @@ class Network:
         self.routes: dict[str, list[Route]] = defaultdict(list)
         self.stations: dict[tuple[str, str], Port] = {}
         self.ports: dict[str, Port] = {}
+        self._dual: set[str] = set()
         self.ports_of: dict[str, list[Port]] = defaultdict(list)
         self.guards: dict[str, Guard] = {}
         self.filters: dict[tuple[str, str], Filter] = {}
@@ -126,6 +127,8 @@ class Network:
                 self.ports_of[it.host].append(it)
             case Address():
                 self.stations[it.port.segment.id, it.ip] = it.port
+                if ":" in it.ip:
+                    self._dual.add(it.port.id)
             case Guard():
                 self.guards[it.port.id] = it
             case Filter():
@@ -168,7 +171,7 @@ class Network:
     def with_host(self, host: InternetHost) -> Network:
         """The same network with one more host on the internet."""
         made = copy(self)
-        made.internet = {**self.internet, host.ip: host}
+        made.internet = self.internet | {ip: host for ip in (host.ip, host.ip6) if ip}
         return made
 
     def router_of(self, place: str) -> str:
@@ -200,7 +203,7 @@ class Network:
         ports = sorted(self.ports_of[host], key=lambda port: port.index)
         first = ports[:1]
         if ":" in target:
-            ports = [port for port in ports if self.own_address(port, target)]
+            ports = [port for port in ports if port.id in self._dual]
             first = [port for port in ports if port.index == 0]
         near = (port for port in ports if on_link(port.segment, target))
         return next(near, first[0] if first else None)

@@ -14,16 +14,17 @@ from gureum.explain import Network
 from gureum.explain.commands import aws
 from gureum.explain.packet import TCP
 from gureum.model import Resource, View
-from gureum.model.cidr import router_address
+from gureum.model.cidr import is_ipv6, router_address
 from gureum.policy.cover import covers_entry, covers_permission, decided
-from gureum.program import ViaPort
-from gureum.reach import Node, Reach
+from gureum.program import ViaPort, ViaUplink
+from gureum.reach import VERSIONS, Dual, Node, Version
+from gureum.resources.egress_only_gateway import EgressOnlyGateway
 from gureum.resources.elastic_ip import ElasticIp, association_of
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_acl import Entry, NetworkAcl
 from gureum.resources.network_interface import NetworkInterface
-from gureum.resources.permissions import ANY_V4
-from gureum.resources.prefix_list import IPV4, cidrs_of
+from gureum.resources.permissions import ANY_V4, ANY_V6, Permission
+from gureum.resources.prefix_list import IPV4, IPV6, cidrs_of
 from gureum.resources.public_ip import associations
 from gureum.resources.route_table import RouteTable, table_of
 from gureum.resources.route_table import show as show_table
@@ -49,7 +50,7 @@ class Account:
     account: str
     region: str
     network: Network
-    reach: Reach
+    reach: Dual
 
     def all(self, cls: type[R]) -> list[R]:
         """The account's rows of a type, by id."""
@@ -83,24 +84,30 @@ class Check:
 # --- what is open -------------------------------------------------------------------------------
 def _exposed(account: Account, ports: dict[int, str]) -> Iterator[Remark]:
     for port, name in ports.items():
-        for node in account.reach.targets(account.reach.outside(), TCP, port):
-            row = account.view.find(NetworkInterface, node.id)
-            if row and account.owns(row):
-                yield _open_port(account, node, row, port, name)
+        for version in VERSIONS:
+            reach = account.reach[version]
+            for node in reach.targets(reach.outside(), TCP, port):
+                row = account.view.find(NetworkInterface, node.id)
+                if row and account.owns(row):
+                    yield _open_port(account, node, row, port, name)
         for node, row in _by_secondary_addresses(account):
-            if account.reach.point(account.reach.outside(), node, TCP, port).works:
+            reach = account.reach.of(node)
+            if reach.point(reach.outside(), node, TCP, port).works:
                 yield _open_port(account, node, row, port, name)
 
 
 def _by_secondary_addresses(account: Account) -> Iterator[tuple[Node, NetworkInterface]]:
-    """Interfaces that are up, by their secondary private addresses: each may have a public one."""
+    """Interfaces that are up, by their secondary addresses: each private one may have a public
+    one."""
     for row in account.all(NetworkInterface):
         if row.id in account.network.ports:
-            yield from ((Node("port", row.id, ip), row) for ip in row.ips[1:])
+            ips = (*row.ips[1:], *row.ips6[1:])
+            yield from ((Node("port", row.id, ip), row) for ip in ips)
 
 
 def _open_port(account: Account, node: Node, row: NetworkInterface, port: int, name: str) -> Remark:
-    admitting = account.reach.why(account.reach.outside(), node, TCP, port)
+    reach = account.reach.of(node)
+    admitting = reach.why(reach.outside(), node, TCP, port)
     rules = [account.view.find(SecurityGroupRule, key) for key in admitting]
     commands = tuple(
         aws(rule, "revoke-security-group-ingress", "--group-id", rule.group,
@@ -109,6 +116,8 @@ def _open_port(account: Account, node: Node, row: NetworkInterface, port: int, n
     )  # fmt: skip
     host = row.attachment.instance if row.attachment else None
     at = "" if node.ip == row.ip else f" at its address {node.ip}"
+    if node.ip in row.ips6[:1]:
+        at = " over IPv6"
     said = f"anybody on the internet reaches tcp {port} ({name}) of {host or row.id}{at}"
     return Remark(row.id, f"{said}, by {' '.join(admitting)}", commands)
 
@@ -125,27 +134,53 @@ def _open_groups(account: Account) -> Iterator[Remark]:
     for group in account.all(SecurityGroup):
         for rule in rules_of(account.view, group.id):
             item = rule.permission
-            blocks = cidrs_of(account.view, item.prefix_list, IPV4) if item.prefix_list else ()
-            if not rule.egress and item.protocol is None and ANY_V4 in (item.cidr, *blocks):
+            if not rule.egress and item.protocol is None and _everywhere(account, item):
                 words = ("--group-id", group.id, "--security-group-rule-ids", rule.id)
                 said = f"{rule.id} lets everything in from everywhere"
                 yield Remark(group.id, said, (aws(group, "revoke-security-group-ingress", *words),))
 
 
+def _everywhere(account: Account, item: Permission) -> bool:
+    """Whether a permission's peer is everybody, of either IP version."""
+    blocks: tuple[str | None, ...] = (item.cidr, item.cidr6)
+    if item.prefix_list:
+        blocks = tuple(
+            cidr
+            for version in (IPV4, IPV6)
+            for cidr in cidrs_of(account.view, item.prefix_list, version)
+        )
+    return ANY_V4 in blocks or ANY_V6 in blocks
+
+
 def _public_by_accident(account: Account) -> Iterator[Remark]:
     for subnet in account.all(Subnet):
         table = table_of(account.view, subnet)
-        targets = {route.target for route in table.routes}
-        gateways = account.view.referrers(subnet.vpc, InternetGateway)
-        if not any(gateway.id in targets for gateway in gateways):
-            continue
+        public = {version: _is_public(account, subnet.id, version) for version in VERSIONS}
         # What is not up has no public address of AWS's choice just now.
         enis = account.view.referrers(subnet.id, NetworkInterface)
         up = [eni for eni in enis if eni.host is not None and not eni.requester_managed]
         bare = sorted(eni.id for eni in up if not any(associations(account.view, eni.id)))
-        if bare:
+        if public[4] and bare:
             said = f"{table.id} leads to an internet gateway, but {', '.join(bare)} has no public"
             yield Remark(subnet.id, f"{said} address: it may belong into a private subnet")
+        shown = sorted(eni.id for eni in up if eni.ips6)
+        if public[6] and not public[4] and shown:
+            said = f"{table.id} leads to an internet gateway over IPv6 alone, so {', '.join(shown)}"
+            yield Remark(
+                subnet.id,
+                f"{said} is on the internet: an egress-only internet gateway lets nothing in",
+            )
+
+
+def _is_public(account: Account, subnet: str, version: Version) -> bool:
+    """Whether a subnet has a route of an IP version to an internet gateway."""
+    table = account.network.tables.get(subnet)
+    return table is not None and any(
+        isinstance(route.target, ViaUplink)
+        and route.target.gateway not in account.network.egress_only
+        and is_ipv6(route.destination) == (version == 6)
+        for route in account.network.routes[table.id]
+    )
 
 
 # --- what can never matter ----------------------------------------------------------------------
@@ -230,6 +265,7 @@ def _default_groups(account: Account) -> Iterator[Remark]:
 
 _DESTINATIONS = (
     ("DestinationCidrBlock", "--destination-cidr-block"),
+    ("DestinationIpv6CidrBlock", "--destination-ipv6-cidr-block"),
     ("DestinationPrefixListId", "--destination-prefix-list-id"),
 )
 """Where a route leads: the member that says so and the option that names it."""
@@ -262,7 +298,11 @@ def _of_nat(account: Account, address: ElasticIp) -> bool:
 
 
 def _idle_gateways(account: Account) -> Iterator[Remark]:
-    for gateway in account.all(InternetGateway):
+    gateways: tuple[InternetGateway | EgressOnlyGateway, ...] = (
+        *account.all(InternetGateway),
+        *account.all(EgressOnlyGateway),
+    )
+    for gateway in gateways:
         subnets = account.view.referrers(gateway.vpc, Subnet) if gateway.vpc else ()
         tables = [table_of(account.view, subnet) for subnet in subnets]
         if not any(route.target == gateway.id for table in tables for route in table.routes):
@@ -274,7 +314,7 @@ def _asymmetric(account: Account) -> Iterator[Remark]:
     """Ways through an instance or a NAT gateway that the answers do not take back."""
     yield from _one_sided(account)
     for eni in account.all(NetworkInterface):
-        box = _box(account, eni.subnet, account.reach.outside().ip)
+        box = _box(account, eni.subnet, account.reach[4].outside().ip)
         public = [row.ip for row in associations(account.view, eni.id)]
         if public and box is not None and eni.id in account.network.ports:
             said = f"packets to {public[0]} come by the internet gateway, answers leave by {box}"
@@ -289,13 +329,16 @@ def _one_sided(account: Account) -> Iterator[Remark]:
             other = account.view.find(Subnet, segment.id)
             if other is None or other.id == subnet.id:
                 continue
-            there = _box(account, subnet.id, segment.gateway)
-            back = _box(account, other.id, router_address(subnet.cidr))
-            if there is None or there == back or (back is not None and other.id < subnet.id):
-                continue
-            way = f"through {back}" if back else "straight"
-            said = f"packets to {other.id} go through {there}, answers come back {way}"
-            yield Remark(subnet.id, said)
+            # Each has its IPv4 block first, and then the IPv6 one, if it has one.
+            for own, far in zip(subnet.cidrs, other.cidrs, strict=False):
+                there = _box(account, subnet.id, router_address(far))
+                back = _box(account, other.id, router_address(own))
+                if there is None or there == back or (back is not None and other.id < subnet.id):
+                    continue
+                over = " over IPv6" if is_ipv6(far) else ""
+                way = f"through {back}" if back else "straight"
+                said = f"packets to {other.id}{over} go through {there}, answers come back {way}"
+                yield Remark(subnet.id, said)
 
 
 def _box(account: Account, subnet: str, target: str) -> str | None:

@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gureum.explain.packet import ICMP, TCP, UDP
-from gureum.policy.language import Exit, Policy, Range, Selector, Services, Statement
-from gureum.reach import Node, Reach, Span
+from gureum.explain.packet import ICMP, ICMPV6, TCP, UDP
+from gureum.policy.language import Exit, Policy, Range, Selector, Services, Statement, Version
+from gureum.reach import Dual, Node, Reach, Span
 
 ALL: Services = ((TCP, 0, 65535), (UDP, 0, 65535), (ICMP, 0, 65535), (None, 0, 255))
 """All headers as spans have them: of ICMP type x 256 + code, of None other protocols' numbers."""
 
+_ONLY_OUT = "egress-only-internet-gateway"
+
 
 @dataclass(frozen=True)
 class Finding:
-    """What does not hold, between whom: ``protocol``, ``first`` and ``last`` are headers as in
-    :class:`gureum.reach.Span`; ``by`` are the rules that admit what should not be."""
+    """What does not hold, between whom and over which IP version: ``protocol``, ``first`` and
+    ``last`` are headers as in :class:`gureum.reach.Span`; ``by`` are the rules that admit what
+    should not be."""
 
     what: Literal["reaches", "does not reach", "leaves"]
     source: Node | str
@@ -26,6 +29,7 @@ class Finding:
     first: int = 0
     last: int = 0
     by: tuple[str, ...] = ()
+    version: Version = 4
 
 
 @dataclass(frozen=True)
@@ -45,19 +49,19 @@ class Result:
 
 
 Resolve = Callable[[Selector], Sequence[Node]]
-"""The nodes that a selector means now."""
+"""The nodes that a selector means now, in both IP versions."""
 
 Addresses = Callable[[Node], Sequence[Node]]
 """A node once more for each of its secondary addresses: an interface may be reached, and may send,
 by any of its addresses, and each may have a public one (EC2 User Guide, "Secondary IP addresses").
 """
 
-Exits = Callable[[Selector], Sequence[tuple[str, Exit]]]
-"""The subnets that a selector means, and by what each leaves for the internet."""
+Exits = Callable[[Selector, Version], Sequence[tuple[str, Exit]]]
+"""The subnets of an IP version that a selector means, and by what each leaves for the internet."""
 
 
 def check(
-    policy: Policy, reach: Reach, resolve: Resolve, addresses: Addresses, exits: Exits
+    policy: Policy, reach: Dual, resolve: Resolve, addresses: Addresses, exits: Exits
 ) -> Iterator[Result]:
     """Each statement's result, one after the other.
 
@@ -65,19 +69,35 @@ def check(
     which are those that names stand for.
     """
     for statement in policy:
-        if statement.leave_by is not None:
-            yield _ways_out(statement, statement.leave_by, exits)
+        if statement.leave_by:
+            yield _ways_out(statement, exits)
         else:
             yield _reachability(statement, reach, resolve, addresses)
 
 
-def _ways_out(statement: Statement, wanted: Exit, exits: Exits) -> Result:
-    found = {each: exits(each) for each in statement.subnets}
-    subnets = dict(item for items in found.values() for item in items)
+def _ways_out(statement: Statement, exits: Exits) -> Result:
+    found: dict[Selector, list[tuple[str, Version, Exit]]] = {
+        each: [
+            (subnet, version, by)
+            for version in statement.versions
+            for subnet, by in exits(each, version)
+        ]
+        for each in statement.subnets
+    }
+    subnets = dict.fromkeys(item for items in found.values() for item in items)
     wrong = (
-        Finding("leaves", subnet, by) for subnet, by in sorted(subnets.items()) if by != wanted
+        Finding("leaves", subnet, by, version=version)
+        for subnet, version, by in sorted(subnets)
+        if not _may_leave(by, statement.leave_by)
     )
-    return Result(statement, len(subnets), tuple(wrong), _empty(statement, found))
+    pairs = {subnet for subnet, _, _ in subnets}
+    return Result(statement, len(pairs), tuple(wrong), _empty(statement, found))
+
+
+def _may_leave(by: Exit, wanted: tuple[Exit, ...]) -> bool:
+    """IPv6 has no NAT gateways: what lets only out is its egress-only gateway (VPC User Guide,
+    "Enable outbound IPv6 traffic using an egress-only internet gateway")."""
+    return by in wanted or (by == _ONLY_OUT and "nat" in wanted)
 
 
 def _empty(
@@ -89,21 +109,31 @@ def _empty(
 
 
 def _reachability(
-    statement: Statement, reach: Reach, resolve: Resolve, addresses: Addresses
+    statement: Statement, both: Dual, resolve: Resolve, addresses: Addresses
 ) -> Result:
-    found = {each: resolve(each) for each in (*statement.source, *statement.target)}
+    found = {
+        each: [node for node in resolve(each) if node.version in statement.versions]
+        for each in (*statement.source, *statement.target)
+    }
     sources = dict.fromkeys(node for each in statement.source for node in found[each])
     targets = dict.fromkeys(node for each in statement.target for node in found[each])
     findings: list[Finding] = []
     pairs = 0
     for source in sources:
         for target in targets:
-            if source != target and "port" in (source.kind, target.kind):
+            if _is_pair(source, target):
                 pairs += 1
+                reach = both.of(source)
                 findings += _pair(statement, reach, source, target)
                 for other in _secondary(source, target, addresses):
                     findings += _wrongly(statement, reach, *other)
     return Result(statement, pairs, tuple(findings), _empty(statement, found))
+
+
+def _is_pair(source: Node, target: Node) -> bool:
+    """Whether packets may go between two nodes, and are ours."""
+    ours = "port" in (source.kind, target.kind)
+    return source != target and source.version == target.version and ours
 
 
 def _secondary(source: Node, target: Node, addresses: Addresses) -> Iterator[tuple[Node, Node]]:
@@ -118,15 +148,18 @@ def _pair(statement: Statement, reach: Reach, source: Node, target: Node) -> Ite
     yield from _wrongly(statement, reach, source, target)
     if statement.always is not None:
         works = _ranges(reach.spans(source, target))
-        for protocol, first, last in _without(_meant(statement.always), works):
-            yield Finding("does not reach", source, target, protocol, first, last)
+        version = source.version
+        for protocol, first, last in _without(_meant(statement.always, version), works):
+            yield Finding("does not reach", source, target, protocol, first, last, version=version)
 
 
 def _wrongly(statement: Statement, reach: Reach, source: Node, target: Node) -> Iterator[Finding]:
     """What gets through and should not."""
-    never = _meant(statement.never) if statement.never is not None else ()
+    version = source.version
+    never = _meant(statement.never, version) if statement.never is not None else ()
     if statement.only is not None:
-        never = (*never, *_without(ALL, _meant(statement.only)))
+        everything = _of_version(ALL, version)
+        never = (*never, *_without(everything, _meant(statement.only, version)))
     if not never:
         return
     works = _ranges(reach.spans(source, target))
@@ -137,14 +170,26 @@ def _wrongly(statement: Statement, reach: Reach, source: Node, target: Node) -> 
 def _reaches(reach: Reach, source: Node, target: Node, what: Range) -> Finding:
     protocol, first, last = what
     number = first if protocol is None else protocol
-    detail = None if protocol is None else divmod(first, 256) if protocol == ICMP else first
+    icmp = protocol in (ICMP, ICMPV6)
+    detail = None if protocol is None else divmod(first, 256) if icmp else first
     by = reach.why(source, target, number, detail)
-    return Finding("reaches", source, target, protocol, first, last, by)
+    return Finding("reaches", source, target, protocol, first, last, by, source.version)
 
 
 # --- sets of headers ----------------------------------------------------------------------------
-def _meant(services: Services) -> Services:
-    return ALL if any(protocol is None for protocol, _, _ in services) else services
+def _meant(services: Services, version: Version) -> Services:
+    every = any(protocol is None for protocol, _, _ in services)
+    return _of_version(ALL if every else services, version)
+
+
+def _of_version(services: Services, version: Version) -> Services:
+    """Over IPv6, ICMP means ICMPv6."""
+    if version == 4:
+        return services
+    return tuple(
+        (ICMPV6 if protocol == ICMP else protocol, first, last)
+        for protocol, first, last in services
+    )
 
 
 def _ranges(spans: Iterable[Span]) -> Services:

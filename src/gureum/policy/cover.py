@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 
+from gureum.explain.packet import ICMP, ICMPV6
 from gureum.reach.line import PORTS, Range, union
 from gureum.resources.network_acl import Entry
 from gureum.resources.permissions import Permission
@@ -73,7 +74,7 @@ def covers_permission(wide: Permission, narrow: Permission) -> bool:
         return peers
     if narrow.first is None or narrow.last is None or wide.last is None:
         return False
-    if wide.protocol == 1:
+    if wide.protocol in (ICMP, ICMPV6):
         return peers and _icmp((wide.first, wide.last), (narrow.first, narrow.last))
     return peers and wide.first <= narrow.first and narrow.last <= wide.last
 

@@ -15,7 +15,8 @@
       subnets: {tag: {tier: private}}
       leave_by: nat
 
-An end is a name, id or address, ``internet`` (anybody there), ``any`` (every interface), one of
+A statement is about both IP versions unless it says ``over: ipv4`` or ``over: ipv6``.  An end is a
+name, id or address, ``internet`` (anybody there), ``any`` (every interface), one of
 ``{tag: {key: value}}``, ``{group: …}``, ``{subnet: …}``, ``{vpc: …}``, ``{cidr: …}``, or a list of
 these.  A service is ``tcp/80``, ``udp/1-1023``, ``icmp``, ``any``, or a list of these.
 """
@@ -26,21 +27,26 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import ip_network
 from typing import Any, Literal, TypeAlias, get_args
 
 import yaml
 
 from gureum.explain.packet import ICMP, TCP, UDP
 
-Exit = Literal["nat", "internet-gateway", "interface", "nothing"]
+Version = Literal[4, 6]
+Exit = Literal["nat", "internet-gateway", "egress-only-internet-gateway", "interface", "nothing"]
 Range: TypeAlias = tuple[int | None, int, int]
-"""A protocol with its first and last port; of ICMP all types, of None all protocols."""
+"""A protocol with its first and last port; of ICMP, which stands for ICMPv6 too, all types, of None
+all protocols."""
 Services: TypeAlias = tuple[Range, ...]
 
 ANY: Services = ((None, 0, 0),)
 
-_KEYS = ("name", "from", "to", "never", "only", "always", "subnets", "leave_by", "allow_empty")
+_KEYS = (
+    "name", "from", "to", "never", "only", "always", "subnets", "leave_by", "over", "allow_empty",
+)  # fmt: skip
+_OVER: dict[str, tuple[Version, ...]] = {"ipv4": (4,), "ipv6": (6,)}
 _KINDS = ("tag", "group", "subnet", "vpc", "cidr")
 _SERVICE = re.compile(r"(tcp|udp)(?:/(\d{1,5})(?:-(\d{1,5}))?)?|icmp|any")
 _LINE = "__line__"
@@ -71,7 +77,8 @@ class Selector:
 @dataclass(frozen=True)
 class Statement:
     """One statement.  About reachability: ``source`` and ``target`` with at least one of ``never``,
-    ``only`` and ``always``.  About ways out: ``subnets`` with ``leave_by``."""
+    ``only`` and ``always``.  About ways out: ``subnets`` with ``leave_by``, which are those that
+    may be.  ``versions`` are the IP versions that it is about."""
 
     name: str
     line: int
@@ -81,8 +88,9 @@ class Statement:
     only: Services | None = None
     always: Services | None = None
     subnets: tuple[Selector, ...] = ()
-    leave_by: Exit | None = None
+    leave_by: tuple[Exit, ...] = ()
     allow_empty: bool = False
+    versions: tuple[Version, ...] = (4, 6)
 
 
 Policy: TypeAlias = tuple[Statement, ...]
@@ -135,36 +143,51 @@ def _statement(given: Any) -> Statement:
         raise PolicyError(line, "a statement needs a name")
     if not isinstance(empty, bool):
         raise PolicyError(line, "allow_empty is true or false")
+    versions = _over(line, given)
     if "subnets" in given or "leave_by" in given:
-        return _about_ways_out(name, line, given, allow_empty=empty)
+        subnets, by = _ways_out(line, given)
+        return Statement(
+            name, line, subnets=subnets, leave_by=by, allow_empty=empty, versions=versions
+        )
     never, only, always = (_claim(line, given, key) for key in ("never", "only", "always"))
     if "from" not in given or "to" not in given or (never, only, always) == (None, None, None):
         raise PolicyError(line, "a statement needs 'from', 'to' and one of never, only, always")
     source, target = _ends(line, given["from"]), _ends(line, given["to"])
-    return Statement(name, line, source, target, never, only, always, allow_empty=empty)
+    return Statement(
+        name, line, source, target, never, only, always, allow_empty=empty, versions=versions
+    )
+
+
+def _over(line: int, given: Mapping[str, Any]) -> tuple[Version, ...]:
+    if "over" not in given:
+        return 4, 6
+    found = _OVER.get(given["over"]) if isinstance(given["over"], str) else None
+    if found is None:
+        raise PolicyError(line, f"over is ipv4 or ipv6, not {given['over']!r}")
+    return found
 
 
 def _claim(line: int, given: Mapping[str, Any], key: str) -> Services | None:
     return _services(line, given[key]) if key in given else None
 
 
-def _about_ways_out(
-    name: str, line: int, given: Mapping[str, Any], *, allow_empty: bool
-) -> Statement:
+def _ways_out(line: int, given: Mapping[str, Any]) -> tuple[tuple[Selector, ...], tuple[Exit, ...]]:
+    """The subnets, and by what they may leave."""
     for key in ("from", "to", "never", "only", "always"):
         if key in given:
             raise PolicyError(line, f"'{key}' does not go with 'subnets' and 'leave_by'")
     if "subnets" not in given or "leave_by" not in given:
         raise PolicyError(line, "'subnets' and 'leave_by' go together")
-    by = given["leave_by"]
-    if by not in get_args(Exit):
-        said = f"subnets leave by {', '.join(get_args(Exit))}, not by {by!r}"
-        raise PolicyError(line, said)
+    by = given["leave_by"] if isinstance(given["leave_by"], list) else [given["leave_by"]]
+    for each in by or [None]:
+        if each not in get_args(Exit):
+            said = f"subnets leave by {', '.join(get_args(Exit))}, not by {each!r}"
+            raise PolicyError(line, said)
     subnets = _ends(line, given["subnets"])
     for each in subnets:
         if each.kind in ("internet", "group"):
             raise PolicyError(line, f"{each} is no subnet")
-    return Statement(name, line, subnets=subnets, leave_by=by, allow_empty=allow_empty)
+    return subnets, tuple(by)
 
 
 def _close(word: object, words: Sequence[str]) -> str:
@@ -197,7 +220,7 @@ def _end(line: int, given: Any) -> Selector:
         raise PolicyError(line, f"{kind} needs a text, not {value!r}")
     if kind == "cidr":
         try:
-            IPv4Network(value)
+            ip_network(value)
         except ValueError as error:
             raise PolicyError(line, f"{error}") from None
     return Selector(kind, value)

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gureum.program import ViaPort
+from gureum.program import Target, ViaPort, ViaUplink
+from gureum.reach.headers import HEADERS
 from gureum.reach.prefixes import number
 from gureum.reach.reach import Reach
 from gureum.reach.screens import Line
@@ -32,7 +33,7 @@ class Change:
 
 
 def difference(older: Reach, newer: Reach) -> Iterator[Change]:
-    """The pairs for which not the same headers work in two states of a program.
+    """The pairs for which not the same headers work in two states of a program, of one IP version.
 
     Pairs come as they are found, each once.  Cheapest where ``older`` is a snapshot of ``newer``:
     what they share is not looked at.
@@ -75,7 +76,9 @@ class _Difference:
         if before == after and not self._renamed(before):
             return None
         older, newer = self._both
-        old, new = spans(before, older.state.members), spans(after, newer.state.members)
+        headers = HEADERS[newer.version]
+        old = spans(headers, before, older.state.members)
+        new = spans(headers, after, newer.state.members)
         return Change(source, target, old, new) if old != new else None
 
     def _renamed(self, way: Way | None) -> bool:
@@ -142,12 +145,13 @@ class _Difference:
         for line in lines:
             bits |= older.about(self._both[0].state, line)
             bits |= newer.about(self._both[1].state, line)
-        for home, ip in self._members:
-            if home == router and ip in older.by_ip:
-                bits |= 1 << older.by_ip[ip]
+        moved = {ip for home, ip in self._members if home == router}
+        for ip in moved & older.by_ip.keys():
+            bits |= 1 << older.by_ip[ip]
         if any(self._about(router, line, ip) for line in lines for ip in self._hiding(router)):
             bits = older.everyone  # behind a NAT gateway may be anybody
-        outside = any(self._about(router, line, ip) for line in lines for ip in self._addresses)
+        outside = not moved.isdisjoint(self._addresses)  # a peer's group may be named, too
+        outside |= any(self._about(router, line, ip) for line in lines for ip in self._addresses)
         return older.members_of(bits), outside
 
     def _about(self, router: str, line: Line, ip: int) -> bool:
@@ -220,7 +224,7 @@ def _changed_ports(old: State, new: State) -> set[str]:
     found: set[str] = set()
     for name in ("ports", "primary", "limits"):
         found |= _changed(getattr(old, name), getattr(new, name))
-    public = _changed(old.public, new.public)
+    public = _changed(old.public, new.public) | _changed(old.letting, new.letting)
     hosts = _changed(old.translators, new.translators)
     for state in (old, new):
         for behind in (state.public[ip] for ip in public if ip in state.public):
@@ -238,13 +242,30 @@ def _changed_ports(old: State, new: State) -> set[str]:
 def _changed_places(old: State, new: State) -> set[str]:
     """Segments whose own facts, table, routes or ACL have changed."""
     found = _changed(old.places, new.places) | _changed(old.tables, new.tables)
-    found |= _changed(old.acls, new.acls)
+    found |= _changed(old.acls, new.acls) | _changed(old.entrances, new.entrances)
+    found |= _behind(old.egress_only ^ new.egress_only, old, new)
     tables = _changed_tables(old, new)
     screens = {key for _, key in _changed(old.screens, new.screens)}
     for state in (old, new):
         found |= {place for place, table in state.tables.items() if table in tables}
         found |= {place for place, keys in state.acls.items() if screens & set(keys)}
     return found
+
+
+def _behind(gateways: set[str], *states: State) -> set[str]:
+    """Segments to or from which some gateways lead."""
+    if not gateways:
+        return set()
+    return {
+        place
+        for state in states
+        for place, table in state.tables.items()
+        if state.entrances.get(place) in gateways
+        or any(
+            isinstance(target, ViaUplink) and target.gateway in gateways
+            for target in _targets(state, table)
+        )
+    }
 
 
 def _changed_tables(old: State, new: State) -> set[str]:
@@ -287,12 +308,17 @@ def _relinked(old: State, new: State) -> set[str]:
     }
 
 
+def _targets(state: State, table: str) -> list[Target]:
+    """Where a table's routes lead."""
+    routes = state.routes.get(table)
+    return [target for _, _, target in routes.prefixes()] if routes else []
+
+
 def _hidden_by(state: State, ports: set[str], places: set[str]) -> set[str]:
     """Segments that route to ports, or to somebody in segments, that have changed."""
     found = set()
     for place, table in state.tables.items():
-        routes = state.routes.get(table)
-        for _, _, target in routes.prefixes() if routes else ():
+        for target in _targets(state, table):
             if isinstance(target, ViaPort):
                 port = state.ports.get(target.port)
                 if target.port in ports or (port and port.place.id in places):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from gureum.program import Local
 from gureum.reach.line import Ranges, holds
-from gureum.reach.prefixes import dotted, number
+from gureum.reach.prefixes import Version, number, spelled
 from gureum.reach.screens import Line, Screen, atoms
 from gureum.reach.state import Place, State, Station
 from gureum.reach.way import Node
@@ -35,7 +35,7 @@ class Columns:
         for station in stations:
             self._add(state, station)
         self.everyone = (1 << len(self.nodes)) - 1
-        self._ips = np.array([number(node.ip) for node in self.nodes], dtype=np.uint32)
+        self._addresses = _Addresses(state.version, [number(node.ip) for node in self.nodes])
         self._prefixes: dict[tuple[int, int], int] = {}
         self._groups: dict[str, int] = {}
         self._local: dict[str, int] = {}
@@ -44,7 +44,7 @@ class Columns:
         ip = state.primary[station.id]
         bit = 1 << len(self.nodes)
         self.index[station.id] = self.by_ip[ip] = len(self.nodes)
-        self.nodes.append(Node("port", station.id, dotted(ip)))
+        self.nodes.append(Node("port", station.id, spelled(ip, state.version)))
         self.places[station.place] |= bit
         limits = state.limits.get(station.id)
         self.guarded_in[limits.filter_in if limits else None] |= bit
@@ -65,7 +65,7 @@ class Columns:
     def inside(self, mask: int, base: int) -> int:
         """The ports whose address is in a prefix."""
         if (mask, base) not in self._prefixes:
-            self._prefixes[mask, base] = 0 if base < 0 else _packed((self._ips & mask) == base)
+            self._prefixes[mask, base] = 0 if base < 0 else self._addresses.inside(mask, base)
         return self._prefixes[mask, base]
 
     def group(self, state: State, name: str) -> int:
@@ -127,6 +127,29 @@ class Columns:
                 left &= ~hit
             self._local[table] = found
         return self._local[table]
+
+
+class _Addresses:
+    """Addresses as words of NumPy: one each, or of IPv6 two."""
+
+    def __init__(self, version: Version, ips: list[int]) -> None:
+        self._shifts = (0,) if version == 4 else (64, 0)
+        self._type: type[np.uint32 | np.uint64] = np.uint32 if version == 4 else np.uint64
+        self._words: list[npt.NDArray[np.uint32 | np.uint64]] = [
+            np.array([ip >> shift & _WORD for ip in ips], dtype=self._type)
+            for shift in self._shifts
+        ]
+
+    def inside(self, mask: int, base: int) -> int:
+        """Which of them are in a prefix."""
+        found = np.ones(len(self._words[0]), dtype=np.bool_)
+        for shift, words in zip(self._shifts, self._words, strict=True):
+            if part := mask >> shift & _WORD:
+                found &= (words & self._type(part)) == self._type(base >> shift & _WORD)
+        return _packed(found)
+
+
+_WORD = (1 << 64) - 1
 
 
 def _packed(wanted: npt.NDArray[np.bool_]) -> int:

@@ -151,7 +151,7 @@ class Gates:
         guest = self._guest(target)
         for node in columns.members_of(bits):
             seen = self.seen_as(place, number(node.ip), called)
-            if seen and self._lets_in(guest, seen) and self._judge(node, target):
+            if seen is not None and self._lets_in(guest, seen) and self._judge(node, target):
                 yield node
 
     def _hidden(

@@ -1,4 +1,4 @@
-"""IPv4 addresses and prefixes as numbers, and look-up by longest prefix.
+"""Addresses and prefixes of both IP versions as numbers, and look-up by longest prefix.
 
 The standard library's address objects cost some microseconds a look, this some hundred
 nanoseconds, and a question about one pair looks a dozen times.
@@ -7,57 +7,73 @@ nanoseconds, and a question about one pair looks a dozen times.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Generic, TypeVar
+from ipaddress import IPv6Address
+from typing import Generic, Literal, TypeAlias, TypeVar
 
-_ALL_ONES = 0xFFFFFFFF
+Version: TypeAlias = Literal[4, 6]
+Prefix: TypeAlias = tuple[int, int]
+"""A mask and a base: what masked is the base is in it."""
+
+VERSIONS: tuple[Version, ...] = (4, 6)
+NOWHERE: Prefix = (0, -1)
+"""A prefix that no address is in: no masked address is −1."""
+
+_WIDTH = {4: 32, 6: 128}
 V = TypeVar("V")
 
 
 @lru_cache(maxsize=1 << 16)
 def number(ip: str) -> int:
-    """An IPv4 address as a number."""
+    """An address as a number."""
+    if ":" in ip:
+        return int(IPv6Address(ip))
     a, b, c, d = ip.split(".")
     return int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d)
 
 
-def dotted(ip: int) -> str:
-    """A number as an IPv4 address."""
+def spelled(ip: int, version: Version) -> str:
+    """A number as an address of an IP version."""
+    if version == 6:
+        return str(IPv6Address(ip))
     return f"{ip >> 24}.{ip >> 16 & 255}.{ip >> 8 & 255}.{ip & 255}"
 
 
-@lru_cache(maxsize=1 << 16)
-def prefix(cidr: str) -> tuple[int, int]:
-    """The mask and the base of a prefix: it contains what masked is the base.
+def version_of(text: str) -> Version:
+    """The IP version of an address or a prefix."""
+    return 6 if ":" in text else 4
 
-    An IPv6 prefix contains no IPv4 address: no masked address is −1.
-    """
-    if ":" in cidr:
-        return 0, -1
+
+@lru_cache(maxsize=1 << 16)
+def prefix(cidr: str, version: Version) -> Prefix:
+    """A prefix among the addresses of an IP version, of which one of the other contains none."""
+    if version_of(cidr) != version:
+        return NOWHERE
     base, _, length = cidr.partition("/")
-    mask = _ALL_ONES << (32 - int(length)) & _ALL_ONES
+    width = _WIDTH[version]
+    mask = (1 << width) - (1 << (width - int(length)))
     return mask, number(base) & mask
 
 
 class Longest(Generic[V]):
-    """Values by prefix; an address finds that of the longest prefix it is in."""
+    """Values by prefix of one IP version; an address finds that of the longest it is in."""
 
     __slots__ = ("_levels",)
 
     def __init__(self) -> None:
         self._levels: dict[int, dict[int, V]] = {}
 
-    def add(self, cidr: str, value: V) -> None:
+    def add(self, where: Prefix, value: V) -> None:
         """Give a prefix a value."""
-        mask, base = prefix(cidr)
+        mask, base = where
         if mask not in self._levels:
             self._levels[mask] = {}
             # A longer prefix has a greater mask.
             self._levels = dict(sorted(self._levels.items(), reverse=True))
         self._levels[mask][base] = value
 
-    def remove(self, cidr: str) -> None:
+    def remove(self, where: Prefix) -> None:
         """Forget a prefix.  Raises ``KeyError`` where it has no value."""
-        mask, base = prefix(cidr)
+        mask, base = where
         del self._levels[mask][base]
         if not self._levels[mask]:
             del self._levels[mask]

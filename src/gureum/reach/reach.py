@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from gureum.explain.walk import PUBLIC
+from gureum.explain.walk import PUBLIC, PUBLIC6
 from gureum.program import (
     Address,
     Guard,
@@ -17,8 +17,8 @@ from gureum.program import (
     Translator,
 )
 from gureum.reach.columns import Columns
-from gureum.reach.line import Detail, point
-from gureum.reach.prefixes import dotted, number, prefix
+from gureum.reach.headers import HEADERS, Detail
+from gureum.reach.prefixes import Version, number, prefix, spelled
 from gureum.reach.state import State, Station
 from gureum.reach.sweep import Sweep
 from gureum.reach.verdicts import Span, Verdict, spans, verdict, why
@@ -26,18 +26,20 @@ from gureum.reach.way import Node, Way, way
 
 
 class Reach:
-    """What a program's packets and the answers to them can get through.
+    """What a program's packets of one IP version, and the answers to them, can get through.
 
     Nothing is walked per packet: a pair has one way, a way is the filters on it, and a filter is
     ranges of headers.  Pairs are ordered: ``source`` begins.  A target is called by its primary
     private address within its router and from where a peering leads to it, and by its public
-    address from elsewhere, unless an ``address`` is given.  A header is a protocol number with a
-    target port (TCP, UDP) or a type and code (ICMP); ``ValueError`` is raised for one that does not
-    exist.
+    address from elsewhere, unless an ``address`` is given; of IPv6 these are the same.  A header is
+    a protocol number with a target port (TCP, UDP) or a type and code (ICMP, or ICMPv6 of IPv6);
+    ``ValueError`` is raised for one that does not exist.
     """
 
-    def __init__(self, statements: Iterable[Statement] = ()) -> None:
-        self.state = State()
+    def __init__(self, statements: Iterable[Statement] = (), version: Version = 4) -> None:
+        self.version = version
+        self.state = State(version)
+        self._headers = HEADERS[version]
         self._columns: dict[str, Columns] = {}
         self.update(added=statements)
 
@@ -53,20 +55,21 @@ class Reach:
 
     def snapshot(self) -> Reach:
         """The state as it is now, which later updates leave alone."""
-        made = Reach()
+        made = Reach(version=self.version)
         made.state = self.state.copy()
         return made
 
     # --- nodes ---------------------------------------------------------------------------------
     def node(self, port: str) -> Node:
-        """The node of an interface.  Raises ``KeyError`` where it is not up."""
-        return Node("port", port, dotted(self.state.primary[port]))
+        """The node of an interface.  Raises ``KeyError`` where it is not up, or has no address of
+        the IP version."""
+        return Node("port", port, self._text(self.state.primary[port]))
 
     def outside(self, ip: str | None = None) -> Node:
         """An internet address as a node: by default one that nobody in the program has and whose
         place in the public range is as good as any other's."""
         if ip is None:
-            return Node("internet", "internet", dotted(self._anybody()))
+            return Node("internet", "internet", self._text(self._anybody()))
         return Node("internet", self.state.internet.get(number(ip), "internet"), ip)
 
     def nodes(self) -> Iterator[Node]:
@@ -92,7 +95,7 @@ class Reach:
     def called(self, source: Node, target: Node) -> str | None:
         """The address by which a target is called; None where it has none for the source."""
         found = self._called(self._station(source), self._station(target), target)
-        return None if found is None else dotted(found)
+        return None if found is None else self._text(found)
 
     def point(
         self, source: Node, target: Node, protocol: int, detail: Detail = None,
@@ -100,11 +103,12 @@ class Reach:
     ) -> Verdict:  # fmt: skip
         """Whether an exchange works, and from which client ports."""
         found = self.between(source, target, address)
-        return verdict(found, point(protocol, detail), self.state.members)
+        where = self._headers.point(protocol, detail)
+        return verdict(self._headers, found, where, self.state.members)
 
     def spans(self, source: Node, target: Node, *, address: str | None = None) -> tuple[Span, ...]:
         """Every header that works, as maximal ranges."""
-        return spans(self.between(source, target, address), self.state.members)
+        return spans(self._headers, self.between(source, target, address), self.state.members)
 
     def why(
         self, source: Node, target: Node, protocol: int, detail: Detail = None,
@@ -113,25 +117,26 @@ class Reach:
         """The ids of the rules that admit an exchange, on the way there and on the way back, each
         once; empty where it does not work."""
         found = self.between(source, target, address)
-        return why(found, point(protocol, detail), self.state.members)
+        where = self._headers.point(protocol, detail)
+        return why(self._headers, found, where, self.state.members)
 
     # --- sets ----------------------------------------------------------------------------------
     def sources(self, target: Node, protocol: int, detail: Detail = None) -> list[Node]:
         """Who reaches a node with a header, from some client port at least."""
-        return self._sweep(point(protocol, detail)).sources(
-            target, self._routers(), list(self._internet())
-        )
+        sweep = self._sweep(self._headers.point(protocol, detail))
+        return sweep.sources(target, self._routers(), list(self._internet()))
 
     def targets(self, source: Node, protocol: int, detail: Detail = None) -> list[Node]:
         """Whom a node reaches with a header, from some client port at least.  An internet node's
         are interfaces: what is between two internet nodes is not the program's."""
-        return self._sweep(point(protocol, detail)).targets(source, list(self._internet()))
+        sweep = self._sweep(self._headers.point(protocol, detail))
+        return sweep.targets(source, list(self._internet()))
 
     def _sweep(self, where: int) -> Sweep:
         members = self.state.members
 
         def judge(source: Node, target: Node) -> bool:
-            return verdict(self.between(source, target), where, members).works
+            return verdict(self._headers, self.between(source, target), where, members).works
 
         return Sweep(self.state, self.columns, where, judge)
 
@@ -141,6 +146,9 @@ class Reach:
         return self._columns[router]
 
     # --- inside --------------------------------------------------------------------------------
+    def _text(self, ip: int) -> str:
+        return spelled(ip, self.version)
+
     def _station(self, node: Node) -> Station | None:
         return self.state.ports[node.id] if node.kind == "port" else None
 
@@ -154,14 +162,15 @@ class Reach:
         return self.state.public_of(home, ip)
 
     def _anybody(self) -> int:
-        mask, base = prefix(PUBLIC)
-        last = base | ~mask & 0xFFFFFFFE
+        public = PUBLIC if self.version == 4 else PUBLIC6
+        mask, base = prefix(public, self.version)
+        last = base | (mask & -mask) - 2
         taken = (self.state.internet, self.state.public)
         return next(ip for ip in range(last, base, -1) if not any(ip in it for it in taken))
 
     def _internet(self) -> Iterator[Node]:
         for ip, name in self.state.internet.items():
-            yield Node("internet", name, dotted(ip))
+            yield Node("internet", name, self._text(ip))
         yield self.outside()
 
     def _routers(self) -> list[str]:

@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from gureum.program import Filter, Rule
-from gureum.reach.line import Ranges, intersection, of_rule, union, without
-from gureum.reach.prefixes import prefix
+from gureum.reach.headers import HEADERS
+from gureum.reach.line import Ranges, intersection, union, without
+from gureum.reach.prefixes import Version, prefix, version_of
 
 Members: TypeAlias = Mapping[tuple[str, str], Set[int]]
 """The addresses of each router's groups."""
@@ -31,24 +32,28 @@ class Line(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)
-def line_of(rule: Rule) -> Line:
-    """A rule as points; equal rules share one."""
-    ranges = of_rule(rule)
+def line_of(rule: Rule, version: Version) -> Line | None:
+    """A rule as points, None if it is about the other IP version; equal rules share one."""
+    ranges = HEADERS[version].of_rule(rule)
     if "/" not in rule.peer:
         return Line(rule.why, rule.allow, ranges, rule.peer, 0, 0)
-    return Line(rule.why, rule.allow, ranges, None, *prefix(rule.peer))
+    if version_of(rule.peer) != version:
+        return None
+    return Line(rule.why, rule.allow, ranges, None, *prefix(rule.peer, version))
 
 
 class Screen:
-    """A filter: ``stateful`` lets answers pass and takes the rules in any order."""
+    """A filter, as one IP version sees it: ``stateful`` lets answers pass and takes the rules in
+    any order."""
 
     __slots__ = ("default", "lines", "router", "stateful")
 
-    def __init__(self, filter_: Filter) -> None:
+    def __init__(self, filter_: Filter, version: Version) -> None:
         self.router = filter_.router
         self.stateful = filter_.stateful
         self.default = filter_.default
-        self.lines = tuple(line_of(rule) for rule in filter_.rules)
+        lines = (line_of(rule, version) for rule in filter_.rules)
+        self.lines = tuple(line for line in lines if line is not None)
 
     def about(self, peer: int, members: Members) -> Iterator[Line]:
         """The lines that are about a peer."""
@@ -91,12 +96,14 @@ class Screen:
             return intersection(within, union(item for line in lines for item in line.ranges))
         found: list[tuple[int, int]] = []
         for each in self.about(peer, members):
+            part = intersection(within, each.ranges)
             if each.allow:
-                found += intersection(within, each.ranges)
-            within = without(within, each.ranges)
-            if not within:
+                found += part
+            if part == within:
                 break
-        return union(found)
+            if part:
+                within = without(within, part)
+        return union(found) if len(found) > 1 else tuple(found)
 
     def cuts(self) -> set[int]:
         """The points at which what the filter lets pass may change."""

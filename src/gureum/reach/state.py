@@ -1,7 +1,8 @@
 """The statements of a program, arranged for questions about any pair and changed in place.
 
-Each index is what a forwarding decision looks up, as in the data plane (docs/dataplane.md).  A
-statement added or removed touches its own entries only.
+A state is of one IP version and knows what is about that: addresses are numbers, and those of the
+two versions would be taken for one another.  Each index is what a forwarding decision looks up, as
+in the data plane (docs/dataplane.md).  A statement added or removed touches its own entries only.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from gureum.explain.walk import MAX_HOPS
-from gureum.model.cidr import is_ipv6
 from gureum.program import (
     Address,
     Attachment,
     AttachmentTable,
     Filter,
+    Gateway,
+    GlobalAddress,
+    GlobalPrefix,
     Guard,
     InternetHost,
     Member,
@@ -35,7 +38,15 @@ from gureum.program import (
     ViaPort,
     ViaTransit,
 )
-from gureum.reach.prefixes import Longest, number, prefix
+from gureum.reach.prefixes import (
+    NOWHERE,
+    Longest,
+    Prefix,
+    Version,
+    number,
+    prefix,
+    version_of,
+)
 from gureum.reach.screens import Screen
 
 
@@ -67,14 +78,22 @@ class Limits(NamedTuple):
 
 
 class Outside(NamedTuple):
-    """What a public address stands for."""
+    """What a public address stands for; in IPv6 itself, and ``gateway`` is one of those that let it
+    pass."""
 
     gateway: str
     router: str
     private: int
 
 
-Prefixes = tuple[tuple[int, int], ...]
+class WayIn(NamedTuple):
+    """By what the internet reaches the IPv6 addresses of a segment."""
+
+    gateway: str
+    router: str
+
+
+Prefixes = tuple[Prefix, ...]
 
 
 class Link(NamedTuple):
@@ -101,18 +120,11 @@ def _in_one(prefixes: Prefixes, ip: int) -> bool:
     return any(ip & mask == base for mask, base in prefixes)
 
 
-def _place(segment: Segment) -> Place:
-    return Place(segment.id, segment.router, *prefix(segment.cidr))
-
-
-def _station(port: Port) -> Station:
-    return Station(port.id, port.host, _place(port.segment), port.index)
-
-
 class State:
     """The indexes.  :meth:`copy` shares what has not been changed since."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: Version = 4) -> None:
+        self.version = version
         self.places: dict[str, Place] = {}
         self.segments: dict[str, Longest[Place]] = {}
         self.tables: dict[str, str] = {}
@@ -128,6 +140,10 @@ class State:
         self.members: dict[tuple[str, str], set[int]] = {}
         self.public: dict[int, Outside] = {}
         self.private: dict[tuple[str, int], int] = {}
+        self.letting: dict[int, tuple[str, ...]] = {}
+        self.ways_in: Longest[WayIn] = Longest()
+        self.entrances: dict[str, str] = {}
+        self.egress_only: set[str] = set()
         self.mapped: dict[tuple[str, int], int] = {}
         self.translators: dict[str, int] = {}
         self.internet: dict[int, str] = {}
@@ -139,21 +155,27 @@ class State:
 
     def copy(self) -> State:
         """A state of its own with the same content; nested indexes are shared until one changes."""
-        made = State()
+        made = State(self.version)
         for name, value in vars(self).items():
-            setattr(made, name, value.copy())
+            if name != "version":
+                setattr(made, name, value.copy())
         self._own, made._own = set(), set()
         return made
 
     def change(self, removed: Iterable[Statement], added: Iterable[Statement]) -> None:
         """Take statements out and put others in.  Raises ``KeyError`` where one that is to be
-        removed is not there."""
-        changes = self._changes()
+        removed is not there.
+
+        What is about the other IP version, or about routers, segments and ports that have no IPv6,
+        is left out: a state of IPv6 costs nothing where there is none.
+        """
+        changes, concerns = self._changes(), _CONCERNS[self.version]
         for statements, there in ((removed, False), (added, True)):
             for statement in statements:
-                change = changes.get(type(statement))
-                if change and not _is_ipv6(statement):
-                    change(statement, there)
+                kind = type(statement)
+                concerned = concerns.get(kind)
+                if kind in changes and (concerned is None or concerned(statement)):
+                    changes[kind](statement, there)
 
     # --- look-ups ------------------------------------------------------------------------------
     def station_at(self, router: str, ip: int) -> Station | None:
@@ -210,12 +232,17 @@ class State:
 
     def egress(self, host: str, ip: int) -> Station | None:
         """The port out of which a host sends to an address: the first in whose segment that is,
-        else the first, which has the default route (ip-route(8))."""
-        ports = self.of_host.get(host)
-        if not ports:
-            return None
+        else the one with the default route (ip-route(8)), which is the first.  A port without an
+        IPv6 address has no IPv6 routes, and only the host's first one has the default route."""
+        ports = self.of_host.get(host, [])
+        first = ports[:1]
+        if self.version == 4 and len(ports) == 1:
+            return ports[0]
+        if self.version == 6:
+            ports = [port for port in ports if port.id in self.primary]
+            first = [port for port in ports if port.device == 0]
         near = (port for port in ports if ip & port.place.mask == port.place.base)
-        return next(near, ports[0])
+        return next(near, first[0] if first else None)
 
     def public_of(self, router: str, private: int) -> int | None:
         """The public address of a private one."""
@@ -234,6 +261,9 @@ class State:
             SegmentFilter: self._segment_filter,
             Member: self._member,
             PublicAddress: self._public_address,
+            Gateway: self._gateway,
+            GlobalAddress: self._global_address,
+            GlobalPrefix: self._global_prefix,
             Translator: self._translator,
             InternetHost: self._internet_host,
             Peering: self._peering,
@@ -252,15 +282,26 @@ class State:
 
     def _longest(self, name: str, key: str, cidr: str, value: Any) -> None:
         routes = self._nested(name, key, Longest)
+        where = prefix(cidr, self.version)
         if value is None:
-            routes.remove(cidr)
+            routes.remove(where)
         else:
-            routes.add(cidr, value)
+            routes.add(where, value)
+
+    def _place(self, segment: Segment) -> Place:
+        where = prefix(self._cidr(segment), self.version)
+        return Place(segment.id, segment.router, *where)
+
+    def _cidr(self, segment: Segment) -> str:
+        return segment.cidr6 if self.version == 6 else segment.cidr
+
+    def _station(self, port: Port) -> Station:
+        return Station(port.id, port.host, self._place(port.segment), port.index)
 
     def _segment(self, it: Segment, there: bool) -> None:
-        place = _place(it)
+        place = self._place(it)
         _put(self.places, it.id, place, there)
-        self._longest("segments", it.router, it.cidr, place if there else None)
+        self._longest("segments", it.router, self._cidr(it), place if there else None)
 
     def _segment_table(self, it: SegmentTable, there: bool) -> None:
         _put(self.tables, it.segment.id, it.table.id, there)
@@ -269,7 +310,7 @@ class State:
         self._longest("routes", it.table.id, it.destination, it.target if there else None)
 
     def _port(self, it: Port, there: bool) -> None:
-        station = _station(it)
+        station = self._station(it)
         _put(self.ports, it.id, station, there)
         ports: list[Station] = self._nested("of_host", it.host, list)
         if there:
@@ -281,20 +322,20 @@ class State:
     def _address(self, it: Address, there: bool) -> None:
         ip, port = number(it.ip), it.port
         # A port and its addresses share one value: a program may say the address first.
-        station = self.ports.get(port.id) or _station(port)
+        station = self.ports.get(port.id) or self._station(port)
         _put(self.stations, (port.segment.id, ip), station, there)
         _put(self.at_host, (port.host, ip), station, there)
         if it.primary:
             _put(self.primary, port.id, ip, there)
 
     def _guard(self, it: Guard, there: bool) -> None:
-        addresses = frozenset(number(ip) for ip in it.addresses if not is_ipv6(ip))
+        addresses = frozenset(number(ip) for ip in it.addresses if version_of(ip) == self.version)
         limits = Limits(addresses, it.forwarding, it.filter_in, it.filter_out)
         _put(self.limits, it.port.id, limits, there)
 
     def _filter(self, it: Filter, there: bool) -> None:
         if there:
-            self.screens[it.router, it.id] = Screen(it)
+            self.screens[it.router, it.id] = Screen(it, self.version)
         else:
             del self.screens[it.router, it.id]
 
@@ -314,19 +355,49 @@ class State:
         _put(self.private, (it.gateway, private), public, there)
         _put(self.mapped, (it.router, private), public, there)
 
+    def _gateway(self, it: Gateway, there: bool) -> None:
+        if it.egress_only:
+            (self.egress_only.add if there else self.egress_only.remove)(it.id)
+
+    def _global_address(self, it: GlobalAddress, there: bool) -> None:
+        ip = number(it.ip)
+        _put(self.private, (it.gateway, ip), ip, there)
+        others = {*self.letting.get(ip, ())} - {it.gateway}
+        letting = tuple(sorted(others | {it.gateway} if there else others))
+        _put(self.mapped, (it.router, ip), ip, bool(letting))
+        if letting:
+            self.letting[ip] = letting
+            self.public[ip] = Outside(letting[0], it.router, ip)
+        else:
+            del self.letting[ip], self.public[ip]
+
+    def _global_prefix(self, it: GlobalPrefix, there: bool) -> None:
+        where = prefix(it.segment.cidr6, self.version)
+        if there:
+            self.ways_in.add(where, WayIn(it.gateway, it.segment.router))
+        else:
+            self.ways_in.remove(where)
+        _put(self.entrances, it.segment.id, it.gateway, there)
+
     def _translator(self, it: Translator, there: bool) -> None:
         _put(self.translators, it.port.host, number(it.ip), there)
 
     def _internet_host(self, it: InternetHost, there: bool) -> None:
-        _put(self.internet, number(it.ip), it.name, there)
+        ip = it.ip6 if self.version == 6 else it.ip
+        if ip:
+            _put(self.internet, number(ip), it.name, there)
 
     def _peering(self, it: Peering, there: bool) -> None:
-        one, other = (tuple(prefix(cidr) for cidr in cidrs) for cidrs in it.cidrs)
+        one, other = (self._prefixes(cidrs) for cidrs in it.cidrs)
         _put(self.links, it.id, Link(it.routers, (one, other)), there)
 
     def _attachment(self, it: Attachment, there: bool) -> None:
-        prefixes = tuple(prefix(cidr) for cidr in it.cidrs if not is_ipv6(cidr))
-        _put(self.branches, it.id, Branch(it.transit, it.router, prefixes), there)
+        branch = Branch(it.transit, it.router, self._prefixes(it.cidrs))
+        _put(self.branches, it.id, branch, there)
+
+    def _prefixes(self, cidrs: Iterable[str]) -> Prefixes:
+        found = (prefix(cidr, self.version) for cidr in cidrs)
+        return tuple(each for each in found if each != NOWHERE)
 
     def _attachment_table(self, it: AttachmentTable, there: bool) -> None:
         _put(self.branch_tables, it.attachment, it.table.id, there)
@@ -335,11 +406,30 @@ class State:
         _put(self.served, (it.attachment, it.segment.id), True, there)
 
 
-def _is_ipv6(it: Statement) -> bool:
-    """Whether a statement is about IPv6 alone, which is not looked at here."""
-    if isinstance(it, (Address, Member)):
-        return is_ipv6(it.ip)
-    return isinstance(it, Route) and is_ipv6(it.destination)
+_CONCERNS: dict[Version, dict[type, Callable[[Any], bool]]] = {
+    4: {
+        Address: lambda it: ":" not in it.ip,
+        Member: lambda it: ":" not in it.ip,
+        Route: lambda it: ":" not in it.destination,
+        GlobalAddress: lambda it: False,
+        GlobalPrefix: lambda it: False,
+    },
+    6: {
+        Address: lambda it: ":" in it.ip,
+        Member: lambda it: ":" in it.ip,
+        Route: lambda it: ":" in it.destination,
+        PublicAddress: lambda it: False,
+        Translator: lambda it: False,
+        # An ACL names no groups and so is not told.
+        Filter: lambda it: it.ipv6 or not it.stateful,
+        Segment: lambda it: it.cidr6 != "",
+        SegmentTable: lambda it: it.segment.cidr6 != "",
+        SegmentFilter: lambda it: it.segment.cidr6 != "",
+        Port: lambda it: it.segment.cidr6 != "",
+        Guard: lambda it: it.port.segment.cidr6 != "",
+    },
+}
+"""Whether a statement of a type is about an IP version; those of other types are about both."""
 
 
 def _put(index: dict[Any, Any], key: Any, value: Any, there: bool) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from gureum.program import Local
 from gureum.reach.columns import Columns
 from gureum.reach.gates import Gates, Judge
-from gureum.reach.line import answers
+from gureum.reach.headers import HEADERS
 from gureum.reach.prefixes import number
 from gureum.reach.screens import Screen
 from gureum.reach.state import Place, State, Station
@@ -96,7 +96,7 @@ class Sweep:
         """The ports to or from which local routes lead, and the ACLs of both segments let pass."""
         state, ip = self._state, number(hub.ip)
         found = columns.everyone & ~self._unlike(columns, station, hub, place)
-        back = answers(self._where)
+        back = HEADERS[state.version].answers(self._where)
         # The packet meets the other segment's ACL first if inward, the answer the node's own.
         asking, answering = (1, 0) if inward else (0, 1)
         screen = self._acl(place, asking)

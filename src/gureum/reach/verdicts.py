@@ -6,24 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from gureum.explain.packet import ICMP, TCP, UDP
+from gureum.explain.packet import TCP, UDP
+from gureum.reach.headers import Headers
 from gureum.reach.line import (
-    ALL,
-    BASE,
     END,
-    NEVER_FIRST,
     OTHERS,
     PORTLESS,
     PORTS,
     WHOLE,
     Range,
     Ranges,
-    answers,
     client_ports,
     holds,
     intersection,
-    protocol_at,
-    turned,
     union,
     without,
 )
@@ -47,8 +42,6 @@ class Verdict:
         return self.extent != "none"
 
 
-_TRANSLATED = without(((0, OTHERS - 1),), NEVER_FIRST)
-"""What a NAT gateway carries."""
 NONE = Verdict("none")
 ALL_ALIKE = Verdict("all")
 
@@ -57,8 +50,8 @@ ALL_ALIKE = Verdict("all")
 class Span:
     """Headers next to each other that work alike.
 
-    ``first`` and ``last`` are target ports of TCP (6) and UDP (17), type x 256 + code of ICMP (1);
-    where ``protocol`` is None they are the numbers of other protocols.
+    ``first`` and ``last`` are target ports of TCP (6) and UDP (17), type x 256 + code of ICMP (1,
+    of IPv6 58); where ``protocol`` is None they are the numbers of other protocols.
     """
 
     protocol: int | None
@@ -67,21 +60,23 @@ class Span:
     verdict: Verdict
 
 
-def verdict(way: Way | None, where: int, members: Members) -> Verdict:
+def verdict(headers: Headers, way: Way | None, where: int, members: Members) -> Verdict:
     """The verdict of one header."""
-    if way is None or (way.translated and not holds(_TRANSLATED, where)):
+    if way is None or (way.carried is not WHOLE and not holds(way.carried, where)):
         return NONE
     for screen, peer, scope in way.forth:
         asked = scope is WHOLE or holds(scope, where)
         if asked and not screen.admits(where, peer, members):
             return NONE
     if where >= PORTLESS:
-        return ALL_ALIKE if _answered(way, answers(where), members) else NONE
+        return ALL_ALIKE if _answered(way, headers.answers(where), members) else NONE
     return _from_clients(way, client_ports(where), members)
 
 
 def _answered(way: Way, within: Ranges, members: Members) -> Ranges:
     """Which answers of a set come back."""
+    if way.returned is not WHOLE:
+        within = intersection(within, way.returned)
     for check in way.back:
         within = _passing(check, within, members)
     return within
@@ -104,47 +99,42 @@ def _from_clients(way: Way, whole: Range, members: Members) -> Verdict:
     return Verdict("all" if found == (whole,) else "some", clients)
 
 
-def spans(way: Way | None, members: Members) -> tuple[Span, ...]:
+def spans(headers: Headers, way: Way | None, members: Members) -> tuple[Span, ...]:
     """The headers that work: as few spans as there can be, in the order of the line."""
     if way is None:
         return ()
-    found = _TRANSLATED if way.translated else ALL
+    found = intersection(headers.all, way.carried)
     for check in way.forth:
         found = _passing(check, found, members)
     made: list[Span] = []
-    for protocol in (TCP, UDP):
-        base = BASE[protocol]
+    for base, protocol in ((0, TCP), (PORTS, UDP)):
         ports = intersection(found, ((base, base + PORTS - 1),))
         known = _from_clients(way, client_ports(base), members) if ports else NONE
         if known.works:
             made += _spans(protocol, base, ports, known)
-    icmp = intersection(found, ((BASE[ICMP], OTHERS - 1),))
-    made += _spans(ICMP, BASE[ICMP], _icmp(way, icmp, members), ALL_ALIKE)
+    asked = headers.turned(intersection(found, ((PORTLESS, OTHERS - 1),)))
+    icmp = headers.turned(_answered(way, asked, members))
+    made += _spans(headers.icmp, PORTLESS, icmp, ALL_ALIKE)
     others = intersection(found, ((OTHERS, END - 1),))
     return (*made, *_spans(None, OTHERS, _answered(way, others, members), ALL_ALIKE))
-
-
-def _icmp(way: Way, asked: Ranges, members: Members) -> Ranges:
-    """The ICMP headers of a set whose answers come back."""
-    return turned(_answered(way, turned(asked), members))
 
 
 def _spans(protocol: int | None, base: int, ranges: Ranges, known: Verdict) -> Iterable[Span]:
     return (Span(protocol, first - base, last - base, known) for first, last in ranges)
 
 
-def why(way: Way | None, where: int, members: Members) -> tuple[str, ...]:
+def why(headers: Headers, way: Way | None, where: int, members: Members) -> tuple[str, ...]:
     """The ids of the rules that admit a header on its way and its answers back, in the order of
     the filters that are met; of groups every rule that does.  Empty where it does not work."""
-    known = verdict(way, where, members)
+    known = verdict(headers, way, where, members)
     if way is None or not known.works:
         return ()
-    base = BASE.get(protocol_at(where), 0)
+    base = where // PORTS * PORTS
     clients = tuple((base + first, base + last) for first, last in known.clients)
-    legs = ((way.forth, ((where, where),)), (way.back, clients or answers(where)))
+    legs = ((way.forth, ((where, where),)), (way.back, clients or headers.answers(where)))
     found: dict[str, None] = {}
-    for checks, headers in legs:
+    for checks, within in legs:
         for screen, peer, scope in checks:
-            asked = intersection(headers, scope)
+            asked = intersection(within, scope)
             found.update((each.why, None) for each in screen.admitting(asked, peer, members))
     return tuple(found)

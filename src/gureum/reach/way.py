@@ -16,28 +16,42 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from gureum.explain.walk import MAX_HOPS, PUBLIC, RFC1918, RFC6598
+from gureum.explain.walk import MAX_HOPS, PUBLIC, PUBLIC6, RFC1918, RFC6598
 from gureum.program import Local, ViaPeering, ViaPort, ViaTransit, ViaUplink
-from gureum.reach.line import ALIKE, PAIRED, WHOLE, Ranges
-from gureum.reach.prefixes import prefix
+from gureum.reach.headers import HEADERS
+from gureum.reach.line import OTHERS, PORTS, WHOLE, Ranges, intersection, without
+from gureum.reach.prefixes import Version, prefix, version_of
 from gureum.reach.screens import Screen
 from gureum.reach.state import Place, State, Station
 
-_PRIVATE = tuple(prefix(cidr) for cidr in (*RFC1918, RFC6598))
-_PUBLIC = prefix(PUBLIC)
+_PRIVATE = tuple(prefix(cidr, 4) for cidr in (*RFC1918, RFC6598))
+_PUBLIC = {4: prefix(PUBLIC, 4), 6: prefix(PUBLIC6, 6)}
+_TRANSLATED = without(((0, OTHERS - 1),), HEADERS[4].never_first)
+"""What a NAT gateway carries: TCP, UDP and ICMP, but no answer without its query."""
+_BEGUN = without(WHOLE, HEADERS[6].never_first)
+"""What an egress-only internet gateway lets out if it is the first of a flow."""
+_LATE = without(_BEGUN, ((0, PORTS - 1),))
+"""What it lets out of the answers to a flow that began elsewhere: of TCP none, for an answer begins
+no connection (docs/dataplane.md)."""
 
 
 class Node(NamedTuple):
     """An end of a pair.
 
     A ``port`` is an instance's interface: ``id`` is the interface's (``eni-…``), ``ip`` its
-    primary private address.  An ``internet`` node is an address outside: ``id`` is the internet
-    host's name, or ``internet`` for one that no host of the program has.
+    primary private address of the IP version that is asked about.  An ``internet`` node is an
+    address outside: ``id`` is the internet host's name, or ``internet`` for one that no host of the
+    program has.
     """
 
     kind: Literal["port", "internet"]
     id: str
     ip: str
+
+    @property
+    def version(self) -> Version:
+        """The IP version of its address."""
+        return version_of(self.ip)
 
 
 class Check(NamedTuple):
@@ -56,14 +70,15 @@ class Check(NamedTuple):
 class Way:
     """A way that packets take and answers come back on, filters aside.
 
-    ``forth`` are the filters that see the packet, ``back`` those that see the answer.  A
-    ``translated`` way leads through a NAT gateway, which carries TCP, UDP and ICMP, but no answer
-    without its query.  ``end`` is the host that answers, empty for the internet.
+    ``forth`` are the filters that see the packet, ``back`` those that see the answer; ``carried``
+    and ``returned`` are the headers of packets and answers that the gateways on the way carry.
+    ``end`` is the host that answers, empty for the internet.
     """
 
     forth: list[Check]
     back: list[Check]
-    translated: bool
+    carried: Ranges
+    returned: Ranges
     end: str
 
 
@@ -78,6 +93,7 @@ class _Flow:
 
     tracked: dict[_Admission, Ranges] = field(default_factory=dict)
     translated: dict[tuple[str, int, int], int] = field(default_factory=dict)
+    begun: set[tuple[str, int, int]] = field(default_factory=set)
 
 
 def way(
@@ -97,18 +113,22 @@ def way(
     if there and (there, forth.target) not in state.at_host:
         return None  # a middlebox, or a host that only passes packets on
     end = state.egress(there, forth.source) if there else None
+    if there and end is None:
+        return None  # it knows no way to who asked
     back = _Leg(state, flow, forth.target, forth.source, outside, answer=True)
     home = back.run(end)
     origin = start.host if start else ""
     if home != origin or back.source != target or back.target != source:
         return None
-    return Way(forth.checks, back.checks, bool(flow.translated), there)
+    return Way(forth.checks, back.checks, forth.carried, back.carried, there)
 
 
 class _Leg:
     """One direction.  It ends at a host's id, at ``""`` for the internet, or nowhere (None)."""
 
-    __slots__ = ("_answer", "_flow", "_hops", "_outside", "_state", "checks", "source", "target")
+    __slots__ = (
+        "_answer", "_flow", "_hops", "_outside", "_state", "carried", "checks", "source", "target",
+    )  # fmt: skip
 
     def __init__(
         self, state: State, flow: _Flow, source: int, target: int,
@@ -116,6 +136,7 @@ class _Leg:
     ) -> None:  # fmt: skip
         self.source, self.target = source, target
         self.checks: list[Check] = []
+        self.carried = WHOLE
         self._state, self._flow, self._outside, self._answer = state, flow, outside, answer
         self._hops = 0
 
@@ -186,6 +207,7 @@ class _Leg:
         if translator is None:
             return port.host
         self._flow.translated[port.host, translator, self.target] = self.source
+        self.carried = _TRANSLATED
         self.source = translator
         return self._from_port(port)
 
@@ -210,12 +232,12 @@ class _Leg:
         known = self._flow.tracked.get((router, self.target, self.source, not inward, owner))
         scope = WHOLE
         if not self._answer:
-            scope = PAIRED if known else WHOLE
+            scope = HEADERS[self._state.version].paired if known else WHOLE
             self._flow.tracked[router, self.source, self.target, inward, owner] = scope
         elif known is WHOLE:
             return
         elif known:
-            scope = ALIKE
+            scope = HEADERS[self._state.version].alike
         self.checks.append(Check(self._state.screens[router, key], peer, scope))
 
     def _acl(self, place: Place, direction: int, peer: int) -> None:
@@ -226,19 +248,41 @@ class _Leg:
     # --- gateways ------------------------------------------------------------------------------
     def _out_of(self, gateway: str) -> str | None:
         public = self._state.private.get((gateway, self.source))
-        if public is None or any(self.target & mask == base for mask, base in _PRIVATE):
+        if public is None or self._private():
             return None
+        if gateway in self._state.egress_only:
+            self._flow.begun.add((gateway, self.source, self.target))
+            let_out = _LATE if self._answer else _BEGUN
+            self.carried = intersection(self.carried, let_out)
         self.source = public
         return self._on_internet()
 
+    def _private(self) -> bool:
+        """Whether the internet has no way to the target."""
+        return self._state.version == 4 and any(
+            self.target & mask == base for mask, base in _PRIVATE
+        )
+
     def _on_internet(self) -> str | None:
-        target = self.target
-        if target & _PUBLIC[0] != _PUBLIC[1]:
+        target, (mask, base) = self.target, _PUBLIC[self._state.version]
+        if target & mask != base:
             return None
         if target in self._state.internet or target in self._outside:
             return ""
+        if self._state.version == 6:
+            return self._from_outside6()
         behind = self._state.public.get(target)
         if behind is None:
             return None
         self.target = behind.private
         return self._connected(behind.router)
+
+    def _from_outside6(self) -> str | None:
+        """Through the gateway that leads to the target's segment; addresses stay as they are."""
+        way_in = self._state.ways_in.find(self.target)
+        if way_in is None or (way_in.gateway, self.target) not in self._state.private:
+            return None
+        begun = (way_in.gateway, self.target, self.source) in self._flow.begun
+        if way_in.gateway in self._state.egress_only and not begun:
+            return None
+        return self._connected(way_in.router)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import ip_network
 from typing import Any
 
 from gureum.errors import ApiError, invalid_value
@@ -28,6 +28,7 @@ MAX_ANALYSES = 10_000
 
 TYPES = {
     "AWS::EC2::InternetGateway": "igw-",
+    "AWS::EC2::EgressOnlyInternetGateway": "eigw-",
     "AWS::EC2::Instance": "i-",
     "AWS::EC2::NetworkInterface": "eni-",
     "AWS::EC2::NatGateway": "nat-",
@@ -139,9 +140,9 @@ def _check(statement: dict[str, Any]) -> None:
 
 def _cidr(text: str, parameter: str) -> None:
     try:
-        IPv4Network(text, strict=False)
+        ip_network(text, strict=False)
     except ValueError:
-        said = "It must be an IPv4 address or CIDR block"
+        said = "It must be an IP address or CIDR block"
         raise invalid_value(parameter, text, said) from None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 from itertools import islice, pairwise, product
 from typing import Any
 
@@ -17,12 +17,13 @@ from gureum.explain import Network, Packet, explain
 from gureum.explain.aws import Projection, ids
 from gureum.explain.filters import is_group
 from gureum.explain.packet import TCP, UDP
-from gureum.explain.walk import PUBLIC
+from gureum.explain.walk import PUBLIC, PUBLIC6
 from gureum.kind import Shape
 from gureum.model import View
 from gureum.model.cidr import is_ipv6
-from gureum.program import InternetHost
-from gureum.reach import Node, Reach, Span
+from gureum.program import InternetHost, ViaUplink
+from gureum.reach import VERSIONS, Dual, Node, Span, Version
+from gureum.reach.prefixes import number
 from gureum.resources.access_scope import TYPES, AccessScope, port_range
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_interface import NetworkInterface
@@ -53,7 +54,7 @@ class _Headers:
     span: Span
 
 
-def analyse(view: View, network: Network, reach: Reach, scope: AccessScope) -> Shape:
+def analyse(view: View, network: Network, reach: Dual, scope: AccessScope) -> Shape:
     """What :class:`gureum.resources.access_scope.AccessScopeAnalysis` keeps."""
     search = _Search(view, network, reach, scope)
     found = list(islice(search.findings(), MAX_FINDINGS + 1))
@@ -61,14 +62,14 @@ def analyse(view: View, network: Network, reach: Reach, scope: AccessScope) -> S
     if len(found) > MAX_FINDINGS:
         warning = f"Only the first {MAX_FINDINGS} findings are kept."
     return {
-        "AnalyzedEniCount": sum(each.node.kind == "port" for each in search.ends),
+        "AnalyzedEniCount": len({end.node.id for end in search.ends if end.node.kind == "port"}),
         "WarningMessage": warning,
         "findings": found[:MAX_FINDINGS],
     }
 
 
 class _Search:
-    def __init__(self, view: View, network: Network, reach: Reach, scope: AccessScope) -> None:
+    def __init__(self, view: View, network: Network, reach: Dual, scope: AccessScope) -> None:
         self._view, self._network, self._reach = view, network, reach
         content = json.loads(scope.content)
         self._match: list[Shape] = content["MatchPaths"] or [{}]
@@ -78,7 +79,8 @@ class _Search:
         self.warning = ""
 
     def _own(self) -> Iterator[_End]:
-        """The account's interfaces in the region that are up, and the internet."""
+        """The account's interfaces in the region that are up, and the internet, in both IP
+        versions."""
         view, reach = self._view, self._reach
         for node in reach.nodes():
             row = view.find(NetworkInterface, node.id)
@@ -86,25 +88,34 @@ class _Search:
                 instance = (row.attachment.instance if row.attachment else None) or ""
                 around = (row.id, instance, row.subnet, row.vpc, *row.groups)
                 yield _End(node, row.vpc, frozenset(around))
-        for address in self._outside():
-            yield _End(reach.outside(address), None, frozenset())
+        for version in VERSIONS:
+            for address in self._outside(version):
+                yield _End(reach[version].outside(address), None, frozenset())
 
-    def _outside(self) -> Iterator[str]:
+    def _outside(self, version: Version) -> Iterator[str]:
         """An address of each piece into which statements and rules cut the internet: all addresses
         of a piece are alike to them."""
-        internet = IPv4Network(PUBLIC)
-        first, end = int(internet[0]), int(internet[-1]) + 1
-        cuts = {first, end}
-        for text in {*self._blocks(), *self._peers()}:
-            block = IPv4Network(text, strict=False)
-            cuts |= {int(block[0]), int(block[-1]) + 1}
-        anybody = int(IPv4Address(self._reach.outside().ip))
-        taken = self._reach.state.public
-        for low, high in pairwise(sorted(cut for cut in cuts if first <= cut <= end)):
-            piece = range(low, high)
-            free = anybody if anybody in piece else next((ip for ip in piece if ip not in taken), 0)
+        internet = PUBLIC if version == 4 else PUBLIC6
+        first, end = _bounds(internet)
+        inside = [_bounds(block) for block in self._ours(version)]
+        blocks = (text for text in {*self._blocks(), *self._peers()} if _version(text) == version)
+        edges = (edge for ends in (*map(_bounds, blocks), *inside) for edge in ends)
+        cuts = sorted({first, end, *(edge for edge in edges if first <= edge <= end)})
+        reach = self._reach[version]
+        anybody, taken = int(ip_address(reach.outside().ip)), reach.state.public
+        for low, high in pairwise(cuts):
+            if any(begin <= low < over for begin, over in inside):
+                continue
+            free = anybody
+            if not low <= anybody < high:
+                free = next((ip for ip in range(low, high) if ip not in taken), 0)
             if free:
-                yield str(IPv4Address(free))
+                yield str(ip_network(internet)[free - first])
+
+    def _ours(self, version: Version) -> list[str]:
+        """The blocks of VPCs that are the internet's own addresses, which nobody outside has."""
+        every = (block for blocks in self._network.ranges.values() for block in blocks)
+        return [block for block in every if version == 6 and is_ipv6(block)]
 
     def _blocks(self) -> Iterator[str]:
         for path in (*self._match, *self._exclude):
@@ -113,27 +124,30 @@ class _Search:
 
     def _peers(self) -> Iterator[str]:
         for filter_ in self._network.filters.values():
-            blocks = (rule.peer for rule in filter_.rules if not is_group(rule))
-            yield from (block for block in blocks if not is_ipv6(block))
+            yield from (rule.peer for rule in filter_.rules if not is_group(rule))
 
     def findings(self) -> Iterator[list[Shape]]:
         """The components of each way that matches and is not excluded.  Pieces of the internet
         that come the same way by the same rules are one finding."""
         seen = set()
         for source, target in self._pairs():
-            for span in self._reach.spans(source.node, target.node):
+            reach = self._reach.of(source.node)
+            for span in reach.spans(source.node, target.node):
                 if span.protocol not in (TCP, UDP):
                     continue
                 for components in self._of(source, target, span):
-                    key = (span.protocol, span.first, span.last, _without_headers(components))
+                    said = _without_headers(components)
+                    key = (reach.version, span.protocol, span.first, span.last, said)
                     if key not in seen:
                         seen.add(key)
                         yield components
 
     def _pairs(self) -> Iterator[tuple[_End, _End]]:
         """Those that may have a way between them and are looked for, as far as the ends tell."""
-        sources, targets = self._candidates("Source"), self._candidates("Destination")
-        for seen, (source, target) in enumerate(product(sources, targets)):
+        ends = self._candidates("Source"), self._candidates("Destination")
+        sides = ([[e for e in side if e.node.version == v] for side in ends] for v in VERSIONS)
+        pairs = (pair for side in sides for pair in product(*side))
+        for seen, (source, target) in enumerate(pairs):
             if seen == MAX_PAIRS:
                 self.warning = f"Only {MAX_PAIRS} pairs were analysed; narrow the access scope."
                 return
@@ -155,22 +169,30 @@ class _Search:
 
     def _ends_match(self, path: Shape, source: _End, target: _End) -> bool:
         return all(
-            _is_one(_resources(path.get(side)), self._around(end, other))
+            _is_one(_resources(path.get(side)), self._around(side, end, other))
             for side, end, other in (
                 ("Source", source, target),
                 ("Destination", target, source),
             )
         )
 
-    def _around(self, end: _End, other: _End) -> frozenset[str]:
-        """An end on the internet is, for AWS, the gateway of the VPC at the other end."""
+    def _around(self, side: str, end: _End, other: _End) -> frozenset[str]:
+        """An end on the internet is, for AWS, the gateway of the VPC at the other end; over IPv6,
+        where that may have two, the one that leads to or from the other end's subnet."""
         if end.vpc is not None:
             return end.resources
+        if end.node.version == 6:
+            state = self._reach[6].state
+            place = state.ports[other.node.id].place
+            if side == "Source":
+                return frozenset(filter(None, [state.entrances.get(place.id)]))
+            hop = state.route(place, number(end.node.ip))
+            return frozenset([hop.gateway] if isinstance(hop, ViaUplink) else ())
         gateways = self._view.referrers(other.vpc or "", InternetGateway)
         return frozenset(row.id for row in gateways)
 
     def _of(self, source: _End, target: _End, span: Span) -> Iterator[list[Shape]]:
-        called = self._reach.called(source.node, target.node)
+        called = self._reach.of(source.node).called(source.node, target.node)
         assert called is not None, "or nothing would work"
         headers = _Headers(source.node.ip, called, span)
         excluding = [out for out in self._exclude if self._ends_match(out, source, target)]
@@ -189,7 +211,9 @@ class _Search:
     def _walked(self, source: _End, target: _End, packet: Packet) -> list[Shape] | None:
         """The components of the way of a packet; None if it does not arrive."""
         network, start = self._network, self._network.ports.get(source.node.id)
-        host = InternetHost("internet", packet.source if source.vpc is None else packet.target)
+        outside = packet.source if source.vpc is None else packet.target
+        ips = (outside, "") if source.node.version == 4 else ("", outside)
+        host = InternetHost("internet", *ips)
         if source.vpc is None or target.vpc is None:
             network = network.with_host(host)
         answer = explain(network, start or host, packet)
@@ -198,6 +222,16 @@ class _Search:
         shown = Projection(self._view, network).analysis(answer, start)
         components: list[Shape] = shown["ForwardPathComponents"]
         return components
+
+
+def _bounds(block: str) -> tuple[int, int]:
+    """A block's first address, and the one behind its last."""
+    network = ip_network(block, strict=False)
+    return int(network[0]), int(network[-1]) + 1
+
+
+def _version(block: str) -> Version:
+    return 6 if is_ipv6(block) else 4
 
 
 def _without_headers(components: list[Shape]) -> str:
@@ -277,8 +311,8 @@ def _admits(path: Shape, packet: Packet, *, certainly: bool = False) -> bool:
 
 def _in(name: str, value: str | int, wanted: list[str]) -> bool:
     if isinstance(value, str):
-        address = IPv4Address(value)
-        return any(address in IPv4Network(text, strict=False) for text in wanted)
+        address = ip_address(value)
+        return any(address in ip_network(text, strict=False) for text in wanted)
     if name == "Protocols":
         return value in (PROTOCOLS[text] for text in wanted)
     return any(first <= value <= last for first, last in (port_range(t, name) for t in wanted))

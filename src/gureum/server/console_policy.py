@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from gureum.errors import ApiError
 from gureum.explain import Network
-from gureum.explain.packet import ICMP, protocol_name
+from gureum.explain.packet import ICMP, ICMPV6, protocol_name
 from gureum.kind import Shape
+from gureum.model.cidr import inside
 from gureum.policy import CHECKS, Account, Finding, PolicyError, Result, Selector, check, read
-from gureum.policy.language import Exit
+from gureum.policy.language import Exit, Version
 from gureum.program import Blackhole, ViaPort, ViaUplink
-from gureum.reach import Node, Reach
+from gureum.reach import Dual, Node
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import associations
 from gureum.resources.security_group import SecurityGroup
@@ -99,10 +100,12 @@ class Policies:
         if isinstance(it.source, str) or isinstance(it.target, str):
             row = scope.view.rows.get(str(it.source))
             name = (row.tag("Name") if row else None) or str(it.source)
-            return {"what": it.what, "subnet": str(it.source), "name": name, "by": str(it.target)}
+            found = {"what": it.what, "version": it.version, "subnet": str(it.source)}
+            return {**found, "name": name, "by": str(it.target)}
         protocol = "other" if it.protocol is None else protocol_name(it.protocol)
         return {
             "what": it.what,
+            "version": it.version,
             "source": end_shown(scope, it.source),
             "target": end_shown(scope, it.target),
             "protocol": protocol,
@@ -116,14 +119,15 @@ class Policies:
         """The way of one packet that shows the finding; None for those without ports of theirs."""
         if it.protocol is None or isinstance(it.source, str) or isinstance(it.target, str):
             return None
-        icmp = divmod(it.first, 256) if it.protocol == ICMP else None
-        port = None if it.protocol == ICMP else it.first
+        icmp = divmod(it.first, 256) if it.protocol in (ICMP, ICMPV6) else None
+        port = None if icmp else it.first
         # Somebody on the internet is nobody in particular; an interface goes by its id.
         near = _near(scope, it.source, it.target)
         target = it.target.ip if near else _public(scope, it.target) or it.target.ip
         own = it.source.ip if it.source.kind == "port" else None
+        v6 = it.version == 6
         try:
-            question = Question(it.source.id, target, it.protocol, port, icmp, own)
+            question = Question(it.source.id, target, it.protocol, port, icmp, own, v6)
             return shown(scope, self._explain(scope, question))
         except ApiError:  # a host of the internet that has been removed meanwhile
             return None
@@ -143,10 +147,12 @@ def _tag_name(scope: Scope, key: str) -> str | None:
 
 
 def _near(scope: Scope, source: Node, target: Node) -> bool:
-    """Whether the target is called by the address that its node has: outside, and within a VPC."""
+    """Whether the target is called by the address that its node has: outside, within a VPC, and
+    over IPv6."""
     begins = scope.view.find(NetworkInterface, source.id)
     called = scope.view.find(NetworkInterface, target.id)
-    return called is None or (begins is not None and begins.vpc == called.vpc)
+    same = called is None or (begins is not None and begins.vpc == called.vpc)
+    return same or target.version == 6
 
 
 def _public(scope: Scope, node: Node) -> str | None:
@@ -158,13 +164,15 @@ def _public(scope: Scope, node: Node) -> str | None:
 class _Selectors:
     """Who is meant, in one scope."""
 
-    def __init__(self, scope: Scope, reach: Reach, network: Network) -> None:
+    def __init__(self, scope: Scope, reach: Dual, network: Network) -> None:
         self._scope, self._reach, self._network = scope, reach, network
 
     def nodes(self, selector: Selector) -> Sequence[Node]:
         """The interfaces that are up, and addresses of the internet, that a selector means."""
         if selector.kind in ("name", "internet"):
             return nodes_named(self._scope, self._reach, selector.value or selector.kind)
+        if selector.kind == "cidr":
+            return self._inside(selector.value)
         fits = self._fits(selector)
         return [
             node
@@ -172,14 +180,29 @@ class _Selectors:
             if node.kind == "port" and (row := self._mine(node)) is not None and fits(row)
         ]
 
-    def addresses(self, node: Node) -> Sequence[Node]:
-        """An interface by its secondary private addresses."""
-        row = self._scope.view.find(NetworkInterface, node.id)
-        return [node._replace(ip=ip) for ip in row.ips[1:]] if row else []
+    def _inside(self, cidr: str) -> Sequence[Node]:
+        """The interfaces with an address in a block, in the IP version of that."""
+        block = ip_network(cidr)
+        return [
+            node
+            for node in self._reach.nodes()
+            if node.version == block.version
+            and (row := self._mine(node)) is not None
+            and any(ip_address(ip) in block for ip in (*row.ips, *row.ips6))
+        ]
 
-    def exits(self, selector: Selector) -> Sequence[tuple[str, Exit]]:
-        """The subnets that a selector means, with their ways to the internet."""
-        return [(row.id, self._exit(row)) for row in self._subnets(selector)]
+    def addresses(self, node: Node) -> Sequence[Node]:
+        """An interface by its secondary addresses of the node's IP version."""
+        row = self._scope.view.find(NetworkInterface, node.id)
+        ips = (row.ips if node.version == 4 else row.ips6) if row else ()
+        return [node._replace(ip=ip) for ip in ips[1:]]
+
+    def exits(self, selector: Selector, version: Version) -> Sequence[tuple[str, Exit]]:
+        """The subnets of an IP version that a selector means, with their ways to the internet."""
+        if selector.kind == "cidr" and ip_network(selector.value).version != version:
+            return []
+        rows = (row for row in self._subnets(selector) if version == 4 or row.ipv6)
+        return [(row.id, self._exit(row, version)) for row in rows]
 
     def _mine(self, node: Node) -> NetworkInterface | None:
         row = self._scope.view.find(NetworkInterface, node.id)
@@ -190,9 +213,6 @@ class _Selectors:
         view, value = self._scope.view, selector.value
         if selector.kind == "any":
             return lambda row: True
-        if selector.kind == "cidr":
-            inside = IPv4Network(value)
-            return lambda row: any(IPv4Address(ip) in inside for ip in row.ips)
         if selector.kind == "tag":
             key, _, wanted = value.partition("=")
 
@@ -232,17 +252,18 @@ class _Selectors:
             vpcs = self._named(Vpc, value)
             rows = (row for row in rows if row.vpc in vpcs)
         elif selector.kind == "cidr":
-            inside = IPv4Network(value)
-            rows = (row for row in rows if IPv4Network(row.cidr).subnet_of(inside))
+            rows = (row for row in rows if any(inside(cidr, value) for cidr in row.cidrs))
         return sorted(rows, key=lambda row: row.id)
 
-    def _exit(self, subnet: Subnet) -> Exit:
+    def _exit(self, subnet: Subnet, version: Version) -> Exit:
         """By what packets to the internet leave a subnet."""
         table = self._network.tables.get(subnet.id)
-        routes = self._network.matching(table, self._reach.outside().ip) if table else []
+        outside = self._reach[version].outside().ip
+        routes = self._network.matching(table, outside) if table else []
         match routes[0].target if routes else None:
-            case ViaUplink():
-                return "internet-gateway"
+            case ViaUplink(gateway=gateway):
+                only_out = gateway in self._network.egress_only
+                return "egress-only-internet-gateway" if only_out else "internet-gateway"
             case ViaPort(port=key):
                 port = self._network.ports.get(key)
                 return "nat" if port and port.host in self._network.translators else "interface"

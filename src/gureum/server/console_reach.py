@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, overload
 
 from gureum.errors import ApiError
-from gureum.explain.packet import protocol_name
+from gureum.explain.packet import ECHO, ECHO_V6, ICMP, ICMPV6, protocol_name
 from gureum.kind import Shape
 from gureum.model import View
-from gureum.reach import Node, Reach, Span, Verdict, difference
+from gureum.reach import VERSIONS, Dual, Node, Reach, Span, Verdict, Version, differences
 from gureum.resources.instance import Instance
 from gureum.resources.network_interface import NetworkInterface
 from gureum.server import places
-from gureum.server.console_explain import INTERNET, PROTOCOLS, header
+from gureum.server.console_explain import INTERNET, header
 from gureum.server.networks import Networks
 from gureum.server.places import Scope
 
@@ -28,22 +28,28 @@ class Reaches:
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
-        self._kept: dict[int, tuple[View, Reach]] = {}
+        self._kept: dict[int, tuple[View, Dual]] = {}
 
     def __call__(self, scope: Scope, asked: Mapping[str, Any]) -> Shape:
-        """Who reaches whom: from a place, to a place, or both, with a header or any.
+        """Who reaches whom: from a place, to a place, or both, with a header or any, over both IP
+        versions or the one that is asked for.
 
         Raises:
-            ApiError: the codes of :mod:`gureum.server.places`; ``BadRequest``.
+            ApiError: the codes of :mod:`gureum.server.places`; ``BadRequest``, ``NoAddress``.
         """
-        source, target, what = asked.get("source"), asked.get("target"), _header(asked)
-        if not source and not target:
+        ends = asked.get("source"), asked.get("target")
+        what, versions = _header(asked), _versions(asked)
+        if not any(ends):
             raise ApiError("BadRequest", "Say from where, to where, or both.")
-        with self._networks.reach(scope.view) as reach:
-            sources = nodes_named(scope, reach, source) if source else None
-            targets = nodes_named(scope, reach, target) if target else None
-            pairs = list(_pairs(scope, reach, sources, targets, what))
-            found = [_shown(scope, reach, *pair, what) for pair in pairs]
+        found = []
+        with self._networks.reach(scope.view) as both:
+            nodes = [nodes_named(scope, both, each) if each else None for each in ends]
+            _some(ends, nodes, versions)
+            for version in versions:
+                reach, meant = both[version], what and of_version(what, version)
+                sources, targets = (_of(each, version) for each in nodes)
+                pairs = list(_pairs(scope, reach, sources, targets, meant))
+                found += [_shown(scope, reach, *pair, meant) for pair in pairs]
         return {"pairs": [each for each in found if each["spans"]]}
 
     def keep(self, scope: Scope) -> Shape:
@@ -69,18 +75,21 @@ class Reaches:
             views = (after, before)
             found: list[Shape] = [
                 {
+                    "version": each.source.version,
                     "source": end_shown(scope, each.source, views),
                     "target": end_shown(scope, each.target, views),
                     "before": [_span(span) for span in each.before],
                     "after": [_span(span) for span in each.after],
                 }
-                for each in difference(older, newer)
+                for each in differences(older, newer)
                 if all(_mine(scope, end, views) for end in (each.source, each.target))
             ]
-        found.sort(key=lambda each: (each["source"]["name"], each["target"]["name"]))
+        found.sort(
+            key=lambda each: (each["source"]["name"], each["target"]["name"], each["version"])
+        )
         return {"since": before.revision, "until": after.revision, "pairs": found}
 
-    def _of(self, revision: object) -> tuple[View, Reach]:
+    def _of(self, revision: object) -> tuple[View, Dual]:
         if not isinstance(revision, int) or revision not in self._kept:
             kept = ", ".join(map(str, sorted(self._kept))) or "none"
             said = f"Revision {revision} is not kept; kept are: {kept}."
@@ -127,32 +136,63 @@ def _mine(scope: Scope, node: Node, views: Iterable[View] = ()) -> bool:
     return row is None or (row.account, row.region) == (scope.account, scope.region)
 
 
-def nodes_named(scope: Scope, reach: Reach, text: str) -> list[Node]:
-    """The nodes that a name means: all interfaces of an instance.
+def nodes_named(scope: Scope, both: Dual, text: str) -> list[Node]:
+    """The nodes that a name means: all interfaces of an instance, in both IP versions; an address
+    means those of its own.
 
     Raises:
         ApiError: the codes of :mod:`gureum.server.places`.
     """
     if text == INTERNET:
-        return [reach.outside()]
+        return [both[version].outside() for version in VERSIONS]
     eni = scope.view.find(NetworkInterface, text)
     if eni is not None:
-        return _up(reach, [eni.id])
+        return _up(both, [eni.id])
     place = places.resolve(scope, text, (places.INSTANCE, places.INTERNET_HOST))
     if place.kind == places.INTERNET_HOST:
-        return [reach.outside(place.public)]
-    rows = scope.view.referrers(places.in_use(place).id, NetworkInterface)
-    return _up(reach, sorted({row.id for row in rows if row.host == place.id}))
-
-
-def _up(reach: Reach, keys: list[str]) -> list[Node]:
-    found = []
-    for key in keys:
-        try:
-            found.append(reach.node(key))
-        except KeyError:
-            raise ApiError("NotRunning", f"{key} is not up.", 409) from None
+        found = [both[6 if ":" in ip else 4].outside(ip) for ip in place.addresses if ip]
+    else:
+        rows = scope.view.referrers(places.in_use(place).id, NetworkInterface)
+        found = _up(both, sorted({row.id for row in rows if row.host == place.id}))
+    if places.is_address(text):
+        return _of(found, 6 if ":" in text else 4)
     return found
+
+
+def _up(both: Dual, keys: list[str]) -> list[Node]:
+    """Interfaces as nodes.  Each has an address of IPv4; those that are none's over IPv6 have none
+    of that."""
+    for key in keys:
+        if key not in both[4].state.primary:
+            raise ApiError("NotRunning", f"{key} is not up.", 409)
+    return [
+        both[version].node(key)
+        for version in VERSIONS
+        for key in keys
+        if key in both[version].state.primary
+    ]
+
+
+@overload
+def _of(nodes: list[Node], version: Version) -> list[Node]: ...
+@overload
+def _of(nodes: None, version: Version) -> None: ...
+def _of(nodes: list[Node] | None, version: Version) -> list[Node] | None:
+    """The nodes that are of an IP version."""
+    return None if nodes is None else [node for node in nodes if node.version == version]
+
+
+def _some(
+    ends: Iterable[str | None], nodes: Iterable[list[Node] | None], versions: Sequence[Version]
+) -> None:
+    """Refuse ends that have no address of any version that is asked for.
+
+    Raises:
+        ApiError: ``NoAddress``.
+    """
+    for text, found in zip(ends, nodes, strict=True):
+        if found is not None and not any(node.version in versions for node in found):
+            raise ApiError("NoAddress", f"{text} has no IPv{versions[0]} address.", 409)
 
 
 # --- words --------------------------------------------------------------------------------------
@@ -160,6 +200,7 @@ def _shown(scope: Scope, reach: Reach, source: Node, target: Node, what: Header 
     if what is None:
         spans = [_span(each) for each in reach.spans(source, target)]
         return {
+            "version": source.version,
             "source": end_shown(scope, source),
             "target": end_shown(scope, target),
             "spans": spans,
@@ -167,6 +208,7 @@ def _shown(scope: Scope, reach: Reach, source: Node, target: Node, what: Header 
     verdict = reach.point(source, target, *what)
     spans = [_one(what, verdict) | {"by": list(reach.why(source, target, *what))}]
     return {
+        "version": source.version,
         "source": end_shown(scope, source),
         "target": end_shown(scope, target),
         "spans": spans if verdict.works else [],
@@ -201,7 +243,7 @@ def _one(what: Header, verdict: Verdict) -> Shape:
     protocol, detail = what
     at = detail[0] * 256 + detail[1] if isinstance(detail, tuple) else detail
     at = protocol if at is None else at
-    name = protocol_name(protocol) if protocol in PROTOCOLS.values() else "other"
+    name = protocol_name(protocol) if detail is not None else "other"
     return {
         "protocol": name,
         "first": at,
@@ -209,6 +251,28 @@ def _one(what: Header, verdict: Verdict) -> Shape:
         "extent": verdict.extent,
         "client_ports": [list(each) for each in verdict.clients],
     }
+
+
+def of_version(what: Header, version: Version) -> Header:
+    """A header as it is in an IP version: ICMP is ICMPv6, and a ping one of that."""
+    protocol, detail = what
+    if version == 6 and protocol in (ICMP, ICMPV6):
+        return ICMPV6, (ECHO_V6, 0) if detail in (None, (ECHO, 0)) else detail
+    return what
+
+
+def _versions(asked: Mapping[str, Any]) -> Sequence[Version]:
+    """The IP versions that were asked about: both unless one is given.
+
+    Raises:
+        ApiError: ``BadRequest``.
+    """
+    given = asked.get("version")
+    if given is None:
+        return VERSIONS
+    if given not in VERSIONS:
+        raise ApiError("BadRequest", "The version is 4 or 6.")
+    return (given,)
 
 
 def _header(asked: Mapping[str, Any]) -> Header | None:

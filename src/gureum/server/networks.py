@@ -11,7 +11,7 @@ from gureum.explain import Network
 from gureum.explain.network import Forwards
 from gureum.model import View
 from gureum.program import Statement
-from gureum.reach import Reach
+from gureum.reach import Dual
 from gureum.reconcile import merge
 from gureum.resources import Registry
 from gureum.store import Commit, Store
@@ -36,7 +36,7 @@ class Networks:
         self._known: tuple[int, Network] | None = None
         self._reaching = threading.Lock()
         self._reached: tuple[int, frozenset[Statement]] = (-1, frozenset())
-        self._reach = Reach()
+        self._reach = Dual()
         store.subscribe(self._note)
 
     def _note(self, commit: Commit) -> None:
@@ -62,9 +62,9 @@ class Networks:
         return known[1]
 
     @contextmanager
-    def reach(self, view: View) -> Iterator[Reach]:
-        """The reachability of a revision, for one at a time: what has changed since the last
-        question is followed."""
+    def reach(self, view: View) -> Iterator[Dual]:
+        """The reachability of a revision in both IP versions, for one at a time: what has changed
+        since the last question is followed."""
         with self._reaching:
             revision, known = self._reached
             if view.revision != revision:
