@@ -97,6 +97,7 @@ def test_the_help_lists_statuses_and_commands(tmp_path: Path) -> None:
         ("trace", "a", "b"),
         ("port", "a", "b", "1"),
         ("table", "arp", "a"),
+        ("watch", "a"),
         ("segment", "a"),
         ("segment", "a", "hub"),
         ("console", "a"),

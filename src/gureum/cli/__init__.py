@@ -32,6 +32,7 @@ from gureum.cli.table import table
 from gureum.cli.trace import trace
 from gureum.cli.up import up
 from gureum.cli.verify import verify
+from gureum.cli.watch import watch
 from gureum.server.settings import default_state
 
 COMMANDS = (
@@ -51,6 +52,7 @@ COMMANDS = (
     audit,
     lab,
     table,
+    watch,
     segment,
     console,
     internet,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +45,30 @@ class Daemon:
     def delete(self, path: str, **params: Any) -> Any:
         """The answer to a wish that something be gone."""
         return self._send("DELETE", path, params, None)
+
+    @contextlib.contextmanager
+    def stream(self, path: str, body: dict[str, Any]) -> Iterator[Iterator[Any]]:
+        """What the daemon tells until it has said everything, one JSON value a line; leaving hangs
+        up."""
+        import httpx
+
+        self._knock()
+        transport = httpx.HTTPTransport(uds=str(socket_path(self.state)))
+        try:
+            with (
+                httpx.Client(transport=transport, base_url="http://gureum") as client,
+                client.stream(
+                    "POST", path, json={**self._where, **body}, timeout=PATIENCE
+                ) as answer,
+            ):
+                if answer.status_code >= 400:
+                    answer.read()
+                    _answer(answer)
+                yield (json.loads(line) for line in answer.iter_lines())
+        except httpx.TimeoutException:
+            raise Failure(f"the cloud in {self.state} does not answer") from None
+        except httpx.TransportError as error:
+            raise Failure(f"the cloud in {self.state} hung up: {error}") from None
 
     def _send(
         self, method: str, path: str, params: dict[str, Any], body: dict[str, Any] | None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gureum.engines import Engine
@@ -20,7 +21,8 @@ from gureum.store import Store
 class Cloud:
     """One cloud in one process.  ``state`` is its folder; ``tag`` marks what it makes in the
     kernel; ``dispatch`` carries out API calls; ``networks`` are what questions are
-    about, and ``analyses`` those that take their time."""
+    about, and ``analyses`` those that take their time.  ``ending`` is set when the process is to
+    end: answers that go on and on end then."""
 
     state: Path
     tag: str
@@ -34,3 +36,4 @@ class Cloud:
     dispatch: Dispatcher
     networks: Networks
     analyses: Analyses
+    ending: threading.Event = field(default_factory=threading.Event)

@@ -16,6 +16,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     GET    /segment  ?place                 how a subnet carries frames; POST {place, mode}
     POST   /explain  {source, target, ...}  what becomes of a packet, and why
     POST   /explain/live                    the same, with what became of the real packet
+    POST   /watch    {place, ...}           frames as they come (see ``console_watch.py``)
     POST   /reach    {source, target, ...}  who reaches whom
     POST   /reach/keep                      keep the reachability of now to compare with
     POST   /reach/changes  {since, until}   which pairs differ from a kept revision
@@ -63,6 +64,7 @@ from gureum.server.console_map import cloud_map
 from gureum.server.console_policy import Policies
 from gureum.server.console_reach import Reaches
 from gureum.server.console_segment import Segments
+from gureum.server.console_watch import Told, Watch, Watches
 from gureum.server.dispatch import utc_now
 from gureum.server.identity_api import DEFAULT_ACCOUNT
 from gureum.server.labs import Labs
@@ -124,6 +126,7 @@ class Console:
         self._policies = Policies(cloud.networks, self._explain)
         self._live = Live(cloud, self._explain)
         self._segments = Segments(cloud)
+        self._watches = Watches(cloud)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))
 
     def _scope(self, ask: Ask) -> Scope:
@@ -243,6 +246,10 @@ class Console:
         scope = self._scope(ask)
         return _named(scope, self._live(scope, question(ask.body)))
 
+    def watch(self, ask: Ask) -> Watch:
+        """Frames as they come at a place or on a link."""
+        return self._watches.open(self._scope(ask), ask.body)
+
     def reach(self, ask: Ask) -> Shape:
         """Who reaches whom."""
         return self._reaches(self._scope(ask), ask.body)
@@ -325,14 +332,15 @@ def _shown(row: InternetHost) -> Shape:
 
 
 # --- the application ----------------------------------------------------------------------------
-Handler = Callable[[Ask], Shape]
+Handler = Callable[[Ask], Shape | Watch]
 
 
 def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             asked = await _ask(request)
-            return JSONResponse(await run_in_threadpool(handler, asked))
+            answer = await run_in_threadpool(handler, asked)
+            return Told(answer) if isinstance(answer, Watch) else JSONResponse(answer)
         except ApiError as error:
             return _refusal(error.code, error.message, error.status)
         except MachineError as error:
@@ -383,6 +391,7 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/segment", answers.segment_mode),
         ("POST", "/explain", answers.explain),
         ("POST", "/explain/live", answers.live),
+        ("POST", "/watch", answers.watch),
         ("POST", "/reach", answers.reach),
         ("POST", "/reach/keep", answers.keep_reach),
         ("POST", "/reach/changes", answers.reach_changes),

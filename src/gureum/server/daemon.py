@@ -244,7 +244,7 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
         ws="none",
         timeout_graceful_shutdown=LAST_REQUESTS,
     )
-    server = QuietServer(config)
+    server = QuietServer(config, cloud.ending.set)
     about = json.dumps({"pid": os.getpid(), "endpoint": endpoint})
     (settings.state / "daemon.json").write_text(about, encoding="utf-8")
     log.info("serving %s, state %s, tag %s", endpoint, cloud.state, cloud.tag)

@@ -7,16 +7,19 @@ header.  An idle cloud is to cost nothing, so this one waits to be told; answers
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
 
 
 class QuietServer(uvicorn.Server):
-    """Serves until :meth:`end` is called or a signal says so."""
+    """Serves until :meth:`end` is called or a signal says so; ``ending`` is told first, for answers
+    that would go on for ever."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
         super().__init__(config)
+        self._ending = ending
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
 
@@ -28,6 +31,7 @@ class QuietServer(uvicorn.Server):
     def end(self) -> None:
         """End soon; may be called from any thread and from a signal handler."""
         self.should_exit = True
+        self._ending()
         self._loop.call_soon_threadsafe(self._ended.set)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

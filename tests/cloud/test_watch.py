@@ -1,0 +1,261 @@
+"""Frames of running instances as they come: in words, in layers, for Wireshark; and the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+import pytest
+
+from gureum.server.console_watch import MOST
+from tests.cloud.site import Guest, Site
+from tests.cloud.test_live import readers
+from tests.daemon import Daemon
+from tests.kernel import packets
+from tests.kernel.packets import eventually, listening, make
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
+
+ANY = "0.0.0.0/0"
+
+
+@pytest.fixture(scope="module")
+def guests(site: Site) -> tuple[Guest, Guest]:
+    group = site.group("all", ("tcp", 80, ANY), ("udp", 53, ANY), ("icmp", 8, ANY))
+    found = site.launch(site.public, group, public=True), site.launch(site.private, group)
+    for guest, name in zip(found, ("web", "db"), strict=True):
+        site.ec2.create_tags(Resources=[guest.id], Tags=[{"Key": "Name", "Value": name}])
+    return found
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing(daemon: Daemon) -> Iterator[None]:
+    """Each test ends without anybody who listens."""
+    yield
+    assert eventually(lambda: readers(daemon) == [])
+
+
+@contextlib.contextmanager
+def watching(
+    daemon: Daemon, where: str, *options: str, out: int | IO[bytes] = subprocess.PIPE
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A watch that listens already."""
+    before = len(readers(daemon))
+    call = [sys.executable, "-m", "gureum", "--state", str(daemon.state), "watch", where, *options]
+    with subprocess.Popen(
+        call, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            assert eventually(lambda: len(readers(daemon)) > before)
+            yield process
+        finally:
+            process.kill()
+
+
+def ended(process: subprocess.Popen[bytes], status: int = 0) -> tuple[str, str]:
+    """What a watch has said when it has ended by itself."""
+    out, error = process.communicate(timeout=packets.LONG)
+    assert process.returncode == status, error.decode()
+    return out.decode(errors="replace"), error.decode()
+
+
+def frames(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_ping_at_the_ports_of_a_subnet(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
+    web, db = guests
+    with watching(daemon, web.site.public, "--proto", "icmp", "-c", "2", "--json") as process:
+        assert packets.ping(web.ns, db.ip, size=32) == "reply"
+        asks, told = frames(ended(process)[0])
+    assert (asks["way"], told["way"]) == ("received", "sent")
+    assert asks["link"]["to"] == told["link"]["to"] == "web"
+    assert (asks["source"], asks["target"]) == (told["target"], told["source"])
+    assert asks["said"].startswith(f"IPv4 {web.ip} > {db.ip} ttl 64 | ICMP echo request")
+    assert told["said"].startswith(f"IPv4 {db.ip} > {web.ip} ttl 63 | ICMP echo reply")
+    assert asks["size"] == 14 + 20 + 8 + 32 == len(bytes.fromhex(asks["data"]))
+    assert 0 < told["at"] - asks["at"] < 1_000_000_000
+
+
+def test_both_ends_of_a_link_see_the_same_frame(
+    daemon: Daemon, guests: tuple[Guest, Guest]
+) -> None:
+    web, _ = guests
+    eni = web.show()["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    options = ("--proto", "icmp", "-c", "1", "--json", "--host", "me")
+    with watching(daemon, "web", *options) as inside, watching(daemon, eni, *options) as outside:
+        assert packets.ping(web.site.me, web.public_ip) == "reply"
+        ((near,), (far,)) = frames(ended(inside)[0]), frames(ended(outside)[0])
+    assert near["data"] == far["data"]
+    assert (near["way"], near["link"]["name"], near["link"]["to"]) == ("received", "eth0", "")
+    assert (far["way"], far["link"]["to"]) == ("sent", "web")
+
+
+def test_the_layers_of_a_name_and_a_page(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
+    web, db = guests
+    with watching(daemon, "web", "--osi", "--proto", "dns", "-c", "2") as process:
+        found = daemon.gureum("exec", "web", "--", "nslookup", "instance-data.ec2.internal")
+        out, _ = ended(process)
+    assert found.stdout
+    for unit in ("1 physical: ", "2 data link: Ethernet frame", "3 network: IPv4 packet"):
+        assert unit in out
+    for unit in ("4 transport: UDP datagram", "7 application: DNS message", "DNS query"):
+        assert unit in out
+    with (
+        listening(db.ns, 80) as server,
+        watching(daemon, "db", "--proto", "http", "-c", "2", "--json") as process,
+        make(web.ns) as client,
+    ):
+        client.connect((db.ip, 80))
+        taken, _ = server.accept()
+        with taken:
+            client.sendall(b"GET /page HTTP/1.1\r\nHost: db\r\n\r\n")
+            taken.recv(100)
+            taken.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        asks, told = frames(ended(process)[0])
+    assert asks["layers"][-1]["said"] == "HTTP GET /page HTTP/1.1"
+    assert told["layers"][-1]["said"] == "HTTP HTTP/1.1 204 No Content"
+    assert [each["layer"] for each in asks["layers"]] == [2, 3, 4, 7]
+
+
+def test_a_filter_lets_nothing_else_through(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
+    web, db = guests
+    with watching(daemon, "db", "-P", "80", "-H", "web", "-c", "2", "--json") as process:
+        assert packets.ping(web.ns, db.ip) == "reply"
+        assert packets.tcp(web.ns, db.ip, 80) == packets.REFUSED
+        found = frames(ended(process)[0])
+    assert [each["layers"][2]["fields"][5]["value"] for each in found] == ["SYN", "RST,ACK"]
+
+
+def test_a_file_that_tcpdump_reads(
+    daemon: Daemon, guests: tuple[Guest, Guest], tmp_path: Path
+) -> None:
+    web, db = guests
+    path = tmp_path / "frames.pcapng"
+    with watching(daemon, "db", "-p", "icmp", "--pcap", str(path), "-s", "60", "-c", "2") as one:
+        assert packets.ping(web.ns, db.ip, size=100) == "reply"
+        out, error = ended(one)
+    assert len(out.splitlines()) == 2
+    assert error == "2 frames, 284 bytes\n"
+    read = subprocess.run(["tcpdump", "-nr", path], capture_output=True, text=True, check=True)
+    assert "ICMP echo request" in read.stdout
+    assert "length 108" in read.stdout, "the packet's own length is told, though it was cut"
+    assert path.stat().st_size < 500
+    with watching(daemon, "db", "-p", "icmp", "--pcap", "-", "-c", "1") as two:
+        assert packets.ping(web.ns, db.ip) == "reply"
+        raw, _ = two.communicate(timeout=packets.LONG)
+    piped = subprocess.run(["tcpdump", "-nr", "-"], input=raw, capture_output=True, check=True)
+    assert b"ICMP echo request" in piped.stdout
+
+
+def test_more_than_the_rate_is_lost_and_counted(
+    daemon: Daemon, guests: tuple[Guest, Guest]
+) -> None:
+    """The command stays with its rate however much comes, and what it leaves out is counted."""
+    web, db = guests
+    big = b"u" * 8000
+    with (
+        watching(daemon, "db", "-p", "udp", "--rate", "20", "--for", "2", "--json") as process,
+        make(web.ns, socket.SOCK_DGRAM) as sender,
+        make(db.ns, socket.SOCK_DGRAM) as receiver,
+    ):
+        receiver.bind(("0.0.0.0", 53))
+        until = time.monotonic() + packets.LONG
+        while process.poll() is None and time.monotonic() < until:
+            sender.sendto(big, (db.ip, 53))
+        out, error = ended(process)
+    assert 10 <= len(out.splitlines()) <= 60
+    assert "more were lost" in error
+
+
+def test_an_instance_that_comes_later_is_seen(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
+    web, _ = guests
+    with watching(daemon, web.site.private, "-p", "icmp", "-c", "1", "--json") as process:
+        third = web.site.launch(web.site.private, web.show()["SecurityGroups"][0]["GroupId"])
+        until = time.monotonic() + packets.LONG
+        while process.poll() is None and time.monotonic() < until:
+            packets.ping(web.ns, third.ip, patience=packets.SHORT)
+        (seen,) = frames(ended(process)[0])
+    assert seen["link"]["to"] == third.id
+
+
+# --- how it ends --------------------------------------------------------------------------------
+def test_it_ends_with_its_reader(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
+    """Also where there is nothing to write, and whoever kills it leaves nobody listening."""
+    ends, begins = os.pipe()
+    with watching(daemon, "db", "-p", "dhcp", out=begins) as process:
+        os.close(begins)
+        os.close(ends)
+        assert process.wait(packets.LONG) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == b"0 frames, 0 bytes\n"
+    with watching(daemon, "db") as process:
+        process.send_signal(signal.SIGKILL)
+        assert eventually(lambda: readers(daemon) == [])
+
+
+def test_it_ends_with_what_is_watched(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
+    site = guests[0].site
+    third = site.launch(site.private, guests[0].show()["SecurityGroups"][0]["GroupId"])
+    with watching(daemon, third.id) as process:
+        site.ec2.terminate_instances(InstanceIds=[third.id])
+        third.becomes("terminated")
+        ended(process)
+
+
+def test_ctrl_c_is_how_it_ends(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
+    web, db = guests
+    with watching(daemon, "db", "--proto", "icmp") as process:
+        assert packets.ping(web.ns, db.ip) == "reply"
+        assert process.stdout is not None
+        assert b"echo request" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert "frame" in ended(process)[1]
+
+
+def test_no_more_than_a_few_at_a_time(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
+    with contextlib.ExitStack() as stack:
+        transport = httpx.HTTPTransport(uds=str(daemon.state / "gureum.sock"))
+        client = stack.enter_context(httpx.Client(transport=transport, base_url="http://gureum"))
+        for _ in range(MOST):
+            told = stack.enter_context(client.stream("POST", "/watch", json={"place": "db"}))
+            assert told.status_code == 200
+        done = daemon.gureum("watch", "db")
+        assert (done.returncode, f"{MOST} watches are going on" in done.stderr) == (1, True)
+    assert eventually(lambda: readers(daemon) == [])
+    assert daemon.gureum("watch", "db", "--for", "0.1").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "says"),
+    [
+        (("nowhere",), 4, "No place is called 'nowhere'"),
+        (("db", "--host", "nobody"), 4, "No place is called 'nobody'"),
+    ],
+)
+def test_refusals(
+    daemon: Daemon, guests: tuple[Guest, Guest], args: tuple[str, ...], status: int, says: str
+) -> None:
+    done = daemon.gureum("watch", *args)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert says in done.stderr
+
+
+def test_the_daemon_is_not_kept_from_ending(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
+    with watching(daemon, "db") as process:
+        assert daemon.gureum("down", "--keep").returncode == 0
+        ended(process)
+    assert daemon.process is not None
+    daemon.process.wait(packets.LONG)
+    assert "timeout graceful" not in daemon.log()
+    daemon.start()

@@ -1,0 +1,1 @@
+"""Frames taken apart and written down."""
