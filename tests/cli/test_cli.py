@@ -98,6 +98,7 @@ def test_the_help_lists_statuses_and_commands(tmp_path: Path) -> None:
         ("port", "a", "b", "1"),
         ("table", "arp", "a"),
         ("watch", "a"),
+        ("story", "a", "b"),
         ("segment", "a"),
         ("segment", "a", "hub"),
         ("console", "a"),

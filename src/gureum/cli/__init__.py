@@ -28,6 +28,7 @@ from gureum.cli.segment import segment
 from gureum.cli.serve import serve
 from gureum.cli.ssh import ssh
 from gureum.cli.status import status
+from gureum.cli.story import story
 from gureum.cli.table import table
 from gureum.cli.trace import trace
 from gureum.cli.up import up
@@ -53,6 +54,7 @@ COMMANDS = (
     lab,
     table,
     watch,
+    story,
     segment,
     console,
     internet,

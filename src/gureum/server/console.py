@@ -17,6 +17,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     POST   /explain  {source, target, ...}  what becomes of a packet, and why
     POST   /explain/live                    the same, with what became of the real packet
     POST   /watch    {place, ...}           frames as they come (see ``console_watch.py``)
+    POST   /story    {source, target, ...}  one exchange, frame by frame
     POST   /reach    {source, target, ...}  who reaches whom
     POST   /reach/keep                      keep the reachability of now to compare with
     POST   /reach/changes  {since, until}   which pairs differ from a kept revision
@@ -64,6 +65,7 @@ from gureum.server.console_map import cloud_map
 from gureum.server.console_policy import Policies
 from gureum.server.console_reach import Reaches
 from gureum.server.console_segment import Segments
+from gureum.server.console_story import Stories, wish
 from gureum.server.console_watch import Told, Watch, Watches
 from gureum.server.dispatch import utc_now
 from gureum.server.identity_api import DEFAULT_ACCOUNT
@@ -127,6 +129,7 @@ class Console:
         self._live = Live(cloud, self._explain)
         self._segments = Segments(cloud)
         self._watches = Watches(cloud)
+        self._stories = Stories(cloud, self._explain)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))
 
     def _scope(self, ask: Ask) -> Scope:
@@ -249,6 +252,13 @@ class Console:
     def watch(self, ask: Ask) -> Watch:
         """Frames as they come at a place or on a link."""
         return self._watches.open(self._scope(ask), ask.body)
+
+    def story(self, ask: Ask) -> Shape:
+        """One exchange, frame by frame."""
+        scope = self._scope(ask)
+        told = self._stories(scope, wish(ask.body))
+        ids = [{end: each[end] for end in ("from", "to", "link")} for each in told["frames"]]
+        return told | {"names": _names(scope, ids)}
 
     def reach(self, ask: Ask) -> Shape:
         """Who reaches whom."""
@@ -392,6 +402,7 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/explain", answers.explain),
         ("POST", "/explain/live", answers.live),
         ("POST", "/watch", answers.watch),
+        ("POST", "/story", answers.story),
         ("POST", "/reach", answers.reach),
         ("POST", "/reach/keep", answers.keep_reach),
         ("POST", "/reach/changes", answers.reach_changes),

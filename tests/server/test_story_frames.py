@@ -1,0 +1,117 @@
+"""Sightings put together: which unit crossed which link, and what each place made of it."""
+
+from __future__ import annotations
+
+import struct
+from typing import Literal
+
+from gureum.frames import decode
+from gureum.server.story_frames import (
+    Crossing,
+    Flow,
+    Sight,
+    act,
+    crossings,
+    flow_of,
+    of_the_exchange,
+    unit_of,
+)
+from tests.frames.samples import time_exceeded
+from tests.kernel.packets import arp, ethernet, ipv4
+
+STATIONS = {name: f"02:00:00:00:00:0{at}" for at, name in enumerate("abcdef")}
+A, B, PUBLIC = "10.0.1.10", "198.19.0.20", "198.18.0.7"
+
+
+def tcp(
+    ends: tuple[str, str],
+    hop: str,
+    ttl: int = 64,
+    *,
+    ports: tuple[int, int] = (40000, 80),
+    number: int = 7,
+) -> bytes:
+    """A SYN between two addresses, on the link from one station to another."""
+    head = struct.pack("!HHIIBBHHH", *ports, number, 0, 0x50, 0x02, 1000, 0, 0)
+    packet = ipv4(*ends, head, 6, ttl)
+    return ethernet(STATIONS[hop[1]], STATIONS[hop[0]], 0x0800, packet)
+
+
+def link(alias: str, sender: str, receiver: str | None, at: int, data: bytes) -> list[Sight]:
+    """A frame that crossed a link, seen at both ends."""
+    ends: list[tuple[str, Literal["sent", "received"]]] = [(sender, "sent")]
+    if receiver is not None:
+        ends.append((receiver, "received"))
+    return [Sight(place, alias, way, at + n, decode(data)) for n, (place, way) in enumerate(ends)]
+
+
+def told(found: list[Crossing]) -> list[tuple[str | None, str | None]]:
+    return [(each.sender, each.receiver) for each in found]
+
+
+FORTH: list[Sight] = [
+    *link("eni-1", "web", "router", 0, tcp((A, B), "ab")),
+    *link("igw", "router", "gate", 10, tcp((A, B), "cd", 63)),
+    *link("net", "gate", "internet", 20, tcp((PUBLIC, B), "ef", 62, ports=(1024, 80))),
+]
+
+
+def test_a_packet_is_followed_from_link_to_link() -> None:
+    found = crossings(reversed(FORTH))
+    assert told(found) == [("web", "router"), ("router", "gate"), ("gate", "internet")]
+    assert len({each.unit for each in found}) == 1
+    act(found)
+    first, second, third = (each.acts for each in found)
+    assert first == ["layer 4: makes it: TCP segment in IPv4 packet in Ethernet frame"]
+    before, after = f"{STATIONS['a']} > {STATIONS['b']}", f"{STATIONS['c']} > {STATIONS['d']}"
+    assert second == [f"layer 3: routes it: time to live 64 -> 63, MAC {before} -> {after}"]
+    assert third[1:] == [f"layer 4: translates the source: {A}:40000 -> {PUBLIC}:1024"]
+
+
+def test_a_switch_changes_nothing() -> None:
+    data = tcp((A, "10.0.1.11"), "ab")
+    found = crossings([*link("1", "one", "sw", 0, data), *link("2", "sw", "two", 5, data)])
+    act(found)
+    assert found[1].acts == [f"layer 2: switches it, unchanged, towards {STATIONS['b']}"]
+
+
+def test_what_is_flooded_and_what_is_lost() -> None:
+    """Two links carry the same bytes: each is told apart by what it is called after."""
+    data = ethernet("ff:ff:ff:ff:ff:ff", STATIONS["a"], 0x0806, arp(1, STATIONS["a"], A, B))
+    found = crossings(
+        [
+            *link("1", "one", "sw", 0, data),
+            *link("2", "sw", "two", 5, data),
+            *link("3", "sw", None, 6, data),
+        ]
+    )
+    assert told(found) == [("one", "sw"), ("sw", "two"), ("sw", None)]
+
+
+def test_a_second_attempt_is_another_frame() -> None:
+    again = link("eni-1", "web", "router", 1000, tcp((A, B), "ab"))
+    assert told(crossings([*FORTH[:2], *again])) == [("web", "router")] * 2
+
+
+def test_the_exchange_is_known_behind_its_translation() -> None:
+    answer = link("net", "internet", "gate", 30, tcp((B, PUBLIC), "fe", ports=(80, 1024), number=9))
+    stranger = link(
+        "net", "internet", "gate", 40, tcp((B, PUBLIC), "fe", ports=(80, 1025), number=8)
+    )
+    asks = ethernet(
+        "ff:ff:ff:ff:ff:ff", STATIONS["a"], 0x0806, arp(1, STATIONS["a"], A, "10.0.1.1")
+    )
+    other = ethernet(
+        "ff:ff:ff:ff:ff:ff", STATIONS["a"], 0x0806, arp(1, STATIONS["a"], A, "10.0.1.9")
+    )
+    sights = [*FORTH, *answer, *stranger]
+    sights += [*link("eni-1", "web", None, 50, asks), *link("eni-1", "web", None, 60, other)]
+    flow: Flow = ("TCP", A, 40000, B, 80)
+    found = of_the_exchange(crossings(sights), [flow], {A, B, "10.0.1.1"})
+    assert [each.at for each in found] == [0, 10, 20, 30, 50]
+
+
+def test_an_error_belongs_to_the_flow_that_it_is_about() -> None:
+    error = decode(time_exceeded())
+    assert flow_of(error) == ("ICMP", "10.0.2.20", 7, "10.0.1.10", 7)
+    assert unit_of(error) != unit_of(decode(tcp((A, B), "ab")))
