@@ -73,5 +73,67 @@ def test_a_place_that_the_network_lacks_is_told(shop: Served, engine: TableEngin
     assert "is not there yet" in result.stderr
 
 
+def socket_row(port: int, peer: str, peer_port: int, state: str, **more: str | int) -> Row:
+    row: Row = {"protocol": "tcp", "address": "10.0.0.5", "port": port}
+    return row | {"peer": peer, "peer_port": peer_port, "state": state} | more
+
+
+def test_sockets_are_shown_by_the_port_that_listens(shop: Served, engine: TableEngine) -> None:
+    door = socket_row(80, "0.0.0.0", 0, "listening", waiting=2, backlog=128)
+    engine.rows = [
+        door | {"address": "0.0.0.0"},
+        socket_row(80, "10.0.0.6", 40001, "established", unread=7, unsent=0),
+        socket_row(80, "10.0.0.7", 40001, "time-wait", unread=0, unsent=0),
+        socket_row(50000, "10.0.0.8", 80, "established", unread=0, unsent=0),
+        door | {"address": "10.0.0.9"},
+    ]
+    lines = shop.cli("table", "sockets", "web").output.splitlines()
+    assert engine.asked == [("socket", shop.ids["web"])]
+    door_said = "listening, 2 of at most 128 wait to be accepted"
+    assert [" ".join(line.split()) for line in lines] == [
+        f"tcp 0.0.0.0:80 {door_said}; 2 connections: 1 established, 1 time-wait",
+        "10.0.0.5:80 <- 10.0.0.6:40001 established, 7 bytes unread",
+        "10.0.0.5:80 <- 10.0.0.7:40001 time-wait",
+        f"tcp 10.0.0.9:80 {door_said}",
+        "calls out; 1 connection: 1 established",
+        "10.0.0.5:50000 -> 10.0.0.8:80 established",
+    ]
+    assert json.loads(shop.cli("table", "sockets", "web", "--json").output)["rows"] == engine.rows
+
+
+class Moving(TableEngine):
+    """Tables that are others at each look; the last one stays."""
+
+    def __init__(self, *looks: list[Row]) -> None:
+        super().__init__()
+        self.looks = list(looks)
+
+    def tables(self, kind: TableKind, place_id: str) -> list[Row]:
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+
+def test_a_watch_shows_what_differs_from_the_look_before() -> None:
+    one: Row = {"link": "eth0", "address": "10.0.0.1", "mac": "02:00:00:00:00:01", "state": "stale"}
+    two: Row = {**one, "address": "10.0.0.2"}
+    looks = ([one], [one], [one, two], [{**one, "state": "reachable"}, two], [two])
+    for as_json in ((), ("--json",)):
+        made = Served(engine=Moving(*looks))
+        try:
+            made.build()
+            result = made.cli("table", "arp", "web", "--watch", "-i", "0.1", "--for", "2", *as_json)
+        finally:
+            made.close()
+        assert result.exit_code == 0, result.output
+        lines = result.stdout.splitlines()
+        if as_json:
+            first, *told = [json.loads(line) for line in lines]
+            assert first == {"rows": [one]}
+            assert [each["change"] for each in told] == ["added", "changed", "removed"]
+            assert told[1]["was"] == {"state": "stale"}
+        else:
+            assert [line.split()[1] for line in lines[3:]] == ["+", "~", "-"]
+            assert "state stale -> reachable" in lines[4]
+
+
 def test_command_and_daemon_know_the_same_tables() -> None:
     assert TABLES == console.TABLES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from gureum.engines import Row
@@ -127,6 +129,31 @@ def test_sockets(cloud: Lab) -> None:
     waits = _only(rows, state="listening", port=8080)
     assert (waits["protocol"], waits["peer_port"]) == ("tcp", 0)
     assert cloud.engine.tables("socket", "i-db") == []
+
+
+def test_a_port_with_many_connections(cloud: Lab) -> None:
+    """Each has its own four numbers; who was not accepted yet waits, and only so many may."""
+    server, ip = cloud.ns("i-web"), "10.0.1.10"
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(packets.listening(server, 8080))
+        caller_ns = cloud.ns("i-db")
+        callers = [stack.enter_context(packets.make(caller_ns)) for _ in range(3)]
+        for caller in callers:
+            caller.connect((ip, 8080))
+        taken = stack.enter_context(listener.accept()[0])
+        callers[0].sendall(b"12345")
+
+        def rows() -> list[Row]:
+            return [r for r in cloud.engine.tables("socket", "i-web") if r["port"] == 8080]
+
+        assert packets.eventually(lambda: any(row["unread"] == 5 for row in rows()), packets.LONG)
+        waits = _only(rows(), state="listening")
+        assert (waits["waiting"], waits["backlog"], waits["unread"]) == (2, 64, "")
+        talking = [row for row in rows() if row["state"] == "established"]
+        assert {(r["address"], r["peer"], r["peer_port"]) for r in talking} == {
+            (ip, *each.getsockname()) for each in callers
+        }
+        assert taken.recv(10) == b"12345"
 
 
 def test_whether_a_host_passes_packets_on(cloud: Lab) -> None:

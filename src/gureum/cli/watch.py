@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import itertools
-import os
-import select
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from gureum.cli.client import Daemon
+from gureum.cli.ending import ending_kindly, give_up_where_nobody_reads
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
 from gureum.cli.output import note
 
@@ -118,7 +117,7 @@ def watch(
     body |= {"place": where, "rate": rate, "snap": snap, "bytes": size * _MEGABYTE}
     tally = Tally()
     with (
-        _ending_kindly(),
+        ending_kindly(),
         Daemon(base.state, Where(account, region)).stream("/watch", body) as told,
     ):
         shows = list(_shows(osi=osi, as_json=as_json, pcap=pcap, snap=snap))
@@ -162,7 +161,7 @@ def _frames(
         tally.links = each.get("links", tally.links)
         tally.lost = each.get("lost", tally.lost)
         if "data" not in each:
-            _give_up_where_nobody_reads()
+            give_up_where_nobody_reads()
             continue
         frame = decode(base64.b64decode(each["data"]))
         if only is None or frame[only] is not None:
@@ -173,28 +172,3 @@ def _frames(
 
 _UNKNOWN = {"name": "?", "to": "?", "mac": ""}
 """A link that was removed before we heard of it."""
-
-
-def _give_up_where_nobody_reads() -> None:
-    """A pipe that nobody reads is noticed although there is nothing to write (poll(2))."""
-    gone = False
-    with contextlib.suppress(OSError, ValueError):
-        look = select.poll()
-        look.register(sys.stdout.fileno(), 0)
-        gone = any(events & select.POLLERR for _, events in look.poll(0))
-    if gone:
-        raise BrokenPipeError
-
-
-@contextlib.contextmanager
-def _ending_kindly() -> Iterator[None]:
-    """Ctrl-C and a closed pipe are how a watch ends, not errors."""
-    try:
-        yield
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        pass
-    except BrokenPipeError:
-        # what is left in the buffer must not fail once more when the interpreter ends
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

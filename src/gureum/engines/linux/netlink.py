@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-ROUTE, NETFILTER = 0, 12
+ROUTE, SOCK_DIAG, NETFILTER = 0, 4, 12
 
 REQUEST, ACK, DUMP = 0x1, 0x4, 0x300
 REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400

@@ -23,7 +23,7 @@ from gureum.engines.linux.names import (
     segment_link,
 )
 from gureum.engines.linux.namespaces import Namespaces
-from gureum.engines.linux.netlink import NETFILTER, number, parse, string
+from gureum.engines.linux.netlink import NETFILTER, SOCK_DIAG, number, parse, string
 from gureum.program import (
     Address,
     Gateway,
@@ -288,7 +288,9 @@ class Tables:
     def _socket(self, place: _Place) -> Iterator[Row]:
         with self._spaces.inside(place.ns):
             found = list(sockets.sockets())
+        most = sockets.backlogs(self._spaces.netlink(place.ns, SOCK_DIAG))
         for each in found:
+            waits = each.state == "listening" and each.protocol == "tcp"
             yield {
                 "protocol": each.protocol,
                 "address": each.address,
@@ -296,6 +298,10 @@ class Tables:
                 "peer": each.peer,
                 "peer_port": each.peer_port,
                 "state": each.state,
+                "waiting": each.unread if waits else "",
+                "backlog": most.get((each.address, each.port), "") if waits else "",
+                "unread": "" if waits else each.unread,
+                "unsent": "" if waits else each.unsent,
             }
 
 

@@ -1,0 +1,71 @@
+"""Shows sockets by the ports that somebody listens on: one socket waits, and each connection has
+one of its own, which both addresses and both ports tell from all others (RFC 9293 section 3.3.1).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from gureum.cli.output import clean
+
+_MOST = 200
+"""Connections of a port that are listed."""
+_ANY = ("0.0.0.0", "::")  # noqa: S104 - how a socket says that it waits at all addresses
+
+Row = Mapping[str, Any]
+
+
+def show_sockets(rows: Sequence[Row]) -> None:
+    """Print each port with its connections, then the rest."""
+    waiting = [row for row in rows if row["state"] == "listening"]
+    left = [row for row in rows if row["state"] != "listening"]
+    for door in waiting:
+        calls = [row for row in left if _is_at(row, door)]
+        left = [row for row in left if row not in calls]
+        click.echo(clean(f"{_end(door)} listening{_queue(door)}{_counted(calls)}"))
+        _list(calls, "<-")
+    if left:
+        click.echo(clean(f"calls out{_counted(left)}"))
+        _list(left, "->")
+
+
+def _is_at(row: Row, door: Row) -> bool:
+    same = (row["protocol"], row["port"]) == (door["protocol"], door["port"])
+    return same and door["address"] in (row["address"], *_ANY)
+
+
+def _end(row: Row) -> str:
+    return f"{row['protocol']} {_joined(row['address'], row['port'])}"
+
+
+def _joined(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _queue(door: Row) -> str:
+    if door.get("backlog", "") == "":
+        return ""
+    return f", {door['waiting']} of at most {door['backlog']} wait to be accepted"
+
+
+def _counted(rows: Iterable[Row]) -> str:
+    states = Counter(row["state"] for row in rows)
+    if not states:
+        return ""
+    told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    total = sum(states.values())
+    return f"; {total} connection{'s' if total != 1 else ''}: {told}"
+
+
+def _list(rows: Sequence[Row], arrow: str) -> None:
+    for row in rows[:_MOST]:
+        ends = f"{_joined(row['address'], row['port'])} {arrow} "
+        ends += _joined(row["peer"], row["peer_port"])
+        held = "".join(f", {row[key]} bytes {key}" for key in ("unread", "unsent") if row.get(key))
+        click.echo(clean(f"  {ends:<45} {row['state']}{held}"))
+    if len(rows) > _MOST:
+        click.echo(f"  and {len(rows) - _MOST} more")
