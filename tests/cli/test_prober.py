@@ -52,6 +52,24 @@ def test_many_connections_are_open_at_once_with_different_ends(listener: socket.
     assert seen == {(ends[0], ends[1]) for ends in met["connections"]}
 
 
+def test_connections_are_held_until_the_input_ends(listener: socket.socket) -> None:
+    asked = ["127.0.0.1", str(port_of(listener)), "tcp", "5", "2", "hold"]
+    call = [sys.executable, "-I", str(prober.__file__), *asked]
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["counts"] == {OPEN: 2}
+        taken, _ = listener.accept()
+        with taken:
+            taken.settimeout(0.2)
+            with pytest.raises(TimeoutError):  # nothing, not even the end
+                taken.recv(1)
+            process.stdin.close()
+            taken.settimeout(5)
+            assert taken.recv(1) == b""
+        assert process.wait(5) == 0
+
+
 def test_a_port_where_nobody_listens_is_refused() -> None:
     met = probe("127.0.0.1", closed_port(socket.SOCK_STREAM), "tcp", 5, 2)
     assert (met["state"], met["reason"]) == (REFUSED, "Connection refused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from gureum.cli import prober
 from gureum.cli.client import Daemon
 from gureum.cli.failure import FAILED, Failure
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
-from gureum.cli.output import clean, console, print_json
+from gureum.cli.output import clean, console, note, print_json
+from gureum.cli.port_why import agrees, lines, why
 from gureum.cli.program import command_line, listen
+from gureum.cli.table_sockets import show_sockets
 
 _MEANS = {
     prober.OPEN: "somebody answers",
@@ -45,6 +48,11 @@ _STYLES = {prober.OPEN: "green", prober.REFUSED: "yellow"}
     show_default=True,
     help="Open so many connections at once, and print their ends.",
 )
+@click.option(
+    "--clients",
+    type=click.IntRange(1, 10_000),
+    help="Open so many connections at once, and show the server's sockets while they are open.",
+)
 @json_option
 @where_options
 @pass_base
@@ -56,37 +64,101 @@ def port(
     udp: bool,
     timeout: float,
     count: int,
+    clients: int | None,
     as_json: bool,
     region: str | None,
     account: str | None,
 ) -> None:
-    """Tell whether PORT of TO is open, refused, filtered or unreachable from FROM.
+    """Tell whether PORT of TO is open, refused, filtered or unreachable from FROM, and which rules
+    explain that.
 
-    Ends with 0 only if it is open (with --count: every time).
+    With --clients the sockets that TO then has are shown: one that listens, and one for each
+    connection.
+
+    Ends with 0 only if it is open (with --count and --clients: every time).
 
     \b
     gureum port me web 8080
-    gureum port web db 3306 --count 100
+    gureum port web db 3306 --clients 100
     """
+    if clients is not None and (udp or count > 1):
+        raise click.UsageError("--clients are TCP connections, and goes without --udp and --count.")
     daemon = Daemon(base.state, Where(account, region))
     address = daemon.get("/target", source=source, target=target)["address"]
     protocol = "udp" if udp else "tcp"
     script = [sys.executable, "-I", str(Path(prober.__file__).resolve())]
-    asked = [address, str(number), protocol, str(timeout), str(count)]
-    done = listen(command_line(daemon, source, [*script, *asked]))
+    asked = [address, str(number), protocol, str(timeout), str(clients or count)]
+    facts: dict[str, Any] = {
+        "from": source,
+        "to": target,
+        "address": address,
+        "port": number,
+        "protocol": protocol,
+    }
+    if clients is None:
+        met = _read(listen(command_line(daemon, source, [*script, *asked])))
+    else:
+        argv = command_line(daemon, source, [*script, *asked, "hold"])
+        met, facts["server"] = with_server(daemon, argv, target, number)
+    explained = why(daemon, source, target, {"protocol": protocol, "port": number})
+    if as_json:
+        print_json({**facts, **met, "explained": explained})
+    else:
+        _show(facts, met, count)
+        _show_why(met["state"], protocol, explained)
+        if clients is not None:
+            _show_server(facts["server"], met)
+    if met["state"] != prober.OPEN:
+        raise click.exceptions.Exit(FAILED)
+
+
+def _read(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """What a prober has met."""
     try:
-        met = json.loads(done.stdout)
+        met: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         raise Failure(
             (done.stderr.strip().splitlines() or ["no answer of the prober"])[-1]
         ) from None
-    facts = {"from": source, "to": target, "address": address, "port": number, "protocol": protocol}
-    if as_json:
-        print_json({**facts, **met})
+    return met
+
+
+def with_server(
+    daemon: Daemon, argv: list[str], target: str, number: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What a prober has met that holds its connections, and the sockets that the port of the target
+    has meanwhile."""
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        if process.stdout is None or process.stdin is None or process.stderr is None:
+            raise Failure("the prober has no pipes")
+        try:
+            line = process.stdout.readline()
+            rows = daemon.get("/table", kind="socket", place=target)["rows"] if line else []
+        finally:
+            process.stdin.close()  # lets the prober end
+        rest = process.stderr.read()
+    done = subprocess.CompletedProcess(argv, process.returncode, line, rest)
+    return _read(done), [row for row in rows if row["port"] == number]
+
+
+def _show_server(rows: list[dict[str, Any]], met: dict[str, Any]) -> None:
+    told = ", ".join(f"{number} {word}" for word, number in met["counts"].items())
+    click.echo(f"clients: {told}; the server's sockets:")
+    if rows:
+        show_sockets(rows)
     else:
-        _show(facts, met, count)
-    if met["state"] != prober.OPEN:
-        raise click.exceptions.Exit(FAILED)
+        note("It has none at that port.")
+
+
+def _show_why(state: str, protocol: str, explained: dict[str, Any] | None) -> None:
+    """The rules that explain a state, or that they do not."""
+    for line in lines(explained) if explained else ():
+        click.echo(clean(f"  {line}"))
+    silent = state == prober.FILTERED and protocol == "udp"
+    if explained and not silent and not agrees(state, explained):
+        note("That is not what the rules say: 'gureum explain --live' follows a packet.")
 
 
 def _show(facts: dict[str, Any], met: dict[str, Any], count: int) -> None:

@@ -2,7 +2,9 @@
 
 Run by path inside a network namespace, so it leans on the standard library only::
 
-    prober.py ADDRESS PORT tcp|udp TIMEOUT COUNT
+    prober.py ADDRESS PORT tcp|udp TIMEOUT COUNT [hold]
+
+With ``hold`` all that is open stays so until the standard input ends.
 """
 
 from __future__ import annotations
@@ -67,6 +69,16 @@ class Try:
 
 def probe(address: str, port: int, protocol: str, timeout: float, count: int) -> dict[str, Any]:
     """Try a port ``count`` times at once; sockets stay open until all are decided."""
+    met, tries = attempt(address, port, protocol, timeout, count)
+    for each in tries:
+        each.socket.close()
+    return met
+
+
+def attempt(
+    address: str, port: int, protocol: str, timeout: float, count: int
+) -> tuple[dict[str, Any], list[Try]]:
+    """The same, with the attempts, whose sockets are still open."""
     make_room(count)
     begun = time.monotonic()
     udp = protocol == "udp"
@@ -82,15 +94,14 @@ def probe(address: str, port: int, protocol: str, timeout: float, count: int) ->
     states = [each.state or FILTERED for each in tries]
     worst = next((state for state in states if state != OPEN), OPEN)
     reasons = [each.reason or "no answer" for each in tries if each.state != OPEN]
-    for each in tries:
-        each.socket.close()
-    return {
+    met = {
         "state": worst,
         "reason": reasons[0] if reasons else None,
         "seconds": round(time.monotonic() - begun, 3),
         "connections": connections,
         "counts": {state: states.count(state) for state in sorted(set(states))},
     }
+    return met, tries
 
 
 def wait(tries: list[Try], timeout: float, *, udp: bool) -> None:
@@ -122,8 +133,11 @@ def make_room(count: int) -> None:
 
 def main() -> None:
     """Run by path."""
-    address, port, protocol, timeout, count = sys.argv[1:]
-    print(json.dumps(probe(address, int(port), protocol, float(timeout), int(count))))
+    address, port, protocol, timeout, count, *hold = sys.argv[1:]
+    met, _tries = attempt(address, int(port), protocol, float(timeout), int(count))
+    print(json.dumps(met), flush=True)
+    if hold:
+        sys.stdin.read()
 
 
 if __name__ == "__main__":

@@ -9,8 +9,12 @@ import click
 from gureum.cli.client import Daemon
 from gureum.cli.failure import FAILED, Failure
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
-from gureum.cli.output import clean, grid, print_json, show
+from gureum.cli.output import clean, grid, note, print_json, show
+from gureum.cli.port_why import lines, why
 from gureum.cli.program import command_line, listen, need
+
+_HIGH = 33434
+"""The first port that traceroute sends to (traceroute(1))."""
 
 
 def parse_trace(text: str) -> list[dict[str, Any]]:
@@ -82,7 +86,17 @@ def trace(
     else:
         _show(hops)
     if not reached:
+        explained = why(daemon, source, target, _service(probe, port))
+        for line in lines(explained) if explained else ():
+            note(clean(line))
         raise click.exceptions.Exit(FAILED)
+
+
+def _service(probe: str, port: int) -> dict[str, Any]:
+    """What is sent, as members of a question."""
+    if probe == "icmp":
+        return {"protocol": probe}
+    return {"protocol": probe, "port": port if probe == "tcp" else _HIGH}
 
 
 def _name(daemon: Daemon, source: str, hops: list[dict[str, Any]]) -> None:
