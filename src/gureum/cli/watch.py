@@ -34,13 +34,15 @@ class Tally:
     frames: int = 0
     size: int = 0
     lost: int = 0
+    over: str = ""
     links: dict[str, Any] = field(default_factory=dict)
 
     def said(self) -> str:
         """In words."""
         lost = f", {self.lost} more were lost: they came too fast" if self.lost else ""
         frames = "1 frame" if self.frames == 1 else f"{self.frames} frames"
-        return f"{frames}, {self.size} bytes{lost}"
+        over = f"; it ended: {self.over}" if self.over else ""
+        return f"{frames}, {self.size} bytes{lost}{over}"
 
 
 @click.command(short_help="Show frames as they come.")
@@ -160,6 +162,7 @@ def _frames(
     for each in told:
         tally.links = each.get("links", tally.links)
         tally.lost = each.get("lost", tally.lost)
+        tally.over = each.get("over", tally.over)
         if "data" not in each:
             give_up_where_nobody_reads()
             continue

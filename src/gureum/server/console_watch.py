@@ -6,9 +6,10 @@
     {"link": "3", "way": "sent", "at": 1.., "size": 98, "data": "base64"}  each frame
     {"links": {...}}                                                      when others are there
     {"lost": 0}                                                           each second
-    {"over": "time"}                                                      last
+    {"over": "", "lost": 0}                                               last
 
-``at`` is in nanoseconds since 1970.  Whoever hangs up ends it; what is not read is not kept.
+``at`` is in nanoseconds since 1970; ``lost`` is how many came and were not told, ``over`` why it
+ends if that was no bound.  Whoever hangs up ends it; what is not read is not kept.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -172,6 +173,8 @@ def _expression(scope: Scope, body: Mapping[str, Any]) -> str:
 
 def _addresses(scope: Scope, text: str) -> tuple[str, ...]:
     if places.is_address(text):
+        if "%" in text:  # a zone may be any text, and would be part of the filter
+            raise ApiError("BadRequest", "Give the address without a zone.")
         return (str(ip_address(text)),)
     place = places.resolve(scope, text, places.STATIONS)
     if not place.addresses:
@@ -214,8 +217,10 @@ class Watch:
         self._place = place
         self._bounds = bounds
         self._end = end
-        self._lost = 0
+        self._came = 0
+        self._frames = 0
         self._told = 0
+        self._over = ""
 
     def close(self) -> None:
         """Stop listening; once is enough."""
@@ -231,10 +236,9 @@ class Watch:
         while (now := time.monotonic()) < until:
             if now >= beat:
                 beat = now + BEAT
-                for line in self._sign_of_life():
+                async for line in self._sign_of_life():
                     yield line
-                if over := self._is_over():
-                    yield _line({"over": over})
+                if self._over:
                     return
             found = list(self._tap.read(min(BATCH, budget.left(now))))
             if not found:
@@ -242,17 +246,11 @@ class Watch:
                 continue
             budget.spend(len(found))
             yield b"".join(map(_told, found))
+            self._frames += len(found)
             self._told += sum(len(each.data) for each in found)
             if self._told >= self._bounds.size:
-                yield _line({"over": "bytes"})
-                return
-        yield _line({"over": "time", "lost": self._lost + self._tap.lost()})
-
-    def _is_over(self) -> str | None:
-        """Why there is nothing more to come."""
-        if not self._tap.is_there():
-            return "gone"
-        return "ending" if self._cloud.ending.is_set() else None
+                break
+        yield _line({"over": "", "lost": self._lost()})
 
     def _links(self) -> Shape:
         links = self._tap.links.items()
@@ -281,11 +279,25 @@ class Watch:
             return row.tag("Name") or row.id
         return words[0] if words else ""
 
-    def _sign_of_life(self) -> Iterator[bytes]:
-        if self._tap.look():
-            yield _line(self._links())
-        self._lost += self._tap.lost()
-        yield _line({"lost": self._lost})
+    async def _sign_of_life(self) -> AsyncIterator[bytes]:
+        """What differs, that nothing does, or why there is nothing more to come."""
+        try:
+            # of a router with a thousand links it takes some milliseconds
+            if await asyncio.to_thread(self._tap.look):
+                yield _line(self._links())
+        except (OSError, ValueError) as error:
+            self._over = str(error)
+        if not self._tap.is_there():
+            self._over = "it is gone"
+        elif self._cloud.ending.is_set():
+            self._over = "the daemon ends"
+        lost = {"lost": self._lost()}
+        yield _line(lost | {"over": self._over} if self._over else lost)
+
+    def _lost(self) -> int:
+        """How many frames came and were not told: for want of room, or not yet."""
+        self._came += self._tap.came()
+        return max(0, self._came - self._frames)
 
     async def _wait(self, patience: float, pause: float) -> None:
         """Wait for a frame, at most so long; first a pause, where the rate is used up."""

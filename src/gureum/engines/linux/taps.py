@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -91,6 +92,7 @@ class Tap:
         self._program = compiled(expression, snap)
         self._file = spaces.path(spot.ns)
         self._inode = self._file.stat().st_ino
+        self._looking = threading.Lock()
         self.links: dict[int, TapLink] = {}
         with spaces.inside(spot.ns):
             self._netlink = Netlink()
@@ -116,11 +118,13 @@ class Tap:
         with contextlib.suppress(BlockingIOError):
             while True:
                 self.socket.recv(1)
+        self.came()
         self.look()
 
     def look(self) -> bool:
         """Look which links there are now; whether others than before."""
-        found = dict(self._found())
+        with self._looking:
+            found = dict(self._found())
         if found == self.links and found:
             return False
         attach(self.socket, on_links(self._program, found))
@@ -172,14 +176,16 @@ class Tap:
         except OSError:
             return False
 
-    def lost(self) -> int:
-        """How many frames did not fit into the kernel's buffer since the last call."""
+    def came(self) -> int:
+        """How many frames the filter let through since the last call, also those that did not fit
+        into the kernel's buffer."""
         raw = self.socket.getsockopt(_PACKET, _STATISTICS, _COUNTS.size)
-        return int(_COUNTS.unpack(raw)[1])
+        return int(_COUNTS.unpack(raw)[0])
 
     def close(self) -> None:
         """Stop listening."""
-        self._netlink.close()
+        with self._looking:  # a look that another thread has begun
+            self._netlink.close()
         self.socket.close()
 
 
