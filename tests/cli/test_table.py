@@ -86,6 +86,8 @@ def test_sockets_are_shown_by_the_port_that_listens(shop: Served, engine: TableE
         socket_row(80, "10.0.0.7", 40001, "time-wait", unread=0, unsent=0),
         socket_row(50000, "10.0.0.8", 80, "established", unread=0, unsent=0),
         door | {"address": "10.0.0.9"},
+        socket_row(80, "10.0.0.6", 40002, "established", address="10.0.0.9"),
+        socket_row(81, "10.0.0.6", 40003, "established", address="10.0.0.9"),
     ]
     lines = shop.cli("table", "sockets", "web").output.splitlines()
     assert engine.asked == [("socket", shop.ids["web"])]
@@ -94,9 +96,11 @@ def test_sockets_are_shown_by_the_port_that_listens(shop: Served, engine: TableE
         f"tcp 0.0.0.0:80 {door_said}; 2 connections: 1 established, 1 time-wait",
         "10.0.0.5:80 <- 10.0.0.6:40001 established, 7 bytes unread",
         "10.0.0.5:80 <- 10.0.0.7:40001 time-wait",
-        f"tcp 10.0.0.9:80 {door_said}",
-        "calls out; 1 connection: 1 established",
+        f"tcp 10.0.0.9:80 {door_said}; 1 connection: 1 established",
+        "10.0.0.9:80 <- 10.0.0.6:40002 established",
+        "calls out; 2 connections: 2 established",
         "10.0.0.5:50000 -> 10.0.0.8:80 established",
+        "10.0.0.9:81 -> 10.0.0.6:40003 established",
     ]
     assert json.loads(shop.cli("table", "sockets", "web", "--json").output)["rows"] == engine.rows
 

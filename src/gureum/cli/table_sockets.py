@@ -21,21 +21,30 @@ Row = Mapping[str, Any]
 
 def show_sockets(rows: Sequence[Row]) -> None:
     """Print each port with its connections, then the rest."""
-    waiting = [row for row in rows if row["state"] == "listening"]
-    left = [row for row in rows if row["state"] != "listening"]
-    for door in waiting:
-        calls = [row for row in left if _is_at(row, door)]
-        left = [row for row in left if row not in calls]
-        click.echo(clean(f"{_end(door)} listening{_queue(door)}{_counted(calls)}"))
-        _list(calls, "<-")
+    doors = [row for row in rows if row["state"] == "listening"]
+    calls: list[list[Row]] = [[] for _ in doors]
+    left: list[Row] = []
+    for row in rows:
+        if row["state"] != "listening":
+            at = _door(row, doors)
+            (left if at is None else calls[at]).append(row)
+    for door, came in zip(doors, calls, strict=True):
+        click.echo(clean(f"{_end(door)} listening{_queue(door)}{_counted(came)}"))
+        _list(came, "<-")
     if left:
         click.echo(clean(f"calls out{_counted(left)}"))
         _list(left, "->")
 
 
-def _is_at(row: Row, door: Row) -> bool:
-    same = (row["protocol"], row["port"]) == (door["protocol"], door["port"])
-    return same and door["address"] in (row["address"], *_ANY)
+def _door(row: Row, doors: Sequence[Row]) -> int | None:
+    """The one of some sockets that listen at which a connection came in: one at its own address
+    comes before one at all addresses (tcp(7))."""
+    for addresses in ((row["address"],), _ANY):
+        for at, door in enumerate(doors):
+            same = (row["protocol"], row["port"]) == (door["protocol"], door["port"])
+            if same and door["address"] in addresses:
+                return at
+    return None
 
 
 def _end(row: Row) -> str:

@@ -12,7 +12,6 @@ from gureum.frames.layers import Layer
 
 _ODD = (
     dpkt.Error,
-    dpkt.ssl.SSL3Exception,
     struct.error,
     ValueError,
     LookupError,

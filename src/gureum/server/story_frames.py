@@ -111,10 +111,9 @@ def crossings(sights: Iterable[Sight]) -> list[Crossing]:
     for sight in sorted(sights, key=lambda each: (each.at, each.way == "received")):
         key = (sight.alias, sight.frame.data)
         if sight.way == "received":
-            waiting = [each for each in open_.get(key, []) if each.sender != sight.place]
+            waiting = open_.get(key)
             if waiting:
-                waiting[0].receiver = sight.place
-                open_[key].remove(waiting[0])
+                waiting.pop(0).receiver = sight.place
                 continue
         made = Crossing(
             unit_of(sight.frame), sight.alias, sight.at, sight.frame,
