@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dns.rcode
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gureum.frames import Frame, decode
@@ -143,11 +143,13 @@ def sound(frame: Frame) -> None:
     assert isinstance(frame.said if frame.layers else "", str)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     sound(decode(data))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_frame_cut_and_changed(data: st.DataObject) -> None:
     """Bits that flip on the way, and frames of which only the beginning was kept."""
