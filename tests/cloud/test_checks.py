@@ -4,6 +4,9 @@ one port, and the way there by three kinds of packets."""
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 
 from tests.cloud.site import Guest, Site
 from tests.daemon import Daemon
+from tests.kernel import packets
 from tests.kernel.packets import listening
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
@@ -115,3 +119,26 @@ def test_why_a_way_ends_is_told(daemon: Daemon, world: World) -> None:
     assert done.returncode == 1
     assert "on the way there: not let in: no rule admits tcp" in done.stderr
     assert world.group in done.stderr
+
+
+def test_a_watched_table_shows_what_a_packet_changes(daemon: Daemon, world: World) -> None:
+    call = [sys.executable, "-m", "gureum", "--state", str(daemon.state)]
+    call += ["table", "conntrack", world.web.site.vpc, "--watch", "-i", "0.1", "--json"]
+    with subprocess.Popen(
+        call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert "rows" in json.loads(process.stdout.readline())
+            assert packets.ping(world.web.ns, world.db.ip) == "reply"
+            came = json.loads(process.stdout.readline())
+            while came["row"]["protocol"] != "icmp":
+                came = json.loads(process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=packets.LONG)
+        finally:
+            process.kill()
+    assert (process.returncode, error) == (0, "")
+    assert came["change"] == "added"
+    assert (came["row"]["source"], came["row"]["destination"]) == (world.web.ip, world.db.ip)
+    assert came["row"]["state"] == "answered"

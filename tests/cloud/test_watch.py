@@ -188,6 +188,23 @@ def test_more_than_the_rate_is_lost_and_counted(
     assert f", {300 - told} more were lost" in error
 
 
+def test_it_ends_after_so_many_megabytes(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
+    web, db = guests
+    options = ("-p", "udp", "--size", "1", "--rate", "10000", "--json")
+    with (
+        watching(daemon, "db", *options) as process,
+        make(web.ns, socket.SOCK_DGRAM) as sender,
+        make(db.ns, socket.SOCK_DGRAM) as receiver,
+    ):
+        receiver.bind(("0.0.0.0", 53))
+        sender.connect((db.ip, 53))
+        for _ in range(200):
+            sender.send(b"u" * 8000)
+        out, _ = ended(process)
+    told = sum(each["size"] for each in frames(out))
+    assert 1_000_000 <= told < 1_000_000 + 64 * 9000, "it ends with the batch that is too much"
+
+
 def test_an_instance_that_comes_later_is_seen(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
     web, _ = guests
     with watching(daemon, web.site.private, "-p", "icmp", "-c", "1", "--json") as process:

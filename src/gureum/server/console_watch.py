@@ -159,8 +159,8 @@ def _expression(scope: Scope, body: Mapping[str, Any]) -> str:
     """The filter as pcap-filter(7) has it, with numbers only: names would be looked up elsewhere.
     Frames with a tag are none of the cloud's."""
     found = []
-    if protocol := body.get("protocol"):
-        if protocol not in _FILTERS:
+    if (protocol := body.get("protocol")) is not None:
+        if protocol not in PROTOCOLS:
             raise ApiError("BadRequest", f"There are these protocols: {', '.join(PROTOCOLS)}.")
         found.append(_FILTERS[protocol])
     if host := body.get("host"):
