@@ -1,4 +1,5 @@
-# Prefix lists, DHCP options, reservations, delegated prefixes, shared groups, NAT with two addresses.
+# Prefix lists, DHCP options, reservations, delegated prefixes, shared groups, NAT with two addresses,
+# flow logs.
 terraform {
   required_providers {
     aws = {
@@ -181,4 +182,29 @@ output "prefix" {
 
 output "s3" {
   value = [data.aws_prefix_list.s3.id, data.aws_ec2_managed_prefix_list.s3.id]
+}
+
+# --- flow logs
+resource "aws_flow_log" "group" {
+  vpc_id                   = aws_vpc.main.id
+  traffic_type             = "ALL"
+  iam_role_arn             = "arn:aws:iam::123456789012:role/flow-logs"
+  log_destination          = "arn:aws:logs:ap-northeast-2:123456789012:log-group:flows"
+  max_aggregation_interval = 60
+  tags = {
+    Name = "watch"
+  }
+}
+
+resource "aws_flow_log" "bucket" {
+  subnet_id            = aws_subnet.main.id
+  traffic_type         = "REJECT"
+  log_destination_type = "s3"
+  log_destination      = "arn:aws:s3:::flows/here/"
+  log_format           = "$${srcaddr} $${dstaddr} $${tcp-flags}"
+  destination_options {
+    file_format                = "plain-text"
+    hive_compatible_partitions = true
+    per_hour_partition         = true
+  }
 }

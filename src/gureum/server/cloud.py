@@ -7,12 +7,13 @@ from pathlib import Path
 
 from gureum.engines import Engine
 from gureum.machines import ImageStore, MachineRoom
+from gureum.program import Recorded, Service
 from gureum.reconcile import Reconciler
 from gureum.resources import Registry
 from gureum.server.analyses import Analyses
 from gureum.server.dispatch import Dispatcher
 from gureum.server.networks import Networks
-from gureum.services import ServiceRoom
+from gureum.services import FlowRoom, ServiceRoom
 from gureum.store import Store
 
 
@@ -20,7 +21,7 @@ from gureum.store import Store
 class Cloud:
     """One cloud in one process.  ``state`` is its folder; ``tag`` marks what it makes in the
     kernel; ``dispatch`` carries out API calls; ``networks`` are what questions are
-    about, and ``analyses`` those that take their time."""
+    about, and ``analyses`` those that take their time; ``flows`` are recorded."""
 
     state: Path
     tag: str
@@ -30,7 +31,8 @@ class Cloud:
     machines: MachineRoom
     images: ImageStore
     reconciler: Reconciler
-    services: ServiceRoom
+    services: ServiceRoom[Service | Recorded]
     dispatch: Dispatcher
     networks: Networks
     analyses: Analyses
+    flows: FlowRoom
