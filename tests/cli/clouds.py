@@ -30,7 +30,8 @@ from gureum.server.cloud import Cloud as Parts
 from gureum.server.console import console
 from gureum.server.networks import Networks
 from gureum.server.settings import socket_path
-from gureum.services import NoServices
+from gureum.services import NoFlows, NoServices
+from gureum.services.flow_recorder import Told
 from tests.conftest import Cloud
 
 NOW = "2026-11-24T08:00:00.000Z"
@@ -43,6 +44,16 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < end, "the condition did not come true"
         time.sleep(0.005)
+
+
+class Flows(NoFlows):
+    """Flows that a test says were recorded."""
+
+    def __init__(self) -> None:
+        self.all: list[Told] = []
+
+    def told(self, after: int) -> list[Told]:
+        return [each for each in self.all if each.number > after]
 
 
 @dataclass
@@ -64,6 +75,7 @@ class Workshop:
         # Unix sockets have short paths, shorter than some of pytest's folders.
         self.folder = tempfile.TemporaryDirectory(prefix="gu-")
         self.state = Path(self.folder.name)
+        self.flows = Flows()
         images = ImageStore(self.state / "images")
         networks = Networks(store, REGISTRY, self.engine.forwards)
         self.parts = Parts(
@@ -79,6 +91,7 @@ class Workshop:
             self.api.dispatch,
             networks,
             Analyses(store, networks, self._clock),
+            self.flows,
         )
         reconciler.start()
         self.parts.analyses.start()

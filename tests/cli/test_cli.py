@@ -34,7 +34,8 @@ ALL = dict(leaves(cli, "gureum"))
 def test_every_file_of_a_command_is_in_the_list() -> None:
     folder = Path(gureum.__file__).parent / "cli"
     text = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
-    with_commands = {path.stem for path, code in text.items() if "@click.command(" in code}
+    found = (path for path, code in text.items() if "@click.command(" in code)
+    with_commands = {path.stem.replace("_", "-") for path in found}
     listed = {str(command.name) for command in COMMANDS}
     assert with_commands | {"cidr", "iam", "internet", "medium"} == listed
 
@@ -99,6 +100,7 @@ def test_the_help_lists_statuses_and_commands(tmp_path: Path) -> None:
         ("table", "arp", "a"),
         ("watch", "a"),
         ("story", "a", "b"),
+        ("flow-logs",),
         ("segment", "a"),
         ("segment", "a", "hub"),
         ("console", "a"),

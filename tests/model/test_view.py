@@ -84,10 +84,15 @@ def test_the_indexes_say_what_the_rows_say(changes: list[tuple[bool, Resource]])
         elif not drop:
             view = view.put(item)
     kinds: dict[str, set[str]] = {}
-    referring: dict[str, set[str]] = {}
+    referring: dict[str, dict[str, set[str]]] = {}
     for key, item in view.rows.items():
         kinds.setdefault(item.kind, set()).add(key)
         for _, target, _ in references(item):
-            referring.setdefault(target, set()).add(key)
+            referring.setdefault(target, {}).setdefault(item.kind, set()).add(key)
     assert {kind: set(ids) for kind, ids in view.kinds.items() if ids} == kinds
-    assert {target: set(ids) for target, ids in view.referring.items()} == referring
+    assert {
+        target: {kind: set(ids) for kind, ids in found.items()}
+        for target, found in view.referring.items()
+    } == referring
+    for target, found in referring.items():
+        assert sorted(view.dependants(target)) == sorted(set().union(*found.values()))

@@ -27,6 +27,7 @@ from gureum.program import (
     Program,
     PublicAddress,
     Range,
+    Recorded,
     Route,
     Router,
     Rule,
@@ -128,6 +129,10 @@ LINES: list[tuple[Statement, str]] = [
             "Guard port=eni-1 addresses=[10.0.1.4 10.0.1.5] forwarding=False filter_in=sg-1/in "
             "filter_out=None"
         ),
+    ),
+    (
+        Recorded(PORT, ("10.0.1.4", "10.0.1.5")),
+        "Recorded port=eni-1 addresses=[10.0.1.4 10.0.1.5]",
     ),
     (
         SegmentFilter(SEGMENT, "acl-1/in", "acl-1/out"),

@@ -12,6 +12,7 @@ from gureum.program import Router, Service
 from gureum.reconcile import Reconciler
 from gureum.resources import REGISTRY
 from gureum.server.dispatch import utc_now
+from gureum.services import NoServices, Rooms
 from tests.test_reconcile import Running, eventually
 
 
@@ -37,9 +38,9 @@ class Room:
         self.orphans += [each for each in add if not self._has(each.router)]
         self.open |= set(add)
 
-    def close(self, services: Collection[Service]) -> None:
-        self.orphans += [each for each in services if not self._has(each.router)]
-        self.open -= set(services)
+    def close(self, removed: Collection[Service]) -> None:
+        self.orphans += [each for each in removed if not self._has(each.router)]
+        self.open -= set(removed)
 
     def stop(self) -> None:
         self.open.clear()
@@ -53,7 +54,12 @@ def served() -> Iterator[tuple[Running, Room]]:
     made = Running()
     room = Room(made.engine)
     made.reconciler = Reconciler(
-        made.store, REGISTRY, made.engine, made.machines, utc_now, services=room
+        made.store,
+        REGISTRY,
+        made.engine,
+        made.machines,
+        utc_now,
+        services=Rooms(room, NoServices()),
     )
     made.reconciler.start()
     yield made, room

@@ -127,6 +127,7 @@ def test_the_lesser_resources_of_networks(terraform: Terraform, daemon: Daemon) 
     assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
     lists = ec2.describe_managed_prefix_lists()["PrefixLists"]
     assert {each["OwnerId"] for each in lists} == {"AWS"}
+    assert ec2.describe_flow_logs()["FlowLogs"] == []
 
 
 @pytest.mark.parametrize("terraform", ["peering.tf"], indirect=True)

@@ -14,6 +14,7 @@ from gureum.cli.down import down
 from gureum.cli.env import env
 from gureum.cli.exec import exec_
 from gureum.cli.explain import explain
+from gureum.cli.flow_logs import flow_logs
 from gureum.cli.iam import iam
 from gureum.cli.images import images
 from gureum.cli.internet import internet
@@ -55,6 +56,7 @@ COMMANDS = (
     table,
     watch,
     story,
+    flow_logs,
     segment,
     console,
     internet,

@@ -95,6 +95,13 @@ _OPTIONS = (
         help="Let clients empty the cloud by POST /_gureum/reset.",
     ),
     click.option(
+        "--flow-log-interval",
+        type=click.IntRange(1, 60),
+        default=60,
+        show_default=True,
+        help="Seconds that a record of a flow log stands for.",
+    ),
+    click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",

@@ -91,7 +91,7 @@ class Txn:
 
     def _delete(self, row: Resource, asked: Resource) -> None:
         """Remove ``row`` on the way to removing ``asked``, which a refusal names."""
-        for source in list(self.view.referring.get(row.id, {})):
+        for source in list(self.view.dependants(row.id)):
             other = self.view.rows.get(source)
             if other is None:
                 continue  # went with an earlier cascade

@@ -17,6 +17,7 @@ from gureum.model.resource import Resource, references
 R = TypeVar("R", bound=Resource)
 
 _NO_IDS: Map[str, None] = Map()
+_NO_KINDS: Map[str, Map[str, None]] = Map()
 
 
 class Reader(Protocol):
@@ -34,12 +35,12 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class View:
-    """All rows at one revision: by id, ids by type, and ids by whom they refer to."""
+    """All rows at one revision: by id, ids by type, and by whom they refer to, ids by type."""
 
     revision: int = 0
     rows: Map[str, Resource] = field(default_factory=Map)
     kinds: Map[str, Map[str, None]] = field(default_factory=Map)
-    referring: Map[str, Map[str, None]] = field(default_factory=Map)
+    referring: Map[str, Map[str, Map[str, None]]] = field(default_factory=Map)
 
     def find(self, cls: type[R], key: str | None) -> R | None:
         row = self.rows.get(key) if key is not None else None
@@ -52,19 +53,26 @@ class View:
             yield row
 
     def referrers(self, key: str, cls: type[R]) -> Iterator[R]:
-        for source in self.referring.get(key, _NO_IDS):
+        for source in self.referring.get(key, _NO_KINDS).get(cls.kind, _NO_IDS):
             row = self.rows[source]
-            if isinstance(row, cls):
-                yield row
+            assert isinstance(row, cls)
+            yield row
+
+    def dependants(self, key: str) -> Iterator[str]:
+        """The ids of all rows, of whatever type, that name ``key`` in a ``ref`` field."""
+        for ids in self.referring.get(key, _NO_KINDS).values():
+            yield from ids
 
     def put(self, row: Resource) -> View:
         """The view with ``row`` added or replaced (same revision number: a commit sets it)."""
         old = self.rows.get(row.id)
         before = {target for _, target, _ in references(old)} if old else set()
         after = {target for _, target, _ in references(row)}
-        referring = _unlink(self.referring, row.id, before - after)
+        referring = _unlink(self.referring, row, before - after)
         for target in after - before:
-            referring = referring.set(target, referring.get(target, _NO_IDS).set(row.id, None))
+            kinds_of = referring.get(target, _NO_KINDS)
+            ids = kinds_of.get(row.kind, _NO_IDS).set(row.id, None)
+            referring = referring.set(target, kinds_of.set(row.kind, ids))
         kinds = self.kinds
         if old is None:
             kinds = kinds.set(row.kind, kinds.get(row.kind, _NO_IDS).set(row.id, None))
@@ -73,7 +81,7 @@ class View:
     def drop(self, key: str) -> View:
         """The view without that row."""
         row = self.rows[key]
-        referring = _unlink(self.referring, key, {target for _, target, _ in references(row)})
+        referring = _unlink(self.referring, row, {target for _, target, _ in references(row)})
         kinds = self.kinds.set(row.kind, self.kinds[row.kind].delete(key))
         return View(self.revision, self.rows.delete(key), kinds, referring)
 
@@ -83,9 +91,11 @@ class View:
 
 
 def _unlink(
-    referring: Map[str, Map[str, None]], source: str, targets: set[str]
-) -> Map[str, Map[str, None]]:
+    referring: Map[str, Map[str, Map[str, None]]], row: Resource, targets: set[str]
+) -> Map[str, Map[str, Map[str, None]]]:
     for target in targets:
-        rest = referring[target].delete(source)
-        referring = referring.set(target, rest) if rest else referring.delete(target)
+        ids = referring[target][row.kind].delete(row.id)
+        kinds = referring[target]
+        kinds = kinds.set(row.kind, ids) if ids else kinds.delete(row.kind)
+        referring = referring.set(target, kinds) if kinds else referring.delete(target)
     return referring

@@ -346,6 +346,15 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """The packets that a port sends and receives are counted, flow by flow (AWS: a flow log).
+    ``addresses`` are those of its guard."""
+
+    port: Port
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentFilter:
     """The stateless filters through which packets enter (``filter_in``) and leave
     (``filter_out``) the segment; traffic inside it is not filtered."""
@@ -452,6 +461,7 @@ Statement: TypeAlias = (
     | Filter
     | Member
     | Guard
+    | Recorded
     | SegmentFilter
     | PublicAddress
     | GlobalAddress

@@ -16,9 +16,19 @@ from ipaddress import IPv4Network
 from gureum.errors import ApiError
 from gureum.kind import Call, Lowering, Shape
 from gureum.model import Reader, Resource, Tags, Txn, View, ref
-from gureum.program import Address, GlobalAddress, Guard, Member, Port, PublicAddress, ViaPort
+from gureum.program import (
+    Address,
+    GlobalAddress,
+    Guard,
+    Member,
+    Port,
+    PublicAddress,
+    Recorded,
+    ViaPort,
+)
 from gureum.resources import public_ip
 from gureum.resources.dhcp_options import internal_domain
+from gureum.resources.flow_log import flow_logs_of
 from gureum.resources.group_filter import Direction, filter_id, group_filters
 from gureum.resources.public_ip import Association, associations
 from gureum.resources.region import zone_id
@@ -439,6 +449,8 @@ def lower(eni: NetworkInterface, lowering: Lowering) -> None:
             filter_out=_filter(eni, "out", lowering),
         )
     )
+    if logs := flow_logs_of(lowering.view, eni):
+        lowering.say(Recorded(port=port, addresses=own), *(log.id for log in logs))
     _lower_public(eni, lowering)
 
 

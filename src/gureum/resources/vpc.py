@@ -247,7 +247,7 @@ def _check_family(vpc: Vpc, network: IPv4Network) -> None:
 def _check_routes(call: Call, vpc: Vpc, network: IPv4Network) -> None:
     """A new block must not swallow the destination of a route, which its local route would be as
     specific as or less than.  Rows of the VPC with routes tell their ``destinations``."""
-    for source in call.txn.view.referring.get(vpc.id, {}):
+    for source in call.txn.view.dependants(vpc.id):
         for destination in getattr(call.txn.view.rows[source], "destinations", ()):
             if not is_ipv6(destination) and IPv4Network(destination).subnet_of(network):
                 raise ApiError(
@@ -261,7 +261,7 @@ def _check_peers(call: Call, vpc: Vpc, network: IPv4Network) -> None:
     """A new block must not overlap those of VPCs that are linked with this one.  Rows that link a
     VPC tell what is ``beyond`` them."""
     view = call.txn.view
-    for source in view.referring.get(vpc.id, {}):
+    for source in view.dependants(vpc.id):
         beyond = getattr(view.rows[source], "beyond", None)
         for cidr in beyond(view, vpc.id) if beyond else ():
             if network.overlaps(IPv4Network(cidr)):
@@ -293,7 +293,7 @@ def _disassociate(call: Call, vpc: Vpc, item: CidrAssociation) -> Shape:
             f"The vpc CIDR block with association ID {item.id} may not be disassociated. "
             "It is the primary IPv4 CIDR block of the VPC",
         )
-    for source in call.txn.view.referring.get(vpc.id, {}):
+    for source in call.txn.view.dependants(vpc.id):
         cidr = getattr(call.txn.view.rows[source], "cidr", None)
         if cidr and IPv4Network(cidr).subnet_of(IPv4Network(item.cidr)):
             raise ApiError(

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from gureum.engines import Engine
 from gureum.machines import ImageStore, MachineRoom
+from gureum.program import Recorded, Service
 from gureum.reconcile import Reconciler
 from gureum.resources import Registry
 from gureum.server.analyses import Analyses
 from gureum.server.dispatch import Dispatcher
 from gureum.server.networks import Networks
-from gureum.services import ServiceRoom
+from gureum.services import FlowRoom, ServiceRoom
 from gureum.store import Store
 
 
@@ -21,8 +22,8 @@ from gureum.store import Store
 class Cloud:
     """One cloud in one process.  ``state`` is its folder; ``tag`` marks what it makes in the
     kernel; ``dispatch`` carries out API calls; ``networks`` are what questions are
-    about, and ``analyses`` those that take their time.  ``ending`` is set when the process is to
-    end: answers that go on and on end then."""
+    about, and ``analyses`` those that take their time; ``flows`` are recorded.  ``ending`` is set
+    when the process is to end: answers that go on and on end then."""
 
     state: Path
     tag: str
@@ -32,8 +33,9 @@ class Cloud:
     machines: MachineRoom
     images: ImageStore
     reconciler: Reconciler
-    services: ServiceRoom
+    services: ServiceRoom[Service | Recorded]
     dispatch: Dispatcher
     networks: Networks
     analyses: Analyses
+    flows: FlowRoom
     ending: threading.Event = field(default_factory=threading.Event)

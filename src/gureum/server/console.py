@@ -13,6 +13,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     GET    /whose    ?source&address...     who answers from addresses
     POST   /exec     {place, argv, ...}     the command line that runs a program there
     GET    /table    ?kind&place            a live table of the kernel
+    GET    /flow-logs ?id&after             what flow logs have recorded
     GET    /segment  ?place                 how a subnet carries frames; POST {place, mode}
     POST   /explain  {source, target, ...}  what becomes of a packet, and why
     POST   /explain/live                    the same, with what became of the real packet
@@ -59,6 +60,7 @@ from gureum.resources.region import DEFAULT_REGION
 from gureum.server import places
 from gureum.server.cloud import Cloud
 from gureum.server.console_explain import Explainer, as_aws, question, shown, steps
+from gureum.server.console_flows import Flows
 from gureum.server.console_labs import ConsoleLabs
 from gureum.server.console_live import Live
 from gureum.server.console_map import cloud_map
@@ -130,6 +132,7 @@ class Console:
         self._segments = Segments(cloud)
         self._watches = Watches(cloud)
         self._stories = Stories(cloud, self._explain)
+        self._flows = Flows(cloud)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))
 
     def _scope(self, ask: Ask) -> Scope:
@@ -224,6 +227,15 @@ class Console:
             "rows": rows,
             "names": _names(scope, rows),
         }
+
+    def flow_logs(self, ask: Ask) -> Shape:
+        """What flow logs have recorded, ``after`` some number."""
+        scope = self._scope(ask)
+        after = ask.maybe("after") or "0"
+        if not after.isdecimal():
+            raise ApiError("BadRequest", "after must be a number.")
+        found = self._flows.show(scope, ask.maybe("id"), int(after))
+        return found | {"names": _names(scope, found["rows"])}
 
     def segment(self, ask: Ask) -> Shape:
         """How a subnet carries frames, and between whom."""
@@ -397,6 +409,7 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("GET", "/whose", answers.whose),
         ("POST", "/exec", answers.exec),
         ("GET", "/table", answers.table),
+        ("GET", "/flow-logs", answers.flow_logs),
         ("GET", "/segment", answers.segment),
         ("POST", "/segment", answers.segment_mode),
         ("POST", "/explain", answers.explain),

@@ -7,6 +7,7 @@ State folder::
     gureum.sock     the commands' way in; only the daemon's own user may open it
     daemon.json     who serves: process id, endpoint
     daemon.log      what happened, one line an event
+    flow-logs/ …    see :mod:`gureum.services.flow_files`
     instances/ …    see :mod:`gureum.machines.containers`
 """
 
@@ -31,7 +32,7 @@ from types import FrameType
 
 import uvicorn
 
-from gureum.engines.linux import LinuxEngine, is_free
+from gureum.engines.linux import FlowMeter, LinuxEngine, is_free
 from gureum.machines import ImageStore, MachineRoom, Machines, NoMachines
 from gureum.machines.absent import refuse_leftovers
 from gureum.reconcile import Reconciler
@@ -51,7 +52,8 @@ from gureum.server.settings import (
     lock_path,
     socket_path,
 )
-from gureum.services import Services
+from gureum.services import FlowRecorder, Rooms, Services
+from gureum.services.flow_files import FlowFiles
 from gureum.store import SqliteStore, StoreError
 
 log = logging.getLogger(__name__)
@@ -169,7 +171,13 @@ def open_cloud(settings: Settings) -> Cloud:
     with store.transaction(internet_host.OWNER, internet_host.PLACE) as txn:
         internet_host.provide(txn, utc_now())
         image.set_aliases(txn, settings.ami_aliases, utc_now())
-    services = Services(engine, lambda: store.view)
+    flows = FlowRecorder(
+        lambda: FlowMeter(tag),
+        FlowFiles(settings.state / "flow-logs"),
+        store.view,
+        settings.flow_log_interval,
+    )
+    services = Rooms(Services(engine, lambda: store.view), flows)
     networks = Networks(store, REGISTRY, engine.forwards)
     return Cloud(
         state=settings.state,
@@ -189,6 +197,7 @@ def open_cloud(settings: Settings) -> Cloud:
         ),
         networks=networks,
         analyses=Analyses(store, networks, utc_now),
+        flows=flows,
     )
 
 

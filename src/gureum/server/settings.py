@@ -24,7 +24,8 @@ class Settings:
     ``bridge_filter`` and ``host_link`` are the engine's; ``durable`` makes commits outlive the loss
     of power, at the cost of a disk flush each.  ``ami_aliases`` are image ids of elsewhere and the
     images here that they stand for; ``allow_reset`` lets clients empty the cloud; without
-    ``machines`` instances are records with a network and no processes.
+    ``machines`` instances are records with a network and no processes.  Flows are recorded every
+    ``flow_log_interval`` seconds.
     """
 
     state: Path
@@ -36,6 +37,7 @@ class Settings:
     ami_aliases: tuple[tuple[str, str], ...] = ()
     allow_reset: bool = False
     machines: bool = True
+    flow_log_interval: int = 60
 
 
 class RunningError(Exception):

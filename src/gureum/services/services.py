@@ -86,9 +86,9 @@ class Services:
         if failed is not None:
             raise failed
 
-    def close(self, services: Collection[Service]) -> None:
+    def close(self, removed: Collection[Service]) -> None:
         """Answer these no more."""
-        mine = [each for each in services if each in self._open]
+        mine = [each for each in removed if each in self._open]
         if mine:
             self._do(self._end(mine))
 

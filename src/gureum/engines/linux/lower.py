@@ -92,6 +92,7 @@ from gureum.program import (
     Port,
     PublicAddress,
     Range,
+    Recorded,
     Route,
     Router,
     Segment,
@@ -483,6 +484,7 @@ _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     Filter: _filter,
     Member: _member,
     Guard: _guard,
+    Recorded: _nothing,  # counted by flow_meter.py
     SegmentFilter: _segment_filter,
     PublicAddress: _public_address,
     GlobalAddress: _global_address,

@@ -33,7 +33,8 @@ from gureum.engines.linux.items import (
 )
 from gureum.engines.linux.names import MACHINE, ROUTE_PROTOCOL, TABLE
 from gureum.engines.linux.namespaces import Namespaces, ipv6_is_there
-from gureum.engines.linux.netlink import number, parse, string
+from gureum.engines.linux.netlink import NETFILTER, number, parse, string
+from gureum.engines.linux.nft_tables import tables
 
 _KINDS = {value: name for name, value in links.KINDS.items()}
 _FAMILIES: tuple[Family, ...] = ("inet", "bridge")
@@ -229,13 +230,13 @@ class Observer:
 
     # --- nft, sysctls ---------------------------------------------------------------------------
     def _nft(self, ns: str) -> Iterator[Item]:
+        there = tables(self._spaces.netlink(ns, NETFILTER))
         nft = self._spaces.nft(ns)
         with self._spaces.inside(ns):
-            tables = nft.run("list tables").splitlines()
             texts = [
                 (family, nft.run(f"list table {family} {TABLE}"))
                 for family in _FAMILIES
-                if f"table {family} {TABLE}" in tables
+                if (family, TABLE) in there
             ]
         for family, text in texts:
             for item in listing.parse(ns, family, text):
