@@ -34,6 +34,7 @@ def parsed(*words: str) -> dict[str, Any]:
         ("--port=0", "--host=::1", "--bridge-filter=isolated"),
         ("--no-host-link", "--durable", "--allow-reset", "--no-machines"),
         (f"--ami-alias={FOREIGN}=debian-12", "--ami-alias=ami-12345678=gureum-base"),
+        ("--auth=verify", "--allow-anyone"),
         ("--log-format=json", "--log-level=debug"),
     ],
 )

@@ -8,7 +8,7 @@ from gureum.errors import ApiError
 from gureum.wire.sigv4 import Scope, credential_scope
 
 CREDENTIAL = "AKIAIOSFODNN7EXAMPLE/20261124/eu-west-3/ec2/aws4_request"
-SCOPE = Scope("AKIAIOSFODNN7EXAMPLE", "eu-west-3", "ec2")
+SCOPE = Scope("AKIAIOSFODNN7EXAMPLE", "20261124", "eu-west-3", "ec2")
 TAIL = "SignedHeaders=host;x-amz-date, Signature=00ff"
 
 

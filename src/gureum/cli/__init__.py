@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gureum import __version__
+from gureum.cli.account import account
 from gureum.cli.audit import audit
 from gureum.cli.cidr import cidr
 from gureum.cli.console import console
@@ -62,6 +63,7 @@ COMMANDS = (
     internet,
     cidr,
     medium,
+    account,
     iam,
     images,
     serve,

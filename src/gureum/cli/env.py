@@ -10,7 +10,10 @@ import click
 
 from gureum.cli.client import Daemon
 from gureum.cli.options import Base, json_option, pass_base, where_options
-from gureum.cli.output import print_json
+from gureum.cli.output import note, print_json
+
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""The variables that a cloud which checks signatures cannot tell: it shows a secret once."""
 
 _FORMS = {"bash": "export {}={}", "fish": "set -gx {} {};"}
 
@@ -33,7 +36,11 @@ def env(base: Base, shell: str, as_json: bool, region: str | None, account: str 
     gureum env | source      # fish
     """
     status = Daemon(base.state).get("/status")
+    auth = status["auth"]
     found = variables(status["endpoint"], region or status["default_region"], account)
+    if auth != "open":
+        note("This cloud checks signatures: use keys of your own ('gureum account create').")
+        found = {name: value for name, value in found.items() if name not in CREDENTIALS}
     if as_json:
         print_json(found)
         return
@@ -44,7 +51,7 @@ def env(base: Base, shell: str, as_json: bool, region: str | None, account: str 
 def variables(endpoint: str, region: str, account: str | None) -> dict[str, str]:
     """The variables of AWS's clients (AWS SDKs and Tools Reference Guide).
 
-    The access key id names the account; any secret will do.
+    In an open cloud the access key id names the account, and any secret will do.
     """
     return {
         "AWS_ENDPOINT_URL": endpoint,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from gureum.cli.client import refuse_without_rights
-from gureum.cli.failure import NOT_ALLOWED, Failure
+from gureum.cli.failure import NOT_ALLOWED, USAGE, Failure
 from gureum.cli.options import Base, pass_base
 from gureum.server.settings import (
     HOST,
@@ -19,6 +19,7 @@ from gureum.server.settings import (
     PORT,
     RunningError,
     Settings,
+    SettingsError,
     socket_path,
 )
 
@@ -56,6 +57,18 @@ _OPTIONS = (
         default=PORT,
         show_default=True,
         help="The port to serve; 0 for any free one.",
+    ),
+    click.option(
+        "--auth",
+        type=click.Choice(["open", "verify"]),
+        default="open",
+        show_default=True,
+        help="How callers are known: not at all, or by their signatures.",
+    ),
+    click.option(
+        "--allow-anyone",
+        is_flag=True,
+        help="Serve an open cloud beyond loopback: whoever reaches the port owns it.",
     ),
     click.option(
         "--bridge-filter",
@@ -147,6 +160,8 @@ def serve(base: Base, /, log_format: str, log_level: str, **options: Any) -> Non
     settings = Settings(base.state, **options)
     try:
         daemon.serve(settings)
+    except SettingsError as error:
+        raise Failure(str(error), USAGE) from None
     except (RunningError, StoreError, EngineError, MachineError) as error:
         raise Failure(str(error)) from None
     except OSError as error:

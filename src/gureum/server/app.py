@@ -1,6 +1,6 @@
 """The ASGI application: API calls come over TCP, Gureum's own commands over a unix socket.
 
-The chain of an API call is the one list in :meth:`Api.answer`: decode, who calls, carry out, wait
+The chain of an API call is the one list in :meth:`Api.answer`: who signed, decode, carry out, wait
 until the data plane has it, encode.  The unix socket can be opened by the daemon's own user only,
 so what comes over it may do what that user may.
 """
@@ -21,11 +21,13 @@ from starlette.responses import Response as HttpResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gureum.errors import ApiError
+from gureum.iam.caller import Caller, Identity
 from gureum.kind import Shape
 from gureum.server import reset
 from gureum.server.dispatch import Dispatcher
 from gureum.server.identity_api import caller, sts, unbuilt
-from gureum.wire import Request, Response, decode, encode, encode_error
+from gureum.wire import Request, Response, addressed, decode, encode, encode_error
+from gureum.wire.signature import Sent
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +45,25 @@ why, when all of these wait for the data plane."""
 _SERVICE_HOSTS = ("ec2", "sts", "iam")
 
 Wait = Callable[[int, float], bool]
+Prove = Callable[[Sent], Identity]
 
 
 class Api:
     """The AWS API on a dispatcher.  ``wait(revision, seconds)`` waits for the data plane;
-    ``allow_reset`` lets clients empty the cloud by a POST to :data:`~gureum.server.reset.PATH`."""
+    ``prove`` finds out who signed a request; without it the API is open: credentials are taken at
+    their word.  ``allow_reset`` lets clients empty an open cloud by a POST to
+    :data:`~gureum.server.reset.PATH`."""
 
-    def __init__(self, dispatch: Dispatcher, wait: Wait, *, allow_reset: bool = False) -> None:
+    def __init__(
+        self,
+        dispatch: Dispatcher,
+        wait: Wait,
+        *,
+        prove: Prove | None = None,
+        allow_reset: bool = False,
+    ) -> None:
         self._allow_reset = allow_reset
+        self._prove = prove
         self._dispatch = dispatch
         self._wait = wait
         self._threads = CapacityLimiter(THREADS)
@@ -80,13 +93,15 @@ class Api:
             _refuse_browsers(headers)
             if http.url.path == reset.PATH:
                 return self._reset(http)
+            proven = self._prove(_sent(http, body)) if self._prove else None
             request = decode(http.method, headers, http.url.query, body, service)
+            result = self._carry_out(request, caller(request, proven))
             service = request.service
-            result = self._carry_out(request)
             log.info("%s %s:%s", request_id, service, request.action)
             return encode(request, result, request_id)
         except ApiError as error:
             log.info("%s refused: %s", request_id, error)
+            service = addressed(headers, http.url.query, body, service)
             return encode_error(service, error, request_id)
         except Exception:
             log.exception("%s failed", request_id)
@@ -97,7 +112,7 @@ class Api:
         """Empty the cloud, and answer when its network is gone."""
         if http.method != "POST":
             raise ApiError("InvalidAction", f"{reset.PATH} takes POST only.", 405)
-        if not self._allow_reset:
+        if self._prove or not self._allow_reset:
             raise ApiError(
                 "OperationNotPermitted", "The daemon was started without --allow-reset.", 403
             )
@@ -106,8 +121,7 @@ class Api:
         log.info("the cloud was reset; revision %d", revision)
         return Response(200, {"content-type": "application/json"}, b"{}")
 
-    def _carry_out(self, request: Request) -> Shape:
-        who = caller(request)
+    def _carry_out(self, request: Request, who: Caller) -> Shape:
         if request.service == "sts":
             return sts(request, who)
         if request.service != "ec2":
@@ -125,6 +139,14 @@ async def _body(request: HttpRequest) -> bytes:
         if len(parts) > MAX_BODY:
             raise ApiError("RequestEntityTooLarge", "The request is too large.", 413)
     return bytes(parts)
+
+
+def _sent(http: HttpRequest, body: bytes) -> Sent:
+    """The request's own bytes: what was signed."""
+    scope = http.scope
+    return Sent.of(
+        scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], body
+    )
 
 
 def _refuse_browsers(headers: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gureum.engines import Engine
+from gureum.iam.vault import Vault, new_vault
 from gureum.machines import ImageStore, MachineRoom
 from gureum.program import Recorded, Service
 from gureum.reconcile import Reconciler
@@ -23,7 +24,8 @@ class Cloud:
     """One cloud in one process.  ``state`` is its folder; ``tag`` marks what it makes in the
     kernel; ``dispatch`` carries out API calls; ``networks`` are what questions are
     about, and ``analyses`` those that take their time; ``flows`` are recorded.  ``ending`` is set
-    when the process is to end: answers that go on and on end then."""
+    when the process is to end: answers that go on and on end then.  ``vault`` opens the secrets in
+    ``store``, and ``auth`` is how callers of the API are known."""
 
     state: Path
     tag: str
@@ -39,3 +41,5 @@ class Cloud:
     analyses: Analyses
     flows: FlowRoom
     ending: threading.Event = field(default_factory=threading.Event)
+    vault: Vault = field(default_factory=new_vault)
+    auth: str = "open"

@@ -26,6 +26,8 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     POST   /audit    {only, skip}           what the built-in checks find
     GET    /console  ?place                 what an instance has printed
     GET    /labs                            the labs; POST /labs/... (see ``console_labs.py``)
+    GET    /accounts                        the accounts; POST {name, number}, and its root keys:
+    POST   /accounts/keys  {owner}          a new one; DELETE ?owner&key
     GET    /internet                        the hosts of the internet; POST {name, ip}; DELETE ?name
     POST   /down     ?keep                  end the daemon
 """
@@ -59,6 +61,7 @@ from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.region import DEFAULT_REGION
 from gureum.server import places
 from gureum.server.cloud import Cloud
+from gureum.server.console_accounts import Accounts
 from gureum.server.console_explain import Explainer, as_aws, question, shown, steps
 from gureum.server.console_flows import Flows
 from gureum.server.console_labs import ConsoleLabs
@@ -133,6 +136,7 @@ class Console:
         self._watches = Watches(cloud)
         self._stories = Stories(cloud, self._explain)
         self._flows = Flows(cloud)
+        self._accounts = Accounts(cloud.store, cloud.vault)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))
 
     def _scope(self, ask: Ask) -> Scope:
@@ -155,6 +159,7 @@ class Console:
             "tag": cloud.tag,
             "default_region": DEFAULT_REGION,
             "default_account": DEFAULT_ACCOUNT,
+            "auth": cloud.auth,
             # What only real engines and machine rooms have.
             "bridge_filter": getattr(cloud.engine, "bridge_filter", None),
             "runtime": getattr(cloud.machines, "runtime", None),
@@ -298,6 +303,22 @@ class Console:
         output = self._cloud.machines.console(place.id)
         return {"place": place.shown(), "output": output.decode(errors="replace")}
 
+    def accounts(self, ask: Ask) -> Shape:
+        """The accounts and the ids of their root keys."""
+        return self._accounts.all()
+
+    def account_add(self, ask: Ask) -> Shape:
+        """A new account, and its first root key with its secret."""
+        return self._accounts.create(ask.text("name"), ask.maybe("number"))
+
+    def account_key_add(self, ask: Ask) -> Shape:
+        """One more root key of an account, with its secret."""
+        return self._accounts.new_key(ask.text("owner"))
+
+    def account_key_remove(self, ask: Ask) -> Shape:
+        """One root key less."""
+        return self._accounts.delete_key(ask.text("owner"), ask.text("key"))
+
     def internet(self, ask: Ask) -> Shape:
         """The hosts of the internet."""
         rows = sorted(self._cloud.store.view.all(InternetHost), key=lambda row: row.name)
@@ -422,6 +443,10 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/verify", answers.verify),
         ("POST", "/audit", answers.audit),
         ("GET", "/console", answers.console),
+        ("GET", "/accounts", answers.accounts),
+        ("POST", "/accounts", answers.account_add),
+        ("POST", "/accounts/keys", answers.account_key_add),
+        ("DELETE", "/accounts/keys", answers.account_key_remove),
         ("GET", "/internet", answers.internet),
         ("POST", "/internet", answers.internet_add),
         ("DELETE", "/internet", answers.internet_remove),

@@ -3,6 +3,7 @@
 State folder::
 
     gureum.db       what was asked for (SQLite)
+    secret.key      seals the secrets of access keys in it; only the daemon's own user may read it
     tag             four hexadecimal digits that mark this cloud's namespaces, links and cgroups
     gureum.sock     the commands' way in; only the daemon's own user may open it
     daemon.json     who serves: process id, endpoint
@@ -39,12 +40,14 @@ from gureum.reconcile import Reconciler
 from gureum.resources import REGISTRY, image, internet_host
 from gureum.server.analyses import Analyses
 from gureum.server.app import Api, application
+from gureum.server.authentication import Authenticator
 from gureum.server.cloud import Cloud
 from gureum.server.console import console
 from gureum.server.dispatch import Dispatcher, utc_now
 from gureum.server.insights import Insights
 from gureum.server.networks import Networks
 from gureum.server.quiet import QuietServer
+from gureum.server.secret_key import open_vault
 from gureum.server.settings import (
     RunningError,
     Settings,
@@ -84,11 +87,13 @@ def serve(settings: Settings) -> None:
     """Serve a cloud until told to stop.
 
     Raises:
+        SettingsError: the settings do not go together.
         RunningError: the state folder is served already.
         StoreError: what it holds cannot be used.
         EngineError, MachineError: this machine cannot carry the cloud; the text says why.
         OSError: the port is taken.
     """
+    settings.check()
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     _raise_file_limit()
     with only_one(settings.state), _tcp_socket(settings) as tcp:
@@ -165,6 +170,7 @@ def open_cloud(settings: Settings) -> Cloud:
     """The parts of the cloud of a state folder, put together but not started."""
     tag = tag_of(settings.state)
     store = SqliteStore(settings.state / "gureum.db", durable=settings.durable)
+    vault = open_vault(settings.state, store.view)
     images = ImageStore()
     engine = LinuxEngine(tag, settings.bridge_filter, settings.host_link)
     machines = _machine_room(settings, tag, images)
@@ -198,6 +204,8 @@ def open_cloud(settings: Settings) -> Cloud:
         networks=networks,
         analyses=Analyses(store, networks, utc_now),
         flows=flows,
+        vault=vault,
+        auth=settings.auth,
     )
 
 
@@ -241,7 +249,9 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
     unix.listen(64)
     host, port = tcp.getsockname()[:2]
     endpoint = f"http://{_bracketed(host)}:{port}"
-    api = Api(cloud.dispatch, cloud.reconciler.wait, allow_reset=settings.allow_reset)
+    prove = Authenticator(cloud.store, cloud.vault) if settings.auth != "open" else None
+    wait, reset = cloud.reconciler.wait, settings.allow_reset
+    api = Api(cloud.dispatch, wait, prove=prove, allow_reset=reset)
     app = application(api, console(cloud, endpoint, stop.ask))
     config = uvicorn.Config(
         app,

@@ -1,15 +1,15 @@
-"""Who is calling: the account and region that a request's credentials name, and STS's answer.
+"""Who is calling: the identity and region that a request's credentials name, and STS's answer.
 
-In this open mode nothing is proven: any credentials will do, and a 12-digit access key id names the
+In the open mode nothing is proven: any credentials will do, and a 12-digit access key id names the
 account, as users of local clouds know it.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from gureum.errors import ApiError
+from gureum.iam.caller import Caller, Identity, root
 from gureum.kind import Shape
 from gureum.resources.region import DEFAULT_REGION
 from gureum.wire import Request
@@ -23,37 +23,29 @@ GLOBAL_REGIONS = {"aws-global": "us-east-1"}
 """What clients of global services sign for, and where it is."""
 
 
-@dataclass(frozen=True)
-class Caller:
-    """The account and region of a call."""
-
-    account: str
-    region: str
-
-
-def caller(request: Request) -> Caller:
-    """The caller as its signature claims.
+def caller(request: Request, proven: Identity | None) -> Caller:
+    """Who was proven to call, or in the open mode as they claim, and in which region.
 
     Raises:
         ApiError: ``AuthFailure`` where the region is none.
     """
     key = request.access_key or ""
-    account = key if _ACCOUNT.fullmatch(key) else DEFAULT_ACCOUNT
+    claimed = key if _ACCOUNT.fullmatch(key) else DEFAULT_ACCOUNT
     region = request.region or DEFAULT_REGION
     region = GLOBAL_REGIONS.get(region, region)
     if region not in regions():
         raise ApiError(
             "AuthFailure", f"Credential should be scoped to a valid region, not '{region}'.", 403
         )
-    return Caller(account, region)
+    return Caller(proven or root(claimed), region)
 
 
 def get_caller_identity(who: Caller) -> Shape:
-    """sts:GetCallerIdentity: the account's root user, the only identity there is yet."""
+    """sts:GetCallerIdentity."""
     return {
-        "UserId": who.account,
+        "UserId": who.identity.user_id,
         "Account": who.account,
-        "Arn": f"arn:aws:iam::{who.account}:root",
+        "Arn": who.identity.arn,
     }
 
 

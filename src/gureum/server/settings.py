@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,9 @@ class Settings:
     of power, at the cost of a disk flush each.  ``ami_aliases`` are image ids of elsewhere and the
     images here that they stand for; ``allow_reset`` lets clients empty the cloud; without
     ``machines`` instances are records with a network and no processes.  Flows are recorded every
-    ``flow_log_interval`` seconds.
+    ``flow_log_interval`` seconds.  ``auth`` says how callers are known: ``open`` takes any
+    credentials, ``verify`` checks signatures.  An open cloud is not served beyond loopback unless
+    ``allow_anyone`` says so.
     """
 
     state: Path
@@ -38,6 +41,33 @@ class Settings:
     allow_reset: bool = False
     machines: bool = True
     flow_log_interval: int = 60
+    auth: Literal["open", "verify"] = "open"
+    allow_anyone: bool = False
+
+    def check(self) -> None:
+        """Refuse settings that would leave a door open unasked.
+
+        Raises:
+            SettingsError: they do.
+        """
+        if self.auth == "open" and not self.allow_anyone and not _is_loopback(self.host):
+            raise SettingsError(
+                f"on {self.host} anybody who reaches the port would own the cloud: give --auth "
+                "verify, or --allow-anyone if that is meant"
+            )
+        if self.auth != "open" and self.allow_reset:
+            raise SettingsError("--allow-reset lets anybody empty the cloud: only with --auth open")
+
+
+class SettingsError(Exception):
+    """What a daemon is told does not go together."""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class RunningError(Exception):
@@ -62,6 +92,11 @@ def socket_path(state: Path) -> Path:
 def lock_path(state: Path) -> Path:
     """The file that the daemon of a state folder holds a lock on for as long as it lives."""
     return state / "daemon.lock"
+
+
+def vault_path(state: Path) -> Path:
+    """The file with the key that seals secrets in the database."""
+    return state / "secret.key"
 
 
 def failure_path(state: Path) -> Path:

@@ -15,6 +15,7 @@ _FORGOTTEN = (
     "gureum.db",
     "gureum.db-wal",
     "gureum.db-shm",
+    "secret.key",
     "instances",
     "volumes",
     "locks",

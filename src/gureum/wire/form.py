@@ -43,7 +43,7 @@ def pairs(query: str, body: bytes) -> dict[str, str]:
         raise _malformed("The request body is not UTF-8") from None
     found: dict[str, str] = {}
     for source in (query, text):
-        for name, value in _parse(source):
+        for name, value in parsed(source):
             if name in found:
                 raise _malformed(f"The parameter {name} was specified more than once")
             found[name] = value
@@ -52,7 +52,12 @@ def pairs(query: str, body: bytes) -> dict[str, str]:
     return found
 
 
-def _parse(text: str) -> list[tuple[str, str]]:
+def parsed(text: str) -> list[tuple[str, str]]:
+    """The names and values of a query or form, in order.
+
+    Raises:
+        ApiError: as :func:`pairs`.
+    """
     text = text.strip("\r\n")
     if not text:
         return []

@@ -86,6 +86,24 @@ def decode(
     )
 
 
+def addressed(
+    headers: Mapping[str, str], query: str, body: bytes, host_service: str | None = None
+) -> str | None:
+    """The service that a request seems to be for, however bad it is: a refusal is told in its form.
+
+    None where nothing tells.
+    """
+    try:
+        parameters = pairs(query, body)
+        scope = credential_scope(headers, parameters)
+    except ApiError:
+        return host_service
+    if scope is not None or host_service is not None:
+        return scope.service if scope else host_service
+    version = parameters.get("Version")
+    return next((name for name, latest in SERVICES.items() if latest == version), None)
+
+
 def _own(parameters: dict[str, str]) -> dict[str, str]:
     """The parameters less those of the signature."""
     signed_v2 = "AWSAccessKeyId" in parameters

@@ -1,0 +1,46 @@
+"""Who carries out a call: an account's root, a user, or a session of either or of a role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gureum.iam.account import root_arn
+from gureum.identity.request import Principal
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Somebody who was proven, or whom the open mode takes at their word.
+
+    ``user_id`` is what STS tells of them: a unique id, of a role's session with its name.
+    ``owner`` is the row that has their policies; none where nobody was proven.
+    """
+
+    account: str
+    principal: Principal
+    user_id: str
+    access_key: str = ""
+    owner: str = ""
+
+    @property
+    def arn(self) -> str:
+        return self.principal.arn
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody, and the region in which their call counts."""
+
+    identity: Identity
+    region: str
+
+    @property
+    def account(self) -> str:
+        return self.identity.account
+
+
+def root(number: str, access_key: str = "", owner: str = "") -> Identity:
+    """The root of an account."""
+    return Identity(
+        number, Principal(root_arn(number), number), number, access_key=access_key, owner=owner
+    )

@@ -1,0 +1,125 @@
+"""Who signed a request: signatures held against the keys of the store.
+
+What a refused caller is told differs between the protocols: EC2 says ``AuthFailure`` of keys and
+signatures alike, STS and IAM say which.  Sources: EC2 API Reference, "Error codes for the Amazon
+EC2 API"; STS API Reference, "Common errors".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from gureum.errors import ApiError
+from gureum.iam.access_key import AccessKey
+from gureum.iam.account import Account
+from gureum.iam.caller import Identity, root
+from gureum.iam.vault import Vault, VaultError
+from gureum.model import View
+from gureum.store import Store
+from gureum.wire.signature import Claim, MismatchError, Sent, UntimelyError, claim, verify
+
+log = logging.getLogger(__name__)
+
+Mode = Literal["open", "verify"]
+"""``open``: any credentials will do, and a 12-digit key names the account.  ``verify``: signatures
+are checked."""
+
+MAX_TOKEN = 8_192
+"""Characters of a session token that are looked at."""
+
+
+def utc() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key that counts now: its secret, and who has it."""
+
+    identity: Identity
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Authenticator:
+    """Finds out who signed requests, by the keys in ``store``, which ``vault`` opens."""
+
+    store: Store
+    vault: Vault
+    clock: Callable[[], datetime] = utc
+
+    def __call__(self, sent: Sent, host_service: str | None = None) -> Identity:
+        """Who sent a request.
+
+        Raises:
+            ApiError: it is not signed, or not as it should be; in the words of the service.
+        """
+        claimed = claim(sent)
+        if claimed is None:
+            raise ApiError(
+                "MissingAuthenticationToken", "Request is missing Authentication Token", 403
+            )
+        ec2 = claimed.scope.service == "ec2"
+        key = self._key(claimed)
+        if key is None:
+            raise _unknown_key(ec2)
+        try:
+            verify(sent, claimed, key.secret, self.clock())
+        except UntimelyError as error:
+            raise _untimely(ec2, str(error)) from None
+        except MismatchError as error:
+            raise _mismatch(ec2, str(error)) from None
+        return key.identity
+
+    def _key(self, claimed: Claim) -> Key | None:
+        """The key of a claim, if it counts: those that are gone or switched off do not."""
+        if claimed.token is not None:
+            return None
+        view = self.store.view
+        row = view.find(AccessKey, claimed.scope.access_key)
+        if row is None or row.status != "Active":
+            return None
+        identity = _identity(view, row)
+        if identity is None:
+            return None
+        try:
+            return Key(identity, self.vault.open(row.sealed, row.id))
+        except VaultError:
+            log.error(
+                "the secret of %s cannot be opened: the key of this folder is another", row.id
+            )
+            return None
+
+
+def _identity(view: View, row: AccessKey) -> Identity | None:
+    owner = view.rows.get(row.owner)
+    if isinstance(owner, Account):
+        return root(owner.account, row.id, owner.id)
+    return None
+
+
+def _unknown_key(ec2: bool) -> ApiError:
+    if ec2:
+        return _auth_failure()
+    message = "The security token included in the request is invalid."
+    return ApiError("InvalidClientTokenId", message, 403)
+
+
+def _untimely(ec2: bool, message: str) -> ApiError:
+    if ec2:
+        return ApiError("RequestExpired", "Request has expired.")
+    return ApiError("SignatureDoesNotMatch", message, 403)
+
+
+def _mismatch(ec2: bool, message: str) -> ApiError:
+    return _auth_failure() if ec2 else ApiError("SignatureDoesNotMatch", message, 403)
+
+
+def _auth_failure() -> ApiError:
+    message = "AWS was not able to validate the provided access credentials"
+    return ApiError("AuthFailure", message, 401)

@@ -1,0 +1,16 @@
+"""A cloud that checks signatures, for the tests of one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.server.secured import Secured
+
+
+@pytest.fixture(scope="module")
+def secured() -> Iterator[Secured]:
+    made = Secured()
+    yield made
+    made.close()
