@@ -25,6 +25,7 @@ from gureum.server.app import Api, application
 from gureum.server.authentication import Authenticator
 from gureum.server.console_accounts import Accounts
 from gureum.server.dispatch import Dispatcher
+from gureum.server.iam_api import IamApi
 from gureum.store import MemoryStore
 
 REGION = "ap-northeast-2"
@@ -41,7 +42,10 @@ class Secured:
         self.accounts = Accounts(self.store, self.vault)
         self.prove = Authenticator(self.store, self.vault, self._clock)
         self.api = Api(
-            Dispatcher(self.store, REGISTRY), lambda revision, seconds: True, prove=self.prove
+            Dispatcher(self.store, REGISTRY),
+            lambda revision, seconds: True,
+            prove=self.prove,
+            iam=IamApi(self.store, self.vault),
         )
         self.tcp = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(

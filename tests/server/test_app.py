@@ -118,8 +118,8 @@ def test_refusals_reach_the_client_as_awss(served: Served) -> None:
 def test_unbuilt_actions_are_named(served: Served) -> None:
     with pytest.raises(ClientError, match="CreateIpam is part of the EC2 API"):
         served.client().create_ipam()
-    with pytest.raises(ClientError, match="ListUsers"):
-        served.client("iam").list_users()
+    with pytest.raises(ClientError, match="ListSAMLProviders"):
+        served.client("iam").list_saml_providers()
 
 
 def test_sts_tells_the_account_of_the_key(served: Served) -> None:

@@ -42,14 +42,19 @@ class Issued:
     secret: str = field(repr=False)
 
 
-def unique_id(prefix: str) -> str:
-    """A fresh unique id of IAM: four letters that tell the kind, 17 letters and digits."""
-    return prefix + "".join(secrets.choice(_LETTERS) for _ in range(17))
+def unique_id(prefix: str, length: int = 21) -> str:
+    """A fresh unique id of IAM: four letters that tell the kind, then letters and digits."""
+    return prefix + "".join(secrets.choice(_LETTERS) for _ in range(length - len(prefix)))
+
+
+def key_id(prefix: str = "AKIA") -> str:
+    """A fresh id of an access key: ``AKIA`` of one that stays, ``ASIA`` of one that expires."""
+    return unique_id(prefix, 20)
 
 
 def issue(txn: Txn, vault: Vault, owner: str, now: str) -> Issued:
     """A new active key of ``owner``, a row of the transaction's account."""
-    key = unique_id("AKIA")
+    key = key_id()
     secret = secrets.token_urlsafe(_SECRET_BYTES).replace("-", "+").replace("_", "/")
     row = AccessKey(
         id=key,

@@ -22,10 +22,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gureum.errors import ApiError
 from gureum.iam.caller import Caller, Identity
+from gureum.iam.vault import new_vault
 from gureum.kind import Shape
 from gureum.server import reset
 from gureum.server.dispatch import Dispatcher
-from gureum.server.identity_api import caller, sts, unbuilt
+from gureum.server.iam_api import IamApi
+from gureum.server.identity_api import caller, sts
 from gureum.wire import Request, Response, addressed, decode, encode, encode_error
 from gureum.wire.signature import Sent
 
@@ -51,7 +53,8 @@ Prove = Callable[[Sent], Identity]
 class Api:
     """The AWS API on a dispatcher.  ``wait(revision, seconds)`` waits for the data plane;
     ``prove`` finds out who signed a request; without it the API is open: credentials are taken at
-    their word.  ``allow_reset`` lets clients empty an open cloud by a POST to
+    their word.  ``iam`` is IAM's API, with keys that count for this object's life only where none
+    is given.  ``allow_reset`` lets clients empty an open cloud by a POST to
     :data:`~gureum.server.reset.PATH`."""
 
     def __init__(
@@ -60,10 +63,12 @@ class Api:
         wait: Wait,
         *,
         prove: Prove | None = None,
+        iam: IamApi | None = None,
         allow_reset: bool = False,
     ) -> None:
         self._allow_reset = allow_reset
         self._prove = prove
+        self._iam = iam or IamApi(dispatch.store, new_vault(), dispatch.clock)
         self._dispatch = dispatch
         self._wait = wait
         self._threads = CapacityLimiter(THREADS)
@@ -124,8 +129,8 @@ class Api:
     def _carry_out(self, request: Request, who: Caller) -> Shape:
         if request.service == "sts":
             return sts(request, who)
-        if request.service != "ec2":
-            raise unbuilt(request)
+        if request.service == "iam":
+            return self._iam(request, who)
         result = self._dispatch(request, who.account, who.region)
         if request.action not in self._dispatch.registry.reads:
             self._wait(self._dispatch.store.view.revision, IN_FORCE)

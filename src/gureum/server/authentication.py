@@ -15,10 +15,9 @@ from typing import Literal
 
 from gureum.errors import ApiError
 from gureum.iam.access_key import AccessKey
-from gureum.iam.account import Account
-from gureum.iam.caller import Identity, root
+from gureum.iam.caller import Identity
+from gureum.iam.identities import of_key
 from gureum.iam.vault import Vault, VaultError
-from gureum.model import View
 from gureum.store import Store
 from gureum.wire.signature import Claim, MismatchError, Sent, UntimelyError, claim, verify
 
@@ -84,7 +83,7 @@ class Authenticator:
         row = view.find(AccessKey, claimed.scope.access_key)
         if row is None or row.status != "Active":
             return None
-        identity = _identity(view, row)
+        identity = of_key(view, row)
         if identity is None:
             return None
         try:
@@ -94,13 +93,6 @@ class Authenticator:
                 "the secret of %s cannot be opened: the key of this folder is another", row.id
             )
             return None
-
-
-def _identity(view: View, row: AccessKey) -> Identity | None:
-    owner = view.rows.get(row.owner)
-    if isinstance(owner, Account):
-        return root(owner.account, row.id, owner.id)
-    return None
 
 
 def _unknown_key(ec2: bool) -> ApiError:

@@ -44,6 +44,7 @@ from gureum.server.authentication import Authenticator
 from gureum.server.cloud import Cloud
 from gureum.server.console import console
 from gureum.server.dispatch import Dispatcher, utc_now
+from gureum.server.iam_api import IamApi
 from gureum.server.insights import Insights
 from gureum.server.networks import Networks
 from gureum.server.quiet import QuietServer
@@ -251,7 +252,8 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
     endpoint = f"http://{_bracketed(host)}:{port}"
     prove = Authenticator(cloud.store, cloud.vault) if settings.auth != "open" else None
     wait, reset = cloud.reconciler.wait, settings.allow_reset
-    api = Api(cloud.dispatch, wait, prove=prove, allow_reset=reset)
+    iam = IamApi(cloud.store, cloud.vault)
+    api = Api(cloud.dispatch, wait, prove=prove, iam=iam, allow_reset=reset)
     app = application(api, console(cloud, endpoint, stop.ask))
     config = uvicorn.Config(
         app,

@@ -26,6 +26,7 @@ _BEYOND: Mapping[str, frozenset[str]] = {
     "AttachmentStatus": frozenset({"available"}),
     "NetworkInterfacePermissionStateCode": frozenset({"GRANTED"}),
     "NetworkInterfaceType": frozenset({"nat_gateway"}),
+    "PermissionsBoundaryAttachmentType": frozenset({"Policy"}),
     "State": frozenset(
         {"available", "deleted", "deleting", "failed", "pending", "pendingAcceptance", "rejected"}
     ),
@@ -34,7 +35,8 @@ _BEYOND: Mapping[str, frozenset[str]] = {
 ``available`` (EC2 API Reference, InternetGatewayAttachment), and recorded answers show
 ``nat_gateway`` where the enum has ``natGateway``.  Terraform's provider waits until a permission is
 ``GRANTED``; states of VPC endpoints come in lower case (``vpc-endpoint-state`` of
-DescribeVpcEndpoints, and what the provider waits for)."""
+DescribeVpcEndpoints, and what the provider waits for).  A boundary's type "can only have a value of
+Policy" (IAM API Reference, AttachedPermissionsBoundary)."""
 
 
 class MisfitError(ValueError):

@@ -1,0 +1,32 @@
+"""The actions of IAM's API, by name.  A duplicate is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from gureum.iam import access_key_api, attachment, managed_policy, role, user
+from gureum.iam.call import Action
+
+
+def _all(rooms: Iterable[Mapping[str, Action]]) -> dict[str, Action]:
+    found: dict[str, Action] = {}
+    for actions in rooms:
+        for name, action in actions.items():
+            if name in found:
+                raise ValueError(f"two files claim the action {name}")
+            found[name] = action
+    return found
+
+
+ACTIONS = _all(
+    (
+        user.ACTIONS,
+        role.ACTIONS,
+        managed_policy.ACTIONS,
+        attachment.ACTIONS,
+        access_key_api.ACTIONS,
+    )
+)
+
+READS = frozenset(name for name in ACTIONS if name.startswith(("Get", "List", "Simulate")))
+"""Those that change nothing."""

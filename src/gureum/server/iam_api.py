@@ -1,0 +1,44 @@
+"""Carries out calls of IAM's API: one transaction a call, in the one place where IAM is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gureum.iam.access_key import GLOBAL
+from gureum.iam.call import Call
+from gureum.iam.caller import Caller
+from gureum.iam.registry import ACTIONS, READS
+from gureum.iam.vault import Vault
+from gureum.kind import Shape
+from gureum.model import Txn
+from gureum.server.dispatch import utc_now
+from gureum.server.identity_api import unbuilt
+from gureum.store import Store
+from gureum.wire import Request
+
+
+@dataclass(frozen=True)
+class IamApi:
+    """IAM on a store; ``vault`` seals the secrets of new keys."""
+
+    store: Store
+    vault: Vault
+    clock: Callable[[], str] = utc_now
+
+    def __call__(self, request: Request, who: Caller) -> Shape:
+        """The answer to a request.
+
+        Raises:
+            ApiError: the refusal; nothing has changed then.
+        """
+        action = ACTIONS.get(request.action)
+        if action is None:
+            raise unbuilt(request)
+        if request.action in READS:
+            return action(self._call(request, who, Txn(self.store.view, who.account, GLOBAL)))
+        with self.store.transaction(who.account, GLOBAL) as txn:
+            return action(self._call(request, who, txn))
+
+    def _call(self, request: Request, who: Caller, txn: Txn) -> Call:
+        return Call(request.action, request.params, txn, self.clock(), who.identity, self.vault)
