@@ -25,7 +25,6 @@ from gureum.server.app import Api, application
 from gureum.server.authentication import Authenticator
 from gureum.server.console_accounts import Accounts
 from gureum.server.dispatch import Dispatcher
-from gureum.server.iam_api import IamApi
 from gureum.store import MemoryStore
 
 REGION = "ap-northeast-2"
@@ -40,12 +39,11 @@ class Secured:
         self.vault = new_vault()
         self.late = timedelta()
         self.accounts = Accounts(self.store, self.vault)
-        self.prove = Authenticator(self.store, self.vault, self._clock)
+        self.auth = Authenticator(self.store, self.vault, "verify", self._clock)
         self.api = Api(
             Dispatcher(self.store, REGISTRY),
             lambda revision, seconds: True,
-            prove=self.prove,
-            iam=IamApi(self.store, self.vault),
+            auth=self.auth,
         )
         self.tcp = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -76,7 +74,7 @@ class Secured:
             aws_access_key_id=keys[0],
             aws_secret_access_key=keys[1],
             aws_session_token=keys[2] if len(keys) == 3 else None,
-            config=Config(retries={"max_attempts": 0}),
+            config=Config(retries={"max_attempts": 0}, parameter_validation=False),
         )
 
     def aws(self, keys: Keys, *args: str) -> subprocess.CompletedProcess[str]:

@@ -132,9 +132,9 @@ def test_reset_is_no_open_door(secured: Secured) -> None:
 
 
 def test_a_secret_that_was_sealed_elsewhere_opens_nothing(secured: Secured, keys: Keys) -> None:
-    elsewhere = Authenticator(secured.store, new_vault())
+    elsewhere = Authenticator(secured.store, new_vault(), "verify")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(secured.api, "_prove", elsewhere)
+        patch.setattr(secured.api, "_auth", elsewhere)
         assert refused(secured, keys, "ec2") == EC2_REFUSAL
 
 
@@ -177,10 +177,10 @@ def test_no_secret_is_logged(secured: Secured, lines: list[str]) -> None:
     secured.client(keys).describe_vpcs()
     refused(secured, (keys[0], keys[1][::-1]), "sts")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(secured.api, "_prove", Authenticator(secured.store, new_vault()))
+        patch.setattr(secured.api, "_auth", Authenticator(secured.store, new_vault(), "verify"))
         refused(secured, keys, "ec2")
     row = secured.store.view.rows[keys[0]]
-    said = "\n".join([*lines, repr(row), repr(secured.vault), repr(secured.prove)])
+    said = "\n".join([*lines, repr(row), repr(secured.vault), repr(secured.auth)])
     assert "DescribeVpcs" in said
     for secret in (keys[1], keys[1][::-1], row.sealed):  # type: ignore[attr-defined]
         assert secret not in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gureum.iam.account import root_arn
+from gureum.iam.session import Session
 from gureum.identity.request import Principal
 
 
@@ -13,7 +14,8 @@ class Identity:
     """Somebody who was proven, or whom the open mode takes at their word.
 
     ``user_id`` is what STS tells of them: a unique id, of a role's session with its name.
-    ``owner`` is the row that has their policies; none where nobody was proven.
+    ``owner`` is the row that has their policies, none where a key is nobody's; ``session`` what
+    they act in, if their credentials end.  ``proven`` is whether the signature was checked.
     """
 
     account: str
@@ -21,6 +23,8 @@ class Identity:
     user_id: str
     access_key: str = ""
     owner: str = ""
+    session: Session | None = None
+    proven: bool = False
 
     @property
     def arn(self) -> str:

@@ -1,10 +1,10 @@
-"""The actions of IAM's API, by name.  A duplicate is an error."""
+"""The actions of IAM's and STS's APIs, by name.  A duplicate is an error."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gureum.iam import access_key_api, attachment, managed_policy, role, user
+from gureum.iam import access_key_api, attachment, managed_policy, role, sts, user
 from gureum.iam.call import Action
 
 
@@ -27,6 +27,9 @@ ACTIONS = _all(
         access_key_api.ACTIONS,
     )
 )
+
+STS_ACTIONS = _all((sts.ACTIONS,))
+"""The actions of STS's API; none changes anything."""
 
 READS = frozenset(name for name in ACTIONS if name.startswith(("Get", "List", "Simulate")))
 """Those that change nothing."""

@@ -11,8 +11,10 @@ from gureum.errors import ApiError
 from gureum.iam.bearer import lookup
 from gureum.iam.call import over_quota
 from gureum.iam.rows import Role, User
+from gureum.identity.evaluate import Policies, evaluate
 from gureum.identity.formats import malformed
 from gureum.identity.policy import Kind, parse, size
+from gureum.identity.request import Request
 from gureum.model import View
 
 SIZE = 2048
@@ -40,6 +42,16 @@ def check(view: View, text: str) -> None:
         for kind, name in statement.principals or ():
             if not _known(view, kind, name):
                 raise _invalid(kind, name)
+
+
+def trusts(role: Role, request: Request) -> bool:
+    """Whether a role's trust policy lets somebody in: names them, their role or their account, and
+    denies them nothing.  Whether their own account lets them is another question."""
+    policy = parse(role.trust, f"trust policy of {role.name}", Kind.TRUST)
+    applied = [
+        seen for seen in evaluate(Policies(resource=(policy,)), request).trace if seen.applies
+    ]
+    return bool(applied) and all(seen.effect == "Allow" for seen in applied)
 
 
 def _known(view: View, kind: str, name: str) -> bool:

@@ -21,13 +21,14 @@ from starlette.responses import Response as HttpResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gureum.errors import ApiError
-from gureum.iam.caller import Caller, Identity
+from gureum.iam.caller import Caller
 from gureum.iam.vault import new_vault
 from gureum.kind import Shape
 from gureum.server import reset
+from gureum.server.authentication import Authenticator
 from gureum.server.dispatch import Dispatcher
 from gureum.server.iam_api import IamApi
-from gureum.server.identity_api import caller, sts
+from gureum.server.identity_api import caller
 from gureum.wire import Request, Response, addressed, decode, encode, encode_error
 from gureum.wire.signature import Sent
 
@@ -47,28 +48,25 @@ why, when all of these wait for the data plane."""
 _SERVICE_HOSTS = ("ec2", "sts", "iam")
 
 Wait = Callable[[int, float], bool]
-Prove = Callable[[Sent], Identity]
 
 
 class Api:
     """The AWS API on a dispatcher.  ``wait(revision, seconds)`` waits for the data plane;
-    ``prove`` finds out who signed a request; without it the API is open: credentials are taken at
-    their word.  ``iam`` is IAM's API, with keys that count for this object's life only where none
-    is given.  ``allow_reset`` lets clients empty an open cloud by a POST to
-    :data:`~gureum.server.reset.PATH`."""
+    ``auth`` finds out who signed a request; without it the API is open: credentials are taken at
+    their word, and keys made count for this object's life only.  ``allow_reset`` lets clients
+    empty an open cloud by a POST to :data:`~gureum.server.reset.PATH`."""
 
     def __init__(
         self,
         dispatch: Dispatcher,
         wait: Wait,
         *,
-        prove: Prove | None = None,
-        iam: IamApi | None = None,
+        auth: Authenticator | None = None,
         allow_reset: bool = False,
     ) -> None:
         self._allow_reset = allow_reset
-        self._prove = prove
-        self._iam = iam or IamApi(dispatch.store, new_vault(), dispatch.clock)
+        self._auth = auth or Authenticator(dispatch.store, new_vault(), "open")
+        self._iam = IamApi(dispatch.store, self._auth.vault, dispatch.clock)
         self._dispatch = dispatch
         self._wait = wait
         self._threads = CapacityLimiter(THREADS)
@@ -98,9 +96,9 @@ class Api:
             _refuse_browsers(headers)
             if http.url.path == reset.PATH:
                 return self._reset(http)
-            proven = self._prove(_sent(http, body)) if self._prove else None
+            known = self._auth(_sent(http, body))
             request = decode(http.method, headers, http.url.query, body, service)
-            result = self._carry_out(request, caller(request, proven))
+            result = self._carry_out(request, caller(request, known))
             service = request.service
             log.info("%s %s:%s", request_id, service, request.action)
             return encode(request, result, request_id)
@@ -117,7 +115,7 @@ class Api:
         """Empty the cloud, and answer when its network is gone."""
         if http.method != "POST":
             raise ApiError("InvalidAction", f"{reset.PATH} takes POST only.", 405)
-        if self._prove or not self._allow_reset:
+        if self._auth.mode != "open" or not self._allow_reset:
             raise ApiError(
                 "OperationNotPermitted", "The daemon was started without --allow-reset.", 403
             )
@@ -127,9 +125,7 @@ class Api:
         return Response(200, {"content-type": "application/json"}, b"{}")
 
     def _carry_out(self, request: Request, who: Caller) -> Shape:
-        if request.service == "sts":
-            return sts(request, who)
-        if request.service == "iam":
+        if request.service != "ec2":
             return self._iam(request, who)
         result = self._dispatch(request, who.account, who.region)
         if request.action not in self._dispatch.registry.reads:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from gureum.errors import ApiError
 from gureum.iam.access_key import AccessKey
 from gureum.iam.caller import Identity
-from gureum.iam.identities import of_key
+from gureum.iam.identities import of_key, of_session
+from gureum.iam.session import opened
 from gureum.iam.vault import Vault, VaultError
+from gureum.model.timestamps import timestamp
 from gureum.store import Store
 from gureum.wire.signature import Claim, MismatchError, Sent, UntimelyError, claim, verify
 
@@ -26,9 +28,6 @@ log = logging.getLogger(__name__)
 Mode = Literal["open", "verify"]
 """``open``: any credentials will do, and a 12-digit key names the account.  ``verify``: signatures
 are checked."""
-
-MAX_TOKEN = 8_192
-"""Characters of a session token that are looked at."""
 
 
 def utc() -> datetime:
@@ -50,14 +49,26 @@ class Authenticator:
 
     store: Store
     vault: Vault
+    mode: Mode
     clock: Callable[[], datetime] = utc
 
-    def __call__(self, sent: Sent, host_service: str | None = None) -> Identity:
-        """Who sent a request.
+    def __call__(self, sent: Sent) -> Identity | None:
+        """Who sent a request: in an open cloud whom its key stands for, or nobody.
 
         Raises:
             ApiError: it is not signed, or not as it should be; in the words of the service.
         """
+        return self._claimed(sent) if self.mode == "open" else self._proven(sent)
+
+    def _claimed(self, sent: Sent) -> Identity | None:
+        try:
+            claimed = claim(sent)
+            key = self._key(claimed) if claimed else None
+        except ApiError:
+            return None
+        return key.identity if key else None
+
+    def _proven(self, sent: Sent) -> Identity:
         claimed = claim(sent)
         if claimed is None:
             raise ApiError(
@@ -73,12 +84,18 @@ class Authenticator:
             raise _untimely(ec2, str(error)) from None
         except MismatchError as error:
             raise _mismatch(ec2, str(error)) from None
-        return key.identity
+        if not _may_use(claimed.scope.service, key.identity):
+            raise _unknown_key(ec2)
+        return replace(key.identity, proven=True)
 
     def _key(self, claimed: Claim) -> Key | None:
-        """The key of a claim, if it counts: those that are gone or switched off do not."""
+        """The key of a claim, if it counts: those that are gone or switched off do not.
+
+        Raises:
+            ApiError: the session is over.
+        """
         if claimed.token is not None:
-            return None
+            return self._session(claimed, claimed.token)
         view = self.store.view
         row = view.find(AccessKey, claimed.scope.access_key)
         if row is None or row.status != "Active":
@@ -93,6 +110,29 @@ class Authenticator:
                 "the secret of %s cannot be opened: the key of this folder is another", row.id
             )
             return None
+
+    def _session(self, claimed: Claim, token: str) -> Key | None:
+        key = claimed.scope.access_key
+        sealed = opened(self.vault, key, token)
+        if sealed is None:
+            return None
+        if timestamp(self.clock()) >= sealed.session.expires:
+            raise _expired(claimed.scope.service == "ec2")
+        identity = of_session(self.store.view, sealed.session, key)
+        return Key(identity, sealed.secret) if identity is not None else None
+
+
+def _may_use(service: str, who: Identity) -> bool:
+    """A session that GetSessionToken gave opens everything but IAM (STS API Reference)."""
+    own = who.session is not None and not who.session.name
+    return not (own and service == "iam")
+
+
+def _expired(ec2: bool) -> ApiError:
+    if ec2:
+        return ApiError("RequestExpired", "Request has expired.")
+    message = "The security token included in the request is expired"
+    return ApiError("ExpiredToken", message, 403)
 
 
 def _unknown_key(ec2: bool) -> ApiError:

@@ -44,7 +44,6 @@ from gureum.server.authentication import Authenticator
 from gureum.server.cloud import Cloud
 from gureum.server.console import console
 from gureum.server.dispatch import Dispatcher, utc_now
-from gureum.server.iam_api import IamApi
 from gureum.server.insights import Insights
 from gureum.server.networks import Networks
 from gureum.server.quiet import QuietServer
@@ -250,10 +249,9 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
     unix.listen(64)
     host, port = tcp.getsockname()[:2]
     endpoint = f"http://{_bracketed(host)}:{port}"
-    prove = Authenticator(cloud.store, cloud.vault) if settings.auth != "open" else None
+    auth = Authenticator(cloud.store, cloud.vault, settings.auth)
     wait, reset = cloud.reconciler.wait, settings.allow_reset
-    iam = IamApi(cloud.store, cloud.vault)
-    api = Api(cloud.dispatch, wait, prove=prove, iam=iam, allow_reset=reset)
+    api = Api(cloud.dispatch, wait, auth=auth, allow_reset=reset)
     app = application(api, console(cloud, endpoint, stop.ask))
     config = uvicorn.Config(
         app,

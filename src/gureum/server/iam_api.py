@@ -1,4 +1,4 @@
-"""Carries out calls of IAM's API: one transaction a call, in the one place where IAM is."""
+"""Carries out calls of IAM's and STS's APIs: one transaction a call, in IAM's one place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gureum.iam.access_key import GLOBAL
 from gureum.iam.call import Call
 from gureum.iam.caller import Caller
-from gureum.iam.registry import ACTIONS, READS
+from gureum.iam.registry import ACTIONS, READS, STS_ACTIONS
 from gureum.iam.vault import Vault
 from gureum.kind import Shape
 from gureum.model import Txn
@@ -20,7 +20,7 @@ from gureum.wire import Request
 
 @dataclass(frozen=True)
 class IamApi:
-    """IAM on a store; ``vault`` seals the secrets of new keys."""
+    """IAM and STS on a store; ``vault`` seals the secrets of new keys."""
 
     store: Store
     vault: Vault
@@ -32,10 +32,11 @@ class IamApi:
         Raises:
             ApiError: the refusal; nothing has changed then.
         """
-        action = ACTIONS.get(request.action)
+        sts = request.service == "sts"
+        action = (STS_ACTIONS if sts else ACTIONS).get(request.action)
         if action is None:
             raise unbuilt(request)
-        if request.action in READS:
+        if sts or request.action in READS:
             return action(self._call(request, who, Txn(self.store.view, who.account, GLOBAL)))
         with self.store.transaction(who.account, GLOBAL) as txn:
             return action(self._call(request, who, txn))

@@ -1,7 +1,7 @@
-"""Who is calling: the identity and region that a request's credentials name, and STS's answer.
+"""Who is calling: the identity and region that a request's credentials name.
 
-In the open mode nothing is proven: any credentials will do, and a 12-digit access key id names the
-account, as users of local clouds know it.
+In an open cloud nothing is proven: a key that somebody has stands for them, a 12-digit access key
+id for the account, as users of local clouds know it, and any other for the default account.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 
 from gureum.errors import ApiError
 from gureum.iam.caller import Caller, Identity, root
-from gureum.kind import Shape
 from gureum.resources.region import DEFAULT_REGION
 from gureum.wire import Request
 from gureum.wire.regions import regions
@@ -23,8 +22,8 @@ GLOBAL_REGIONS = {"aws-global": "us-east-1"}
 """What clients of global services sign for, and where it is."""
 
 
-def caller(request: Request, proven: Identity | None) -> Caller:
-    """Who was proven to call, or in the open mode as they claim, and in which region.
+def caller(request: Request, known: Identity | None) -> Caller:
+    """Who calls, in an open cloud as they claim if their key is nobody's, and in which region.
 
     Raises:
         ApiError: ``AuthFailure`` where the region is none.
@@ -37,27 +36,7 @@ def caller(request: Request, proven: Identity | None) -> Caller:
         raise ApiError(
             "AuthFailure", f"Credential should be scoped to a valid region, not '{region}'.", 403
         )
-    return Caller(proven or root(claimed), region)
-
-
-def get_caller_identity(who: Caller) -> Shape:
-    """sts:GetCallerIdentity."""
-    return {
-        "UserId": who.identity.user_id,
-        "Account": who.account,
-        "Arn": who.identity.arn,
-    }
-
-
-def sts(request: Request, who: Caller) -> Shape:
-    """Carry out a call of STS.
-
-    Raises:
-        ApiError: ``UnsupportedOperation`` for what is not built.
-    """
-    if request.action == "GetCallerIdentity":
-        return get_caller_identity(who)
-    raise unbuilt(request)
+    return Caller(known or root(claimed), region)
 
 
 def unbuilt(request: Request) -> ApiError:
