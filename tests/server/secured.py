@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from gureum.iam.vault import new_vault
 from gureum.resources import REGISTRY
 from gureum.server.app import Api, application
-from gureum.server.authentication import Authenticator
+from gureum.server.authentication import Authenticator, Mode
 from gureum.server.console_accounts import Accounts
 from gureum.server.dispatch import Dispatcher
 from gureum.store import MemoryStore
@@ -34,12 +34,12 @@ Keys = tuple[str, str] | tuple[str, str, str]
 class Secured:
     """A cloud in memory, served on a free port; ``late`` sets its clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: Mode = "verify") -> None:
         self.store = MemoryStore()
         self.vault = new_vault()
         self.late = timedelta()
         self.accounts = Accounts(self.store, self.vault)
-        self.auth = Authenticator(self.store, self.vault, "verify", self._clock)
+        self.auth = Authenticator(self.store, self.vault, mode, self._clock)
         self.api = Api(
             Dispatcher(self.store, REGISTRY),
             lambda revision, seconds: True,

@@ -213,7 +213,7 @@ def test_too_large_a_request_is_refused(served: Served) -> None:
 def test_what_breaks_is_an_internal_error_and_no_more(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(request: Any, account: str, region: str) -> Any:
+    def broken(*args: Any) -> Any:
         raise KeyError("secret detail")
 
     monkeypatch.setattr(Dispatcher, "__call__", lambda self, *args: broken(*args))

@@ -60,10 +60,10 @@ _OPTIONS = (
     ),
     click.option(
         "--auth",
-        type=click.Choice(["open", "verify"]),
+        type=click.Choice(["open", "verify", "enforce"]),
         default="open",
         show_default=True,
-        help="How callers are known: not at all, or by their signatures.",
+        help="Whether signatures are checked, and calls held against policies too.",
     ),
     click.option(
         "--allow-anyone",

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from gureum.errors import ApiError
-from gureum.iam.caller import Identity
+from gureum.iam.caller import Identity, Keys
 from gureum.iam.vault import Vault
 from gureum.kind import Params, Shape
 from gureum.model import Txn
@@ -29,7 +29,8 @@ _PATH = re.compile(r"/|/[\x21-\x7e]{1,510}/")
 
 @dataclass
 class Call:
-    """Who asks what, when, and the transaction it works in; ``vault`` seals new secrets."""
+    """Who asks what, when, and the transaction it works in; ``vault`` seals new secrets;
+    ``keys`` are the condition keys that hold of the request."""
 
     action: str
     params: Params
@@ -37,6 +38,7 @@ class Call:
     now: str
     caller: Identity
     vault: Vault
+    keys: Keys = ()
 
     @property
     def account(self) -> str:

@@ -8,6 +8,9 @@ from gureum.iam.account import root_arn
 from gureum.iam.session import Session
 from gureum.identity.request import Principal
 
+Keys = tuple[tuple[str, str], ...]
+"""Condition keys and their values; a key that comes several times has several values."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -33,10 +36,12 @@ class Identity:
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody, and the region in which their call counts."""
+    """Somebody, the region in which their call counts, and the condition keys that hold of it
+    whatever it asks."""
 
     identity: Identity
     region: str
+    keys: Keys = ()
 
     @property
     def account(self) -> str:

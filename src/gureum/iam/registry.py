@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gureum.iam import access_key_api, attachment, managed_policy, role, sts, user
+from gureum.iam import access_key_api, attachment, managed_policy, refusal, role, sts, user
 from gureum.iam.call import Action
 
 
@@ -28,7 +28,7 @@ ACTIONS = _all(
     )
 )
 
-STS_ACTIONS = _all((sts.ACTIONS,))
+STS_ACTIONS = _all((sts.ACTIONS, {"DecodeAuthorizationMessage": refusal.decode}))
 """The actions of STS's API; none changes anything."""
 
 READS = frozenset(name for name in ACTIONS if name.startswith(("Get", "List", "Simulate")))

@@ -12,7 +12,6 @@ from gureum.errors import ApiError
 from gureum.iam import trust
 from gureum.iam.bearer import arn, lookup
 from gureum.iam.call import Action, Call, invalid
-from gureum.iam.caller import Identity
 from gureum.iam.managed_policy import document
 from gureum.iam.rows import WORDS, Role
 from gureum.iam.session import Session, credentials, lasting
@@ -91,7 +90,7 @@ def trusting_role(call: Call) -> Role:
     role = named_role(call, wanted)
     if who.proven and who.principal.root:
         raise denied("Roles may not be assumed by root accounts.")
-    if role is None or (who.proven and not trust.trusts(role, assume_request(call, who, wanted))):
+    if role is None or (who.proven and not trust.trusts(role, assume_request(call, wanted))):
         raise denied(
             f"User: {who.arn} is not authorized to perform: sts:AssumeRole on resource: {wanted}"
         )
@@ -111,12 +110,12 @@ def named_role(call: Call, wanted: str) -> Role | None:
     return role if role is not None and arn(role, WORDS[Role]) == wanted else None
 
 
-def assume_request(call: Call, who: Identity, wanted: str) -> Request:
+def assume_request(call: Call, wanted: str) -> Request:
     """What a call of AssumeRole asks of policies."""
-    keys = [*who.principal.keys(), ("sts:RoleSessionName", str(call.params["RoleSessionName"]))]
+    keys = [*call.keys, ("sts:RoleSessionName", str(call.params["RoleSessionName"]))]
     if call.get("ExternalId"):
         keys.append(("sts:ExternalId", str(call.params["ExternalId"])))
-    return Request("sts:AssumeRole", wanted, Context.of(keys), who.principal)
+    return Request("sts:AssumeRole", wanted, Context.of(keys), call.caller.principal)
 
 
 def session_of(call: Call, role: Role, name: str, seconds: int) -> Session:

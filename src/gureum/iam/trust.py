@@ -6,6 +6,7 @@ Source: IAM User Guide, "AWS JSON policy elements: Principal".
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from gureum.errors import ApiError
 from gureum.iam.bearer import lookup
@@ -13,7 +14,7 @@ from gureum.iam.call import over_quota
 from gureum.iam.rows import Role, User
 from gureum.identity.evaluate import Policies, evaluate
 from gureum.identity.formats import malformed
-from gureum.identity.policy import Kind, parse, size
+from gureum.identity.policy import Kind, Policy, parse, size
 from gureum.identity.request import Request
 from gureum.model import View
 
@@ -44,13 +45,21 @@ def check(view: View, text: str) -> None:
                 raise _invalid(kind, name)
 
 
+def policy_of(role: Role) -> Policy:
+    """A role's trust policy."""
+    return _parsed(role.trust, f"trust policy of {role.name}")
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str, name: str) -> Policy:
+    return parse(text, name, Kind.TRUST)
+
+
 def trusts(role: Role, request: Request) -> bool:
     """Whether a role's trust policy lets somebody in: names them, their role or their account, and
     denies them nothing.  Whether their own account lets them is another question."""
-    policy = parse(role.trust, f"trust policy of {role.name}", Kind.TRUST)
-    applied = [
-        seen for seen in evaluate(Policies(resource=(policy,)), request).trace if seen.applies
-    ]
+    trace = evaluate(Policies(resource=(policy_of(role),)), request).trace
+    applied = [seen for seen in trace if seen.applies]
     return bool(applied) and all(seen.effect == "Allow" for seen in applied)
 
 

@@ -1,1 +1,1 @@
-"""IAM: policies as values, and what they say of a request; no accounts and no server yet."""
+"""IAM: policies as values, and what they say of a request; no accounts and no server."""

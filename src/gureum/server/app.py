@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from email.utils import formatdate
 from urllib.parse import urlsplit
 
@@ -22,11 +23,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gureum.errors import ApiError
 from gureum.iam.caller import Caller
+from gureum.iam.question import Around, global_keys
 from gureum.iam.vault import new_vault
 from gureum.kind import Shape
 from gureum.server import reset
 from gureum.server.authentication import Authenticator
-from gureum.server.dispatch import Dispatcher
+from gureum.server.authorization import Gate as PolicyGate
+from gureum.server.dispatch import OPEN, Dispatcher, Gate
 from gureum.server.iam_api import IamApi
 from gureum.server.identity_api import caller
 from gureum.wire import Request, Response, addressed, decode, encode, encode_error
@@ -98,7 +101,8 @@ class Api:
                 return self._reset(http)
             known = self._auth(_sent(http, body))
             request = decode(http.method, headers, http.url.query, body, service)
-            result = self._carry_out(request, caller(request, known))
+            who = self._surrounded(http, caller(request, known))
+            result = self._carry_out(request, who, self._gate(request, who))
             service = request.service
             log.info("%s %s:%s", request_id, service, request.action)
             return encode(request, result, request_id)
@@ -124,10 +128,26 @@ class Api:
         log.info("the cloud was reset; revision %d", revision)
         return Response(200, {"content-type": "application/json"}, b"{}")
 
-    def _carry_out(self, request: Request, who: Caller) -> Shape:
+    def _surrounded(self, http: HttpRequest, who: Caller) -> Caller:
+        """The caller with what policies may ask of the request, where any are asked."""
+        if not who.identity.proven:
+            return who
+        address = http.client.host if http.client else ""
+        around = Around(address, http.headers.get("user-agent", ""), self._auth.clock())
+        view = self._dispatch.store.view
+        return replace(who, keys=global_keys(view, who.identity, who.region, around))
+
+    def _gate(self, request: Request, who: Caller) -> Gate:
+        """What the call has to get through: nothing, unless policies are enforced."""
+        if self._auth.mode != "enforce":
+            return OPEN
+        reads = request.action in self._dispatch.registry.reads
+        return PolicyGate(self._auth.vault, request, who, reads)
+
+    def _carry_out(self, request: Request, who: Caller, gate: Gate) -> Shape:
         if request.service != "ec2":
-            return self._iam(request, who)
-        result = self._dispatch(request, who.account, who.region)
+            return self._iam(request, who, gate)
+        result = self._dispatch(request, who.account, who.region, gate)
         if request.action not in self._dispatch.registry.reads:
             self._wait(self._dispatch.store.view.revision, IN_FORCE)
         return result

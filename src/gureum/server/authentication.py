@@ -25,9 +25,9 @@ from gureum.wire.signature import Claim, MismatchError, Sent, UntimelyError, cla
 
 log = logging.getLogger(__name__)
 
-Mode = Literal["open", "verify"]
+Mode = Literal["open", "verify", "enforce"]
 """``open``: any credentials will do, and a 12-digit key names the account.  ``verify``: signatures
-are checked."""
+are checked.  ``enforce``: so are policies."""
 
 
 def utc() -> datetime:

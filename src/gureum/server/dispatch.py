@@ -10,13 +10,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from gureum.errors import ApiError
 from gureum.kind import Analyse, Call, Kind, Listable, Listing, Shape, no_analysis
-from gureum.model import Resource, Txn
+from gureum.model import Resource, Txn, View
 from gureum.model.timestamps import timestamp
 from gureum.model.txn import not_found
 from gureum.resources import Registry
@@ -40,6 +40,28 @@ def utc_now() -> str:
 Probe = Callable[[str, str], bytes]
 
 
+class Gate(Protocol):
+    """Lets a call through or raises the refusal: before it is carried out, and once more when it is
+    clear what it would change."""
+
+    def before(self, view: View) -> None: ...
+
+    def after(self, txn: Txn) -> None: ...
+
+
+class _Open:
+    """Lets everything through."""
+
+    def before(self, view: View) -> None:
+        pass
+
+    def after(self, txn: Txn) -> None:
+        pass
+
+
+OPEN = _Open()
+
+
 @dataclass
 class Dispatcher:
     """Carries out calls of the EC2 API on a store."""
@@ -50,8 +72,8 @@ class Dispatcher:
     probe: Probe = field(default=lambda what, key: b"")
     analyse: Analyse = no_analysis
 
-    def __call__(self, request: Request, account: str, region: str) -> Shape:
-        """The answer to a request, in the names of its output shape.
+    def __call__(self, request: Request, account: str, region: str, gate: Gate = OPEN) -> Shape:
+        """The answer to a request that ``gate`` lets through, in the names of its output shape.
 
         Raises:
             ApiError: the refusal; nothing has changed then.
@@ -66,8 +88,9 @@ class Dispatcher:
         self._furnish(account, region)
         if action in self.registry.reads:
             call = self._call(request, Txn(self.store.view, account, region))
+            gate.before(call.txn.view)
             return self._read(call, request)
-        return self._write(request, account, region)
+        return self._write(request, account, region, gate)
 
     def _call(self, request: Request, txn: Txn) -> Call:
         return Call(
@@ -98,7 +121,7 @@ class Dispatcher:
             return self._list(call, *self.registry.listings[call.action])
         return self.registry.actions[call.action](call)
 
-    def _write(self, request: Request, account: str, region: str) -> Shape:
+    def _write(self, request: Request, account: str, region: str, gate: Gate) -> Shape:
         # A dry run neither repeats an answer nor leaves one.
         token = request.token if not request.dry_run else None
         key = f"{account}/{region}/{request.action}/{token}" if token else None
@@ -111,11 +134,13 @@ class Dispatcher:
             return Remembered(key, digest, msgspec.json.encode(answer), self.clock())
 
         with self.store.transaction(account, region, remember) as txn:
+            gate.before(txn.view)
             if key is not None and (known := self.store.remembered(key)):
                 return _repeated(known, digest, request)
             call = self._call(request, txn)
             answer = self.registry.actions[request.action](call)
             call.check_tag_specifications()
+            gate.after(txn)
             if request.dry_run:
                 raise _dry_run()
         return answer

@@ -12,7 +12,7 @@ from gureum.iam.registry import ACTIONS, READS, STS_ACTIONS
 from gureum.iam.vault import Vault
 from gureum.kind import Shape
 from gureum.model import Txn
-from gureum.server.dispatch import utc_now
+from gureum.server.dispatch import OPEN, Gate, utc_now
 from gureum.server.identity_api import unbuilt
 from gureum.store import Store
 from gureum.wire import Request
@@ -26,8 +26,8 @@ class IamApi:
     vault: Vault
     clock: Callable[[], str] = utc_now
 
-    def __call__(self, request: Request, who: Caller) -> Shape:
-        """The answer to a request.
+    def __call__(self, request: Request, who: Caller, gate: Gate = OPEN) -> Shape:
+        """The answer to a request that ``gate`` lets through.
 
         Raises:
             ApiError: the refusal; nothing has changed then.
@@ -37,9 +37,14 @@ class IamApi:
         if action is None:
             raise unbuilt(request)
         if sts or request.action in READS:
-            return action(self._call(request, who, Txn(self.store.view, who.account, GLOBAL)))
+            view = self.store.view
+            gate.before(view)
+            return action(self._call(request, who, Txn(view, who.account, GLOBAL)))
         with self.store.transaction(who.account, GLOBAL) as txn:
+            gate.before(txn.view)
             return action(self._call(request, who, txn))
 
     def _call(self, request: Request, who: Caller, txn: Txn) -> Call:
-        return Call(request.action, request.params, txn, self.clock(), who.identity, self.vault)
+        return Call(
+            request.action, request.params, txn, self.clock(), who.identity, self.vault, who.keys
+        )

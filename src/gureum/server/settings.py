@@ -27,8 +27,8 @@ class Settings:
     images here that they stand for; ``allow_reset`` lets clients empty the cloud; without
     ``machines`` instances are records with a network and no processes.  Flows are recorded every
     ``flow_log_interval`` seconds.  ``auth`` says how callers are known: ``open`` takes any
-    credentials, ``verify`` checks signatures.  An open cloud is not served beyond loopback unless
-    ``allow_anyone`` says so.
+    credentials, ``verify`` checks signatures, ``enforce`` policies too.  An open cloud is not
+    served beyond loopback unless ``allow_anyone`` says so.
     """
 
     state: Path
@@ -41,7 +41,7 @@ class Settings:
     allow_reset: bool = False
     machines: bool = True
     flow_log_interval: int = 60
-    auth: Literal["open", "verify"] = "open"
+    auth: Literal["open", "verify", "enforce"] = "open"
     allow_anyone: bool = False
 
     def check(self) -> None:
@@ -53,7 +53,7 @@ class Settings:
         if self.auth == "open" and not self.allow_anyone and not _is_loopback(self.host):
             raise SettingsError(
                 f"on {self.host} anybody who reaches the port would own the cloud: give --auth "
-                "verify, or --allow-anyone if that is meant"
+                "verify or enforce, or --allow-anyone if that is meant"
             )
         if self.auth != "open" and self.allow_reset:
             raise SettingsError("--allow-reset lets anybody empty the cloud: only with --auth open")

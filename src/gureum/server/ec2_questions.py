@@ -1,0 +1,403 @@
+"""What calls of EC2 ask of policies: the resources they are about, and what holds of each.
+
+A call is about the rows whose ids it names, those of associations standing for what they join, and
+about what it makes.  Describe actions are about no resource, as in AWS.  Source: Service
+Authorization Reference, "Actions, resources, and condition keys for Amazon EC2".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from gureum.iam.bearer import arn as iam_arn
+from gureum.iam.bearer import lookup
+from gureum.iam.caller import Caller, Keys
+from gureum.iam.question import Question, request_tags, resource_tags
+from gureum.iam.rows import WORDS, InstanceProfile, Role
+from gureum.kind import Params
+from gureum.model import Resource, Txn, View
+from gureum.model.resource import references
+from gureum.resources.elastic_ip import ElasticIp
+from gureum.resources.image import Image, find_image
+from gureum.resources.instance import Instance
+from gureum.resources.key_pair import KeyPair
+from gureum.resources.launch_template import LaunchTemplate
+from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.placement import PlacementGroup
+from gureum.resources.public_ip import Association, PublicIp
+from gureum.resources.security_group import SecurityGroup
+from gureum.resources.snapshot import Snapshot
+from gureum.resources.subnet import Subnet
+from gureum.resources.volume import Volume
+from gureum.resources.vpc import Vpc
+
+_ID = re.compile(r"([a-z][a-z0-9-]*)-[0-9a-f]{8}(?:[0-9a-f]{9})?")
+
+_ONLY: Mapping[str, tuple[str, ...]] = {
+    "AuthorizeSecurityGroupEgress": ("GroupId",),
+    "AuthorizeSecurityGroupIngress": ("GroupId", "GroupName"),
+    "CreateLaunchTemplate": (),
+    "CreateLaunchTemplateVersion": ("LaunchTemplateId", "LaunchTemplateName"),
+    "CreateNetworkAclEntry": ("NetworkAclId",),
+    "CreatePlacementGroup": (),
+    "CreateRoute": ("RouteTableId",),
+    "CreateSecurityGroup": ("VpcId",),
+    "CreateVpcPeeringConnection": ("VpcId",),
+    "DeleteRoute": ("RouteTableId",),
+    "ModifySecurityGroupRules": ("GroupId",),
+    "ReplaceNetworkAclEntry": ("NetworkAclId",),
+    "ReplaceRoute": ("RouteTableId",),
+    "RevokeSecurityGroupEgress": ("GroupId",),
+    "RevokeSecurityGroupIngress": ("GroupId", "GroupName"),
+}
+"""Actions that name more than they are about: a rule's peers, a route's target."""
+
+_MAKES: Mapping[str, tuple[str, ...]] = {
+    "AllocateAddress": ("elastic-ip",),
+    "CopyImage": ("image",),
+    "CopySnapshot": ("snapshot",),
+    "CreateDefaultSubnet": ("subnet",),
+    "CreateDefaultVpc": ("vpc",),
+    "CreateImage": ("image",),
+    "CreateManagedPrefixList": ("prefix-list",),
+    "CreateNatGateway": ("natgateway",),
+    "CreateSnapshots": ("snapshot",),
+    "CreateTransitGatewayVpcAttachment": ("transit-gateway-attachment",),
+    "CreateVpcEndpointServiceConfiguration": ("vpc-endpoint-service",),
+    "RegisterImage": ("image",),
+}
+"""What actions make whose names do not tell; ``CreateVpc`` makes a ``vpc``.  What a launch
+makes is asked about :func:`after` it is known."""
+
+_JOINS = frozenset(
+    {
+        "elastic-ip-association",
+        "iam-instance-profile-association",
+        "network-acl-association",
+        "network-interface-permission",
+        "route-table-association",
+        "security-group-vpc-association",
+        "subnet-cidr-reservation",
+        "vpc-ipv6-cidr-block",
+        "launch-template-version",
+    }
+)
+"""Types that are no resources of policies: they stand for what they join."""
+
+_NO_ACCOUNT = frozenset({"image", "snapshot"})
+"""Types whose ARNs have no account: they are shared."""
+
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def arn(region: str, account: str, kind: str, name: str) -> str:
+    """The ARN of something of EC2's."""
+    owner = "" if kind in _NO_ACCOUNT else account
+    return f"arn:aws:ec2:{region}:{owner}:{kind}/{name}"
+
+
+def row_arn(row: Resource) -> str:
+    """The ARN of a row; key pairs and placement groups are called by their names."""
+    name = row.name if isinstance(row, KeyPair | PlacementGroup) else row.id
+    return arn(row.region, row.account, row.kind, name)
+
+
+# --- before it is carried out -------------------------------------------------------------------
+def before(action: str, params: Params, view: View, who: Caller) -> Iterator[Question]:
+    """What a call asks, as far as it can be told from what it says."""
+    name = f"ec2:{action}"
+    if action.startswith("Describe") and not action.endswith("Attribute"):
+        yield Question(name, keys=(("ec2:Region", who.region),))
+        return
+    made = list(_made_types(action))
+    tagged = _tagged(params)
+    own = request_tags(params.get("Tags")) if action in ("CreateTags", "DeleteTags") else ()
+    found = [*_named(action, params, view, who)]
+    for resource, row in found:
+        keys = keys_of(row, who.region) if row else (("ec2:Region", who.region),)
+        yield Question(name, resource, (*keys, *own))
+    for kind in made:
+        label = str(params["KeyName"]) if kind == "key-pair" else "*"
+        keys = (*_future(kind, params, view, who), *tagged.get(kind, ()))
+        yield Question(name, arn(who.region, who.account, kind, label), keys)
+    if not found and not made:
+        yield Question(name, keys=(("ec2:Region", who.region),))
+    yield from _tagging(action, tagged, who)
+    yield from _passed(action, params, view, who)
+
+
+def _made_types(action: str) -> tuple[str, ...]:
+    if action in _MAKES:
+        return _MAKES[action]
+    if action == "ImportKeyPair":
+        return ("key-pair",)
+    word = _WORD.sub("-", action.removeprefix("Create")).lower()
+    known = action.startswith("Create") and word in Resource.by_kind and word not in _JOINS
+    return (word,) if known else ()
+
+
+def _tagged(params: Params) -> dict[str, Keys]:
+    """The tags that a call gives to what it makes, by type."""
+    return {
+        str(each.get("ResourceType")): request_tags(each.get("Tags"))
+        for each in params.get("TagSpecifications", ())
+        if each.get("Tags")
+    }
+
+
+def _tagging(action: str, tagged: Mapping[str, Keys], who: Caller) -> Iterator[Question]:
+    """Who tags what is made needs the right to tag, as for making."""
+    for kind, keys in tagged.items():
+        more = (("ec2:CreateAction", action), ("ec2:Region", who.region), *keys)
+        yield Question("ec2:CreateTags", arn(who.region, who.account, kind, "*"), more)
+
+
+def _passed(action: str, params: Params, view: View, who: Caller) -> Iterator[Question]:
+    """Who gives an instance a role needs the right to pass it on."""
+    given = params.get("IamInstanceProfile") or {}
+    name = str(given.get("Name") or str(given.get("Arn") or "").rpartition("/")[2])
+    profile = lookup(view, InstanceProfile, who.account, name) if name else None
+    role = view.find(Role, profile.role) if profile else None
+    if role is not None:
+        keys = (("iam:PassedToService", "ec2.amazonaws.com"), *resource_tags(role.tags, "iam"))
+        yield Question("iam:PassRole", iam_arn(role, WORDS[Role]), keys)
+
+
+# --- what is named ------------------------------------------------------------------------------
+def _named(
+    action: str, params: Params, view: View, who: Caller
+) -> Iterator[tuple[str, Resource | None]]:
+    """What a call is about: ARNs and rows, once each."""
+    only = _ONLY.get(action, tuple(params))
+    parts = {name: params[name] for name in only if name in params}
+    seen: dict[str, Resource | None] = {}
+    for text in _ids(parts):
+        for resource, row in _known(text, view, who):
+            seen.setdefault(resource, row)
+    for row in _by_name(parts, view, who):
+        seen.setdefault(row_arn(row), row)
+    yield from seen.items()
+
+
+def _ids(value: Any) -> Iterator[str]:
+    """All texts in parameters that are ids."""
+    if isinstance(value, str):
+        if _ID.fullmatch(value):
+            yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _ids(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _ids(each)
+
+
+_PREFIXES: dict[str, type[Resource]] = {}
+
+
+def _types() -> Mapping[str, type[Resource]]:
+    """Types by the prefix of their ids."""
+    if not _PREFIXES:
+        _PREFIXES.update({cls.prefix: cls for cls in Resource.by_kind.values()})
+    return _PREFIXES
+
+
+def _known(text: str, view: View, who: Caller) -> Iterator[tuple[str, Resource | None]]:
+    """The resource of an id; of an association, what it joins."""
+    found = _ID.fullmatch(text)
+    cls = _types().get(found[1]) if found else None
+    row = view.rows.get(text)
+    if row is not None and row.kind in _JOINS:
+        yield from ((row_arn(each), each) for each in _joined(row, view))
+    elif row is not None and row.region == who.region:
+        yield row_arn(row), row
+    elif found and found[1] == "eni-attach":
+        yield from _attached(text, view)
+    elif cls is not None and cls.kind not in _JOINS:
+        yield arn(who.region, who.account, cls.kind, text), None
+
+
+def _joined(row: Resource, view: View) -> Iterator[Resource]:
+    for _, target, _ in references(row):
+        other = view.rows.get(target)
+        if isinstance(other, PublicIp):
+            continue
+        if other is not None:
+            yield other
+    if isinstance(row, Association) and row.allocation:
+        allocation = view.rows.get(row.allocation)
+        if allocation is not None:
+            yield allocation
+
+
+def _attached(text: str, view: View) -> Iterator[tuple[str, Resource | None]]:
+    """The interface and instance of an attachment, which is no row."""
+    for row in view.all(NetworkInterface):
+        if row.attachment is not None and row.attachment.id == text:
+            yield row_arn(row), row
+            instance = view.find(Instance, row.attachment.instance)
+            if instance is not None:
+                yield row_arn(instance), instance
+            return
+
+
+_BY_NAME: tuple[tuple[str, type[Resource]], ...] = (
+    ("KeyName", KeyPair),
+    ("GroupName", SecurityGroup),
+    ("GroupName", PlacementGroup),
+    ("SecurityGroups", SecurityGroup),
+    ("LaunchTemplateName", LaunchTemplate),
+    ("PublicIp", ElasticIp),
+)
+"""Members that name something otherwise than by its id."""
+
+
+def _by_name(params: Any, view: View, who: Caller) -> Iterator[Resource]:
+    """Rows that are called by name, wherever in the parameters."""
+    if isinstance(params, list | tuple):
+        for each in params:
+            yield from _by_name(each, view, who)
+    if not isinstance(params, Mapping):
+        return
+    for member, cls in _BY_NAME:
+        value = params.get(member)
+        names = {value} if isinstance(value, str) else set(value or ())
+        if names and all(isinstance(name, str) for name in names):
+            yield from _called(names, cls, view, who)
+    for value in params.values():
+        if isinstance(value, Mapping | list | tuple):
+            yield from _by_name(value, view, who)
+
+
+def _called(names: set[Any], cls: type[Resource], view: View, who: Caller) -> Iterator[Resource]:
+    for row in view.all(cls):
+        mine = row.account == who.account and row.region == who.region
+        called = row.ip if isinstance(row, ElasticIp) else getattr(row, "name", None)
+        if mine and called in names:
+            yield row
+
+
+# --- what was made ------------------------------------------------------------------------------
+def after(action: str, txn: Txn, who: Caller) -> Iterator[Question]:
+    """What a launch asks once it is clear what it would make, of templates and defaults too:
+    images, subnets, groups and types as they are, before anything of it is committed."""
+    if action != "RunInstances":
+        return
+    for row in _launched(txn):
+        resource = arn(who.region, who.account, row.kind, "*")
+        yield Question(f"ec2:{action}", resource, keys_of(row, who.region, new=True))
+        yield from (
+            Question(f"ec2:{action}", row_arn(each), keys_of(each, who.region))
+            for each in _around(row, txn)
+        )
+
+
+def _launched(txn: Txn) -> Iterator[Instance | Volume | NetworkInterface]:
+    for old, row in txn.changes().rows.values():
+        if old is None and isinstance(row, Instance | Volume | NetworkInterface):
+            yield row
+
+
+def _around(row: Resource, txn: Txn) -> Iterator[Resource]:
+    """What something new is made of and where it is."""
+    if isinstance(row, Instance):
+        yield find_image(txn, row.image)
+    if isinstance(row, NetworkInterface):
+        found = (txn.view.rows.get(key) for key in (row.subnet, *row.groups))
+        yield from (each for each in found if each is not None)
+
+
+# --- what holds of a resource -------------------------------------------------------------------
+_ID_KEYS: Mapping[str, str] = {
+    "elastic-ip": "AllocationId",
+    "image": "ImageID",
+    "instance": "InstanceID",
+    "internet-gateway": "InternetGatewayID",
+    "network-acl": "NetworkAclID",
+    "network-interface": "NetworkInterfaceID",
+    "route-table": "RouteTableID",
+    "security-group": "SecurityGroupID",
+    "snapshot": "SnapshotID",
+    "subnet": "SubnetID",
+    "volume": "VolumeID",
+    "vpc": "VpcID",
+}
+
+
+def keys_of(row: Resource, region: str, *, new: bool = False) -> Keys:
+    """The condition keys that hold of a row.  One that is ``new`` has no id yet, and its tags are
+    those of the request."""
+    keys = [("ec2:Region", region)]
+    if new:
+        keys += request_tags([{"Key": key, "Value": value} for key, value in row.tags])
+    else:
+        keys += resource_tags(row.tags, "ec2")
+    if row.kind in _ID_KEYS and not new:
+        keys.append((f"ec2:{_ID_KEYS[row.kind]}", row.id))
+    for member, kind, key in (("vpc", "vpc", "ec2:Vpc"), ("subnet", "subnet", "ec2:Subnet")):
+        target = getattr(row, member, None)
+        if isinstance(target, str) and target:
+            keys.append((key, arn(row.region, row.account, kind, target)))
+    zone = getattr(row, "zone", None)
+    if isinstance(zone, str) and zone:
+        keys.append(("ec2:AvailabilityZone", zone))
+    return (*keys, *_special(row))
+
+
+def _special(row: Resource) -> Keys:
+    """Keys of single types."""
+    if isinstance(row, Instance):
+        return (("ec2:InstanceType", row.type), ("ec2:Tenancy", row.tenancy))
+    if isinstance(row, Image):
+        public = "true" if row.public else "false"
+        return (("ec2:Owner", row.alias or row.account), ("ec2:Public", public))
+    if isinstance(row, Volume):
+        encrypted = "true" if row.kms_key else "false"
+        return (
+            ("ec2:Encrypted", encrypted),
+            ("ec2:VolumeSize", str(row.what.size)),
+            ("ec2:VolumeType", row.what.type),
+        )
+    if isinstance(row, Snapshot):
+        return (("ec2:Owner", row.account), ("ec2:VolumeSize", str(row.size)))
+    if isinstance(row, Vpc):
+        return (("ec2:Tenancy", row.tenancy),)
+    if isinstance(row, KeyPair):
+        return (("ec2:KeyPairName", row.name),)
+    return ()
+
+
+_PLACES = (("VpcId", "vpc", "ec2:Vpc"), ("SubnetId", "subnet", "ec2:Subnet"))
+
+
+def _future(kind: str, params: Params, view: View, who: Caller) -> Keys:
+    """What a call says of what it is to make."""
+    keys = [("ec2:Region", who.region)]
+    subnet = view.find(Subnet, params.get("SubnetId"))
+    places = {"VpcId": subnet.vpc} | dict(params) if subnet else dict(params)
+    for member, target, key in _PLACES:
+        if isinstance(places.get(member), str):
+            keys.append((key, arn(who.region, who.account, target, places[member])))
+    zone = params.get("AvailabilityZone") or (subnet.zone if subnet else None)
+    if zone:
+        keys.append(("ec2:AvailabilityZone", str(zone)))
+    return (*keys, *_future_special(kind, params))
+
+
+def _future_special(kind: str, params: Params) -> Keys:
+    if kind == "instance" and params.get("InstanceType"):
+        return (("ec2:InstanceType", str(params["InstanceType"])),)
+    if kind == "volume" and params.get("Size"):
+        return (
+            ("ec2:VolumeSize", str(params["Size"])),
+            ("ec2:VolumeType", str(params.get("VolumeType") or "gp2")),
+            ("ec2:Encrypted", "true" if params.get("Encrypted") else "false"),
+        )
+    return ()
+
+
+def unique(questions: Iterable[Question]) -> list[Question]:
+    """Each question once, in order."""
+    return list(dict.fromkeys(questions))
