@@ -6,6 +6,7 @@ Source: IAM User Guide, "Policy evaluation logic".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 from gureum.iam.bearer import Bearer
@@ -28,17 +29,20 @@ def policies_of(view: View, who: Identity) -> Policies:
     row = view.rows.get(who.owner)
     if not isinstance(row, User | Role):
         return Policies()
+    return replace(of_entity(view, row), session=_session(view, who))
+
+
+def of_entity(view: View, row: User | Group | Role) -> Policies:
+    """The policies of a user, group or role, with the boundary."""
     identity = [*_own(view, row, f"{WORDS[type(row)]} {row.name}")]
     if isinstance(row, User):
         for key in row.groups:
             group = view.find(Group, key)
             if group is not None:
                 identity += _own(view, group, f"group {group.name}")
-    return Policies(
-        identity=tuple(identity),
-        boundary=tuple(managed(view, [row.boundary])) if row.boundary else None,
-        session=_session(view, who),
-    )
+    limit = None if isinstance(row, Group) else row.boundary
+    boundary = tuple(managed(view, [limit])) if limit else None
+    return Policies(identity=tuple(identity), boundary=boundary)
 
 
 def _own(view: View, row: Bearer, name: str) -> Iterator[Policy]:

@@ -134,6 +134,8 @@ def _about(action: str, params: Params, view: View, who: Identity) -> tuple[str,
                 return arn(row, WORDS[cls]), row.tags
             path = str(params.get("Path") or "/")
             return _plain(who, cls, str(params[member]), path), ()
+    if params.get("PolicySourceArn"):
+        return str(params["PolicySourceArn"]), ()
     if params.get("PolicyArn"):
         policy = view.find(ManagedPolicy, str(params["PolicyArn"]))
         return str(params["PolicyArn"]), policy.tags if policy else ()

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gureum.iam import access_key_api, attachment, managed_policy, refusal, role, sts, user
+from gureum.iam import (
+    access_key_api,
+    attachment,
+    details,
+    managed_policy,
+    refusal,
+    role,
+    simulate,
+    sts,
+    user,
+)
 from gureum.iam.call import Action
 
 
@@ -25,6 +35,8 @@ ACTIONS = _all(
         managed_policy.ACTIONS,
         attachment.ACTIONS,
         access_key_api.ACTIONS,
+        simulate.ACTIONS,
+        details.ACTIONS,
     )
 )
 
