@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,16 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.daemon import REGION, Daemon
+from tests.iam.conftest import TRUST
 
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture
-def daemon() -> Iterator[Daemon]:
+@contextmanager
+def serving(*options: str) -> Iterator[Daemon]:
+    """A daemon with a state folder of its own."""
     with tempfile.TemporaryDirectory(prefix="gureum-") as folder:
-        made = Daemon(Path(folder) / "state", "--auth", "verify", "--no-host-link", "--no-machines")
+        made = Daemon(Path(folder) / "state", "--no-host-link", *options)
         try:
             made.start()
             yield made
@@ -29,13 +32,20 @@ def daemon() -> Iterator[Daemon]:
             made.close()
 
 
-def client(daemon: Daemon, made: dict[str, Any]) -> Any:
+@pytest.fixture
+def daemon() -> Iterator[Daemon]:
+    with serving("--auth", "verify", "--no-machines") as made:
+        yield made
+
+
+def client(daemon: Daemon, made: dict[str, Any], service: str = "ec2") -> Any:
     return boto3.client(
-        "ec2",
+        service,
         endpoint_url=daemon.endpoint,
         region_name=REGION,
         aws_access_key_id=made["access_key_id"],
         aws_secret_access_key=made["secret_access_key"],
+        aws_session_token=made.get("token"),
         config=Config(retries={"max_attempts": 0}),
     )
 
@@ -67,3 +77,46 @@ def test_an_open_cloud_does_not_start_beyond_loopback(tmp_path: Path) -> None:
     done = daemon.gureum("serve", "--port", str(daemon.port), "--host", "0.0.0.0")
     assert (done.returncode, "anybody who reaches the port" in done.stderr) == (2, True)
     assert not (tmp_path / "state").exists()
+
+
+def test_an_instance_has_the_rights_of_its_role() -> None:
+    """From IAM over the launch and the metadata service to a call that policies allow, or not."""
+    with serving("--auth", "enforce") as daemon:
+        made = json.loads(daemon.gureum("account", "create", "team", "--json").stdout)
+        ec2, iam = client(daemon, made), client(daemon, made, "iam")
+        iam.create_role(RoleName="web", AssumeRolePolicyDocument=TRUST)
+        looks = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"
+        iam.attach_role_policy(RoleName="web", PolicyArn=looks)
+        iam.create_instance_profile(InstanceProfileName="web")
+        iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
+        only = [{"Name": "name", "Values": ["gureum-base*"]}]
+        image = ec2.describe_images(Filters=only)["Images"][0]["ImageId"]
+        launched = ec2.run_instances(
+            ImageId=image,
+            InstanceType="t3.nano",
+            MinCount=1,
+            MaxCount=1,
+            IamInstanceProfile={"Name": "web"},
+            MetadataOptions={"HttpTokens": "optional"},
+        )
+        key = launched["Instances"][0]["InstanceId"]
+        waiter = ec2.get_waiter("instance_running")
+        waiter.wait(InstanceIds=[key], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+        url = "http://169.254.169.254/latest/meta-data/iam/security-credentials/web"
+        place = ("exec", "--account", made["account"], key, "--")
+        read = daemon.gureum(*place, "wget", "-q", "-O", "-", url)
+        assert read.returncode == 0, read.stderr
+        given = json.loads(read.stdout)
+        held = {
+            "access_key_id": given["AccessKeyId"],
+            "secret_access_key": given["SecretAccessKey"],
+            "token": given["Token"],
+        }
+        who = client(daemon, held, "sts").get_caller_identity()
+        assert who["Arn"] == f"arn:aws:sts::{made['account']}:assumed-role/web/{key}"
+        inside = client(daemon, held)
+        assert inside.describe_instances(InstanceIds=[key])["Reservations"]
+        with pytest.raises(ClientError, match="UnauthorizedOperation"):
+            inside.terminate_instances(InstanceIds=[key])
+        assert given["SecretAccessKey"] not in daemon.log()
+        assert given["Token"] not in daemon.log()

@@ -34,6 +34,7 @@ from types import FrameType
 import uvicorn
 
 from gureum.engines.linux import FlowMeter, LinuxEngine, is_free
+from gureum.iam.instance_role import InstanceRoles
 from gureum.machines import ImageStore, MachineRoom, Machines, NoMachines
 from gureum.machines.absent import refuse_leftovers
 from gureum.reconcile import Reconciler
@@ -183,7 +184,8 @@ def open_cloud(settings: Settings) -> Cloud:
         store.view,
         settings.flow_log_interval,
     )
-    services = Rooms(Services(engine, lambda: store.view), flows)
+    answering = Services(engine, lambda: store.view, InstanceRoles(vault, utc_now))
+    services = Rooms(answering, flows)
     networks = Networks(store, REGISTRY, engine.forwards)
     return Cloud(
         state=settings.state,

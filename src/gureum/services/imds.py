@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
+from gureum.iam.instance_role import InstanceRoles
 from gureum.model import View
 from gureum.resources.instance import Instance
 from gureum.services.metadata import VERSIONS, Tree, tree, user_data
@@ -19,6 +20,9 @@ TOKEN_PATH = ("latest", "api", "token")
 TOKEN = "x-aws-ec2-metadata-token"  # noqa: S105 - the name of a header
 LIFETIME = "x-aws-ec2-metadata-token-ttl-seconds"
 FORWARDED = "x-forwarded-for"
+
+_ROLE = ((), ("meta-data",), ("meta-data", "iam"))
+"""The first two steps of paths that show the role, if only by its name: no other asks for it."""
 
 TEXT, OCTETS, PAGE = "text/plain", "application/octet-stream", "text/html"
 
@@ -43,10 +47,11 @@ class Response:
 
 
 class Metadata:
-    """Answers instances about themselves."""
+    """Answers instances about themselves; ``roles`` has the credentials of their roles."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, roles: InstanceRoles | None = None) -> None:
         self._tokens = tokens
+        self._roles = roles
 
     def answer(self, view: View, row: Instance, request: Request) -> Response:
         """The answer to a request of an instance."""
@@ -62,11 +67,11 @@ class Metadata:
         if token is None:
             if row.metadata.tokens == "required":
                 return _error(HTTPStatus.UNAUTHORIZED)
-            return _found(view, row, parts)
+            return _found(view, row, parts, self._roles)
         left = self._tokens.remaining(_session(row), token)
         if left is None:
             return _error(HTTPStatus.UNAUTHORIZED)
-        found = _found(view, row, parts)
+        found = _found(view, row, parts, self._roles)
         return replace(found, headers={**found.headers, LIFETIME: str(left)})
 
     def _token(self, row: Instance, request: Request, parts: tuple[str, ...]) -> Response:
@@ -85,7 +90,9 @@ def _session(row: Instance) -> str:
     return f"{row.id}/{row.boot}"
 
 
-def _found(view: View, row: Instance, parts: tuple[str, ...]) -> Response:
+def _found(
+    view: View, row: Instance, parts: tuple[str, ...], roles: InstanceRoles | None
+) -> Response:
     """What is at a path."""
     if not parts:
         return _ok("\n".join(VERSIONS).encode(), TEXT)
@@ -94,7 +101,7 @@ def _found(view: View, row: Instance, parts: tuple[str, ...]) -> Response:
     data, below = user_data(row), parts[1:]
     if below == ("user-data",):
         return _ok(data, OCTETS) if data is not None else _error(HTTPStatus.NOT_FOUND)
-    root = tree(view, row)
+    root = tree(view, row, roles if parts[1:3] in _ROLE else None)
     if not below:
         names = [*root, *(["user-data"] if data is not None else [])]
         return _ok("\n".join(names).encode(), TEXT)

@@ -1,7 +1,7 @@
 """What an instance is told about itself, as a tree of categories.
 
-A category is a text, or a mapping of what is below it.  What AWS has and this cloud has not (roles,
-signatures, spot, maintenance) is absent.
+A category is a text, or a mapping of what is below it.  What AWS has and this cloud has not
+(signatures, spot, maintenance) is absent.
 
 Source: EC2 User Guide, "Instance metadata categories".
 """
@@ -13,10 +13,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from gureum.iam.instance_role import InstanceRoles
 from gureum.kind import Shape
 from gureum.model import View
 from gureum.resources import instance_shape, ipv6, network_interface
 from gureum.resources.instance import Instance, own_name
+from gureum.resources.instance_profile import association_of
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
@@ -34,14 +36,20 @@ VERSIONS = (
 Tree: TypeAlias = Mapping[str, "str | Tree"]
 
 
-def tree(view: View, row: Instance) -> Tree:
-    """Everything below a version: ``meta-data``, ``dynamic``, and ``user-data`` is apart."""
+def tree(view: View, row: Instance, roles: InstanceRoles | None = None) -> Tree:
+    """Everything below a version: ``meta-data``, ``dynamic``, and ``user-data`` is apart.
+    ``roles`` gives the credentials of the instance's role, if it has one."""
     shape = instance_shape.show(row, view)
     document = {"document": _document(row, shape)}
     return {
         "dynamic": {"instance-identity": document},
-        "meta-data": _present(_categories(view, row, shape)),
+        "meta-data": _present({**_categories(view, row, shape), "iam": _role(view, row, roles)}),
     }
+
+
+def _role(view: View, row: Instance, roles: InstanceRoles | None) -> Tree:
+    held = association_of(view, row.id) if roles is not None else None
+    return roles.files(view, row.id, held.arn) if roles is not None and held is not None else {}
 
 
 def user_data(row: Instance) -> bytes | None:

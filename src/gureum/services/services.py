@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from gureum.engines import Engine
+from gureum.iam.instance_role import InstanceRoles
 from gureum.model import View
 from gureum.program import Service
 from gureum.services.callers import Source, caller
@@ -49,14 +50,17 @@ class _Open:
 class Services:
     """Answers questions about names and metadata; see :class:`~gureum.services.room.ServiceRoom`.
 
-    ``engine`` opens the sockets, ``latest`` gives the latest revision.
+    ``engine`` opens the sockets, ``latest`` gives the latest revision, ``roles``
+    the credentials of instances' roles.
     """
 
-    def __init__(self, engine: Engine, latest: Callable[[], View]) -> None:
+    def __init__(
+        self, engine: Engine, latest: Callable[[], View], roles: InstanceRoles | None = None
+    ) -> None:
         self._engine = engine
         self._latest = latest
         self._in_force = latest()
-        self._metadata = Metadata(Tokens(time.monotonic))
+        self._metadata = Metadata(Tokens(time.monotonic), roles)
         self._pace = Pace()
         self._open: dict[Service, _Open] = {}
         self._loop = asyncio.new_event_loop()
