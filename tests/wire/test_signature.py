@@ -351,7 +351,7 @@ def meaning(sent: Sent) -> tuple[Any, ...]:
     """What a request says, however it is written: two that say the same may have one signature."""
     found = claim(sent)
     assert found is not None
-    headers = tuple(" ".join(sent.headers[name].split(" ")).strip() for name in found.headers)
+    headers = tuple(" ".join(sent.headers[name].split()) for name in found.headers)
     return sent.method, normpath(f".{sent.path}"), found, headers, sent.body
 
 

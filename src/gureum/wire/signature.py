@@ -122,7 +122,7 @@ def _of_header(sent: Sent, authorization: str, query: list[tuple[str, str]]) -> 
     ]
     if lacking:
         raise _incomplete(" ".join(lacking))
-    date = sent.headers.get("x-amz-date") or sent.headers.get("date")
+    date = _header(sent, "x-amz-date") or _header(sent, "date")
     if not date:
         raise _incomplete(
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
@@ -133,8 +133,14 @@ def _of_header(sent: Sent, authorization: str, query: list[tuple[str, str]]) -> 
         query=tuple(query),
         signature=parts["Signature"],
         moment=_moment(date),
-        token=sent.headers.get("x-amz-security-token"),
+        token=_header(sent, "x-amz-security-token"),
     )
+
+
+def _header(sent: Sent, name: str) -> str | None:
+    """A header as it is signed: spaces around and within count as AWS counts them."""
+    value = sent.headers.get(name)
+    return None if value is None else _trimmed(value)
 
 
 def _of_query(query: Mapping[str, str]) -> Claim:
