@@ -25,6 +25,7 @@ from gureum.server.app import Api, application
 from gureum.server.authentication import Authenticator, Mode
 from gureum.server.console_accounts import Accounts
 from gureum.server.dispatch import Dispatcher
+from gureum.server.quiet import quiet_config
 from gureum.store import MemoryStore
 
 REGION = "ap-northeast-2"
@@ -46,10 +47,7 @@ class Secured:
             auth=self.auth,
         )
         self.tcp = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            application(self.api, Starlette()), lifespan="off", log_config=None, ws="none"
-        )
-        self.server = uvicorn.Server(config)
+        self.server = uvicorn.Server(quiet_config(application(self.api, Starlette()), 3))
         self.endpoint = f"http://127.0.0.1:{self.tcp.getsockname()[1]}"
         self.thread = threading.Thread(target=asyncio.run, args=(self._serve(),))
         self.thread.start()

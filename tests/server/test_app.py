@@ -128,6 +128,17 @@ def test_sts_tells_the_account_of_the_key(served: Served) -> None:
     assert other["Arn"] == "arn:aws:iam::210987654321:root"
 
 
+def test_in_an_open_cloud_a_key_stands_for_who_has_it(served: Served) -> None:
+    """Nothing is proven, so that its secret does not matter; and a key that is off is nobody's."""
+    iam = served.client("iam", key="333333333333")
+    user = iam.create_user(UserName="alice")["User"]
+    key = iam.create_access_key(UserName="alice")["AccessKey"]["AccessKeyId"]
+    assert served.client("sts", key=key).get_caller_identity()["Arn"] == user["Arn"]
+    iam.update_access_key(UserName="alice", AccessKeyId=key, Status="Inactive")
+    other = served.client("sts", key=key).get_caller_identity()
+    assert other["Arn"] == "arn:aws:iam::123456789012:root"
+
+
 def test_accounts_and_regions_are_worlds_apart(served: Served) -> None:
     vpc = served.client().create_vpc(CidrBlock="10.3.0.0/16")["Vpc"]["VpcId"]
     for other in (served.client(key="210987654321"), served.client(region="us-east-1")):

@@ -224,6 +224,18 @@ def test_regions_and_addresses(team: Team) -> None:
         assert not good or ec2.describe_vpcs()["Vpcs"]
 
 
+def test_an_address_that_is_claimed_is_not_believed(team: Team) -> None:
+    ec2 = team.cloud.client(
+        team.user(allow("ec2:DescribeVpcs", IpAddress={"aws:SourceIp": "192.0.2.0/24"}))
+    )
+
+    def claim(request: Any, **more: Any) -> None:
+        request.headers["X-Forwarded-For"] = "192.0.2.1"
+
+    ec2.meta.events.register("before-send.ec2.DescribeVpcs", claim)
+    assert code(ec2.describe_vpcs) == "UnauthorizedOperation"
+
+
 def test_names_and_associations_are_no_way_around(team: Team) -> None:
     """A group by its name, a table by its association, an address by its IP."""
     ec2 = team.ec2

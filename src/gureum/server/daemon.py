@@ -31,8 +31,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-import uvicorn
-
 from gureum.engines.linux import FlowMeter, LinuxEngine, is_free
 from gureum.iam.instance_role import InstanceRoles
 from gureum.machines import ImageStore, MachineRoom, Machines, NoMachines
@@ -47,7 +45,7 @@ from gureum.server.console import console
 from gureum.server.dispatch import Dispatcher, utc_now
 from gureum.server.insights import Insights
 from gureum.server.networks import Networks
-from gureum.server.quiet import QuietServer
+from gureum.server.quiet import QuietServer, quiet_config
 from gureum.server.secret_key import open_vault
 from gureum.server.settings import (
     RunningError,
@@ -255,17 +253,7 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
     wait, reset = cloud.reconciler.wait, settings.allow_reset
     api = Api(cloud.dispatch, wait, auth=auth, allow_reset=reset)
     app = application(api, console(cloud, endpoint, stop.ask))
-    config = uvicorn.Config(
-        app,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        ws="none",
-        timeout_graceful_shutdown=LAST_REQUESTS,
-    )
-    server = QuietServer(config, cloud.ending.set)
+    server = QuietServer(quiet_config(app, LAST_REQUESTS), cloud.ending.set)
     about = json.dumps({"pid": os.getpid(), "endpoint": endpoint})
     (settings.state / "daemon.json").write_text(about, encoding="utf-8")
     log.info("serving %s, state %s, tag %s", endpoint, cloud.state, cloud.tag)

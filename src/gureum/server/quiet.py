@@ -11,6 +11,26 @@ from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
+
+
+def quiet_config(app: ASGIApp, grace: int) -> uvicorn.Config:
+    """How the API is served; ``grace`` is the seconds that requests have left at the end.
+
+    Who a client says that it speaks for (``X-Forwarded-For``) is not believed: policies ask for
+    addresses, and whoever is on this machine could claim any.
+    """
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=grace,
+    )
 
 
 class QuietServer(uvicorn.Server):
