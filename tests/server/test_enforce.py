@@ -268,6 +268,19 @@ def test_names_and_associations_are_no_way_around(team: Team) -> None:
     ec2.delete_security_group(GroupId=group["GroupId"])
 
 
+def test_nothing_is_told_of_another_accounts_resources(team: Team) -> None:
+    other = team.cloud.client(team.cloud.account("neighbours"))
+    tags = [{"ResourceType": "vpc", "Tags": [{"Key": "open", "Value": "yes"}]}]
+    made = other.create_vpc(CidrBlock="10.8.0.0/16", TagSpecifications=tags)["Vpc"]
+    user = team.cloud.client(team.user())
+    told = refused(user.delete_vpc, VpcId=made["VpcId"])[1]
+    assert f"on resource: {team.arn('vpc', made['VpcId'])} because" in told
+    assert made["OwnerId"] not in told
+    tagged = allow("ec2:DeleteVpc", StringEquals={"ec2:ResourceTag/open": "yes"})
+    guess = team.cloud.client(team.user(tagged))
+    assert code(guess.delete_vpc, VpcId=made["VpcId"]) == "UnauthorizedOperation"
+
+
 # --- launches -----------------------------------------------------------------------------------
 def image(team: Team) -> str:
     found = team.ec2.describe_images(

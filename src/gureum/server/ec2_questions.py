@@ -205,10 +205,13 @@ def _types() -> Mapping[str, type[Resource]]:
 
 
 def _known(text: str, view: View, who: Caller) -> Iterator[tuple[str, Resource | None]]:
-    """The resource of an id; of an association, what it joins."""
+    """The resource of an id; of an association, what it joins.  Of another account's rows nothing
+    is told, not even whose they are."""
     found = _ID.fullmatch(text)
     cls = _types().get(found[1]) if found else None
     row = view.rows.get(text)
+    if row is not None and row.account != who.account and row.kind not in _NO_ACCOUNT:
+        row = None
     if row is not None and row.kind in _JOINS:
         yield from ((row_arn(each), each) for each in _joined(row, view))
     elif row is not None and row.region == who.region:
