@@ -212,7 +212,7 @@ def test_a_compliance_lock_holds_after_its_cooling_off(cloud: Cloud) -> None:
     assert refusal(cloud, "LockSnapshot", **shorter)[0] == "InvalidParameterValue"
     assert cloud.call("LockSnapshot", **lock)["LockState"] == "compliance"
     other = take(cloud)
-    assert refusal(cloud, "UnlockSnapshot", SnapshotId=other)[0] == "SnapshotLock.NotFound"
+    assert refusal(cloud, "UnlockSnapshot", SnapshotId=other)[0] == "IncorrectState"
     both = {"SnapshotId": other, "LockMode": "governance", "LockDuration": 1, "CoolOffPeriod": 1}
     assert refusal(cloud, "LockSnapshot", **both)[0] == "InvalidParameterCombination"
 

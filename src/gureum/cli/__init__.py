@@ -17,6 +17,7 @@ from gureum.cli.explain import explain
 from gureum.cli.flow_logs import flow_logs
 from gureum.cli.iam import iam
 from gureum.cli.images import images
+from gureum.cli.imports import export, import_
 from gureum.cli.internet import internet
 from gureum.cli.lab import lab
 from gureum.cli.map import map_
@@ -53,6 +54,8 @@ COMMANDS = (
     verify,
     audit,
     lab,
+    import_,
+    export,
     table,
     watch,
     story,
@@ -84,6 +87,7 @@ Exit status:
   3    no cloud is running
   4    the place is not there, is ambiguous, does not run, or has no address to be reached by
   5    root or capabilities are missing
+  7    an account was imported or exported, but not all of it
   exec and ssh end with the status of the program that they run
 """
 

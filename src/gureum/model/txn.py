@@ -133,7 +133,7 @@ class Txn:
 
 def not_found(cls: type[Resource], key: str) -> ApiError:
     """The error for an id that is malformed or names nothing."""
-    if not _well_formed(cls, key):
+    if not _well_formed(cls, key) and cls.malformed != cls.not_found:
         code = cls.malformed or f"{cls.not_found.rpartition('.')[0] or cls.not_found}.Malformed"
         return ApiError(code, f'Invalid id: "{key}" (expecting "{cls.prefix}-...")')
     return ApiError(cls.not_found, cls.missing.format(noun=cls.noun, id=key))

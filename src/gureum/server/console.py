@@ -24,6 +24,8 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     POST   /reach/changes  {since, until}   which pairs differ from a kept revision
     POST   /verify   {text}                 what does not hold of a policy
     POST   /audit    {only, skip}           what the built-in checks find
+    POST   /import   {files, ...}           build a real account's network
+    GET    /export   ?account&region        a region as answers of describe calls
     GET    /console  ?place                 what an instance has printed
     GET    /labs                            the labs; POST /labs/... (see ``console_labs.py``)
     GET    /internet                        the hosts of the internet; POST {name, ip}; DELETE ?name
@@ -61,6 +63,7 @@ from gureum.server import places
 from gureum.server.cloud import Cloud
 from gureum.server.console_explain import Explainer, as_aws, question, shown, steps
 from gureum.server.console_flows import Flows
+from gureum.server.console_import import Imports
 from gureum.server.console_labs import ConsoleLabs
 from gureum.server.console_live import Live
 from gureum.server.console_map import cloud_map
@@ -133,6 +136,7 @@ class Console:
         self._watches = Watches(cloud)
         self._stories = Stories(cloud, self._explain)
         self._flows = Flows(cloud)
+        self._imports = Imports(cloud)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))
 
     def _scope(self, ask: Ask) -> Scope:
@@ -292,6 +296,14 @@ class Console:
         """What the built-in checks find."""
         return self._policies.audit(self._scope(ask), ask.body)
 
+    def import_(self, ask: Ask) -> Shape:
+        """Build a real account's network."""
+        return self._imports.build(ask.body)
+
+    def export(self, ask: Ask) -> Shape:
+        """A region as answers of describe calls."""
+        return self._imports.export(self._scope(ask))
+
     def console(self, ask: Ask) -> Shape:
         """What an instance has printed."""
         place = places.resolve(self._scope(ask), ask.text("place"), (places.INSTANCE,))
@@ -421,6 +433,8 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/reach/changes", answers.reach_changes),
         ("POST", "/verify", answers.verify),
         ("POST", "/audit", answers.audit),
+        ("POST", "/import", answers.import_),
+        ("GET", "/export", answers.export),
         ("GET", "/console", answers.console),
         ("GET", "/internet", answers.internet),
         ("POST", "/internet", answers.internet_add),

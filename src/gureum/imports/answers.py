@@ -1,0 +1,129 @@
+"""The answers of describe calls as they were saved, put together by what they list.
+
+The AWS CLI saves an answer as one JSON object whose member is a list (``{"Vpcs": […]}``).  Names of
+files do not matter, but for entries of prefix lists, whose answer does not say whose they are: the
+id of the list is looked for in the name.  Batfish's layout (``aws_configs/Vpcs.json``) is the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gureum.kind import Shape
+
+Item = dict[str, Any]
+
+IDS: Mapping[str, str] = {
+    "Addresses": "AllocationId",
+    "CustomerGateways": "CustomerGatewayId",
+    "DhcpOptions": "DhcpOptionsId",
+    "EgressOnlyInternetGateways": "EgressOnlyInternetGatewayId",
+    "InternetGateways": "InternetGatewayId",
+    "KeyPairs": "KeyPairId",
+    "ManagedPrefixLists": "PrefixListId",
+    "NatGateways": "NatGatewayId",
+    "NetworkAcls": "NetworkAclId",
+    "NetworkInterfaces": "NetworkInterfaceId",
+    "PlacementGroups": "GroupId",
+    "PrefixLists": "PrefixListId",
+    "Reservations": "ReservationId",
+    "RouteTables": "RouteTableId",
+    "SecurityGroupRules": "SecurityGroupRuleId",
+    "SecurityGroups": "GroupId",
+    "Subnets": "SubnetId",
+    "Volumes": "VolumeId",
+    "VpcPeeringConnections": "VpcPeeringConnectionId",
+    "Vpcs": "VpcId",
+    "VpnGateways": "VpnGatewayId",
+}
+"""The lists that are read, with the member that is an item's id."""
+
+FACTS = frozenset(
+    {
+        *("AccountAttributes", "AvailabilityZones", "InstanceStatuses", "InstanceTypeOfferings"),
+        *("InstanceTypes", "Regions", "Tags"),
+    }
+)
+"""Lists that tell nothing of an account that other answers do not tell, or facts about AWS."""
+
+_BESIDE = frozenset({"NextToken", "ResponseMetadata"})
+_PREFIX_LIST = re.compile(r"pl-[0-9a-f]+")
+
+
+@dataclass
+class Answers:
+    """``lists`` are the items by the member that lists them; ``attributes`` single attributes by
+    the id of a VPC or instance and the attribute's name; ``entries`` those of prefix lists.
+    ``strange`` are files that are none of these, with the reason."""
+
+    lists: dict[str, list[Item]] = field(default_factory=dict)
+    attributes: dict[tuple[str, str], Any] = field(default_factory=dict)
+    entries: dict[str, list[Item]] = field(default_factory=dict)
+    strange: list[tuple[str, str]] = field(default_factory=list)
+
+    def of(self, what: str) -> list[Item]:
+        """The items of a list; none if nobody asked for it."""
+        return self.lists.get(what, [])
+
+    def attribute(self, key: str, name: str) -> Any:
+        """A single attribute, or None where it was not asked for."""
+        return self.attributes.get((key, name))
+
+
+def gather(documents: Mapping[str, Any]) -> Answers:
+    """Put together the contents of files, by their names."""
+    found = Answers()
+    for name, document in sorted(documents.items()):
+        if not isinstance(document, dict):
+            found.strange.append((name, "it is no JSON object"))
+        elif not _one_attribute(found, document):
+            _lists(found, name, document)
+    return found
+
+
+def _one_attribute(found: Answers, document: Shape) -> bool:
+    """Whether it is the answer of DescribeVpcAttribute or DescribeInstanceAttribute."""
+    key = document.get("VpcId") or document.get("InstanceId")
+    if not isinstance(key, str):
+        return False
+    for name, value in document.items():
+        if isinstance(value, dict) and "Value" in value:
+            found.attributes[key, name] = value["Value"]
+    return True
+
+
+def _lists(found: Answers, name: str, document: Shape) -> None:
+    for what, items in document.items():
+        if what in _BESIDE:
+            continue
+        if not _is_list(items):
+            found.strange.append((name, f"its member {what} is no list of structures"))
+        elif what == "Entries":
+            _entries(found, name, items)
+        elif what == "PrefixLists":
+            for item in items:  # two calls answer with a list of this name
+                _add(found, "ManagedPrefixLists" if "AddressFamily" in item else what, [item])
+        else:
+            _add(found, what, items)
+
+
+def _add(found: Answers, what: str, items: list[Item]) -> None:
+    known = found.lists.setdefault(what, [])
+    known.extend(item for item in items if item not in known)
+
+
+def _is_list(items: Any) -> bool:
+    return isinstance(items, list) and all(isinstance(item, dict) for item in items)
+
+
+def _entries(found: Answers, name: str, items: Iterable[Item]) -> None:
+    key = _PREFIX_LIST.search(name)
+    if key is None:
+        found.strange.append(
+            (name, "these entries are of a prefix list that the name does not tell")
+        )
+    else:
+        found.entries.setdefault(key.group(), []).extend(items)
