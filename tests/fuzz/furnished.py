@@ -6,7 +6,9 @@ from functools import cache
 from typing import Any
 
 from gureum.model import View
+from gureum.resources.instance import Instance, observed
 from tests.agreement.replay import Replay
+from tests.resources.building import settle
 
 _A, _B = "10.0.0.0/16", "10.1.0.0/16"
 _TAGS = [{"Key": "Name", "Value": "a"}]
@@ -26,7 +28,8 @@ def _networks() -> list[dict[str, Any]]:
     only = [{"Name": "name", "Values": ["gureum-base*"]}]
     return [
         _call("DescribeImages", images, Filters=only),
-        _call("CreateVpc", {"a": "Vpc.VpcId"}, CidrBlock=_A, AmazonProvidedIpv6CidrBlock=True),
+        _call("CreateVpc", {"a": "Vpc.VpcId"}, CidrBlock=_A, Ipv6Pool="Amazon",
+              Ipv6CidrBlock="3fff:1::/56"),
         _call("CreateVpc", {"b": "Vpc.VpcId"}, CidrBlock=_B),
         _call("CreateSubnet", {"s": "Subnet.SubnetId"}, VpcId="$a", CidrBlock="10.0.1.0/24"),
         _call("CreateSubnet", {"t": "Subnet.SubnetId"}, VpcId="$a", CidrBlock="10.0.2.0/24"),
@@ -55,6 +58,8 @@ def _networks() -> list[dict[str, Any]]:
             "CreateManagedPrefixList", {"pl": "PrefixList.PrefixListId"}, PrefixListName="p",
             MaxEntries=5, AddressFamily="IPv4", Entries=[{"Cidr": "10.9.0.0/16"}],
         ),
+        _call("AssociateSubnetCidrBlock", SubnetId="$t", Ipv6CidrBlock="3fff:1::/64"),
+        _call("AssociateVpcCidrBlock", VpcId="$b", CidrBlock="10.2.0.0/16"),
         _call("CreateSubnetCidrReservation", SubnetId="$s", Cidr="10.0.1.64/28",
               ReservationType="explicit"),
     ]  # fmt: skip
@@ -66,6 +71,7 @@ def _hosts() -> list[dict[str, Any]]:
         _call("CreateKeyPair", KeyName="key"),
         _call("CreatePlacementGroup", GroupName="spread", Strategy="spread"),
         _call("RunInstances", {"i": "Instances[0].InstanceId"}, SubnetId="$s", **run),
+        _call("RunInstances", SubnetId="$s", **run),
         _call("RunInstances", {"j": "Instances[0].InstanceId"}, SubnetId="$t",
               KeyName="key", **run),
         _call("CreateNetworkInterface", {"e": "NetworkInterface.NetworkInterfaceId"},
@@ -85,6 +91,10 @@ def _hosts() -> list[dict[str, Any]]:
         _call("RegisterImage", Name="own image", RootDeviceName="/dev/xvda", BlockDeviceMappings=[
             {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "$snap"}}]),
         _call("CreateInstanceConnectEndpoint", SubnetId="$s"),
+        _call("CreateNetworkInterfacePermission", NetworkInterfaceId="$f",
+              AwsAccountId="999999999999", Permission="INSTANCE-ATTACH"),
+        _call("AssociateIamInstanceProfile", InstanceId="$i", IamInstanceProfile={"Name": "role"}),
+        _call("CreateVolume", {"spare": "VolumeId"}, AvailabilityZone="ap-northeast-2a", Size=2),
     ]  # fmt: skip
 
 
@@ -111,6 +121,8 @@ def _ways() -> list[dict[str, Any]]:
         {"settle": True},
         _call("CreateTransitGatewayRoute", DestinationCidrBlock="10.7.0.0/16",
               TransitGatewayRouteTableId="$trt", TransitGatewayAttachmentId="$att"),
+        _call("CreateTransitGatewayPrefixListReference", TransitGatewayRouteTableId="$trt",
+              PrefixListId="$pl", TransitGatewayAttachmentId="$att"),
         _call("CreateVpcEndpoint", VpcId="$a", ServiceName="com.amazonaws.ap-northeast-2.s3",
               RouteTableIds=["$rtb"]),
         _call("CreateVpcEndpoint", VpcId="$a", ServiceName="com.amazonaws.ap-northeast-2.ec2",
@@ -142,7 +154,14 @@ def _records() -> list[dict[str, Any]]:
 
 @cache
 def furnished() -> View:
-    """The cloud, as rows."""
+    """The cloud, as rows; two of its instances run, and one is stopped."""
     replay = Replay(calls())
     assert replay.refused == []
-    return replay.cloud.store.view
+    cloud = replay.cloud
+    for row in list(cloud.store.view.all(Instance)):
+        cloud.system(observed, cloud.now, row.id, "running")
+    cloud.call("StopInstances", InstanceIds=[replay.known["j"]])
+    cloud.system(observed, cloud.now, replay.known["j"], "stopped")
+    cloud.call("CreateImage", InstanceId=replay.known["i"], Name="running image", NoReboot=True)
+    settle(cloud)
+    return cloud.store.view

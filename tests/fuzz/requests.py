@@ -1,4 +1,6 @@
-"""Draws a request from the shapes of AWS's model: good, borderline and wrong values, mixed.
+"""Draws a request: from the shapes of AWS's model, or a good one with faults.
+
+Good, borderline and wrong values are mixed, and ids of what is there.
 
 What is drawn is text, as it is sent: a tree of names as the ec2 protocol has them.  The draws come
 from anything that is like :class:`random.Random`, so that hypothesis can shrink them.
@@ -6,14 +8,19 @@ from anything that is like :class:`random.Random`, so that hypothesis can shrink
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from botocore.model import Shape
 
-from gureum.model import View
+from gureum.model import Resource, View
+from tests.fuzz.record import GOOD
 from tests.fuzz.words import BORDERS, FILTERS, RUBBISH, WORDS, prefixes
 from tests.wiring import service_model
 
@@ -33,11 +40,17 @@ class Drawn:
         self.action = action
         self.parameters: dict[str, str] = {}
         # Some requests are all good, most have a fault somewhere, few are rubbish.
-        self._fault = dice.choice((0.0, 0.0, 0.02, 0.05, 0.3))
+        self._fault = dice.choice((0.0, 0.0, 0.0, 0.01, 0.05, 0.3))
         # How many of the parameters that may be left out are given.
         self._generous = dice.choice((0.05, 0.15, 0.15, 0.4, 0.8))
         shape = service_model("ec2").operation_model(action).input_shape
-        if shape is not None:
+        good = _good().get(action)
+        if good and dice.random() < 0.7:
+            self._mutate(dice.choice(good))
+            self._generous = 0.02
+            if shape is not None and dice.random() < 0.3:
+                self._structure(shape, "", 0)
+        elif shape is not None:
             self._structure(shape, "", 0)
         if dice.random() < self._fault / 2:
             self.parameters[dice.choice(("Nonsense", "VpcId.1", "Filter.1", "A.B.C", "."))] = "1"
@@ -48,6 +61,37 @@ class Drawn:
 
     def _likely(self, chance: float) -> bool:
         return self._dice.random() < chance
+
+    def _mutate(self, good: Mapping[str, str]) -> None:
+        """Take over a good request, with ids that are here and perhaps with some faults."""
+        flat = {name: self._filled(text) for name, text in good.items()}
+        for _ in range(self._dice.choice((0, 0, 1, 1, 2, 3))):
+            if not flat:
+                break
+            name = self._dice.choice(sorted(flat))
+            last = [part for part in name.split(".") if not part.isdigit()][-1]
+            what = self._dice.randrange(5)
+            if what == 0:
+                del flat[name]
+            elif what == 1:
+                flat[name] = str(self._dice.choice(RUBBISH))
+            elif what == 2:
+                flat[name] = str(self._dice.choice(BORDERS))
+            elif what == 3 and ".1" in name:
+                flat[name.replace(".1", ".2", 1)] = flat[name]
+            else:
+                flat[name] = self._text(last)
+        self.parameters |= flat
+        if self._likely(0.1):
+            self.parameters["DryRun"] = "true"
+
+    def _filled(self, text: str) -> str:
+        """A text with ids in the places of their prefixes."""
+        return _PLACE.sub(self._some_id, text)
+
+    def _some_id(self, found: re.Match[str]) -> str:
+        prefix = found.group(1)
+        return self._dice.choice(self._ids.get(prefix, [f"{prefix}-00000000"]))
 
     # --- shapes ---------------------------------------------------------------------------------
     def _structure(self, shape: Any, path: str, depth: int) -> None:
@@ -109,10 +153,12 @@ class Drawn:
             return str(choose(self._all_ids()))
         for part, prefix in prefixes(name):
             if part in name:
-                found = self._ids.get(prefix)
+                found = self._ids.get(self._dice.choice(prefix) if len(prefix) > 1 else prefix[0])
                 if found and not self._likely(0.1):
                     return str(choose(found))
-                return f"{prefix}-{choose(('00000000', '0' * 17, 'x', ''))}"
+                return f"{prefix[0]}-{choose(('00000000', '0' * 17, 'x', ''))}"
+        if ("Ip" in name or "Address" in name) and "v6" not in name and self._likely(0.6):
+            return str(choose(self._ids.get(".", ["10.0.1.9"])))
         for part, words in WORDS:
             if part in name:
                 return str(choose(words))
@@ -124,12 +170,42 @@ class Drawn:
         return [key for found in self._ids.values() for key in found] or ["vpc-00000000"]
 
 
-def _ids(view: View) -> dict[str, list[str]]:
-    """The ids of all rows by their prefix, in an order that does not depend on them."""
-    found: dict[str, list[str]] = {}
-    for row in sorted(view.rows.values(), key=lambda row: (row.created, row.kind, row.id)):
-        found.setdefault(row.prefix, []).append(row.id)
+_PLACE = re.compile("<([a-z-]+)>")
+
+
+@cache
+def _good() -> dict[str, list[dict[str, str]]]:
+    found: dict[str, list[dict[str, str]]] = json.loads(GOOD.read_text(encoding="utf-8"))
     return found
+
+
+_WORD = re.compile(rb'"([a-z][a-z-]*)-([0-9a-f]{17}|[0-9a-f]{8})"')
+_ADDRESS = re.compile(rb'"(\d+\.\d+\.\d+\.\d+)"')
+
+
+@cache
+def _words_of(row: Resource) -> tuple[tuple[str, str], ...]:
+    """The ids in a row, its own and those of parts of it, by prefix; addresses by a dot."""
+    text = msgspec.json.encode(row)
+    words = [(m.group(1).decode(), m.group(0).decode()[1:-1]) for m in _WORD.finditer(text)]
+    words += [(".", m.group(1).decode()) for m in _ADDRESS.finditer(text)]
+    return ((row.prefix, row.id), *words)
+
+
+_last: list[tuple[View, dict[str, list[str]]]] = []
+"""The ids of the latest view: most requests change nothing."""
+
+
+def _ids(view: View) -> dict[str, list[str]]:
+    """The ids of everything by their prefix, in an order that does not depend on them."""
+    if _last and _last[0][0] is view:
+        return _last[0][1]
+    found: dict[str, dict[str, None]] = {}
+    for row in sorted(view.rows.values(), key=lambda row: (row.created, row.kind, row.id)):
+        for prefix, word in _words_of(row):
+            found.setdefault(prefix, {})[word] = None
+    _last[:] = [(view, {prefix: list(words) for prefix, words in found.items()})]
+    return _last[0][1]
 
 
 def _key(name: str, shape: Shape) -> str:

@@ -103,7 +103,20 @@ WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """Text by a part of a parameter's name; the first that fits."""
 
-_PARTS = (
+_PARTS: tuple[tuple[str, str | tuple[str, ...]], ...] = (
+    ("TransitGatewayAttachment", "tgw-attach"),
+    (
+        "AssociationId",
+        ("rtbassoc", "aclassoc", "eipassoc", "vpc-cidr-assoc", "subnet-cidr-assoc", "iip-assoc"),
+    ),
+    ("AttachmentId", "eni-attach"),
+    ("InstanceConnectEndpoint", "eice"),
+    ("NetworkInterfacePermission", "eni-perm"),
+    ("ConnectionNotification", "vpce-nfn"),
+    ("NetworkInsightsPath", "nip"),
+    ("NetworkInsightsAnalysis", "nia"),
+    ("NetworkInsightsAccessScopeAnalysis", "nisa"),
+    ("NetworkInsightsAccessScope", "nis"),
     ("Allocation", "eipalloc"),
     ("NetworkInterface", "eni"),
     ("EgressOnly", "eigw"),
@@ -139,14 +152,13 @@ _PARTS = (
 )
 
 
-def prefixes(name: str) -> Iterator[tuple[str, str]]:
-    """Parts of parameters that name a row, with the prefix of its ids."""
-    if name == "AssociationId" or name.endswith("AssociationId"):
-        yield name, "rtbassoc"
+def prefixes(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Parts of parameters that name something, with the prefixes that its id may have."""
     if name.endswith(("Id", "Ids")) or name in _NAMED:
-        yield from _PARTS
+        for part, prefix in _PARTS:
+            yield part, (prefix,) if isinstance(prefix, str) else prefix
         for row in Resource.by_kind.values():
-            yield row.__name__, row.prefix
+            yield row.__name__, (row.prefix,)
 
 
 _NAMED = frozenset({"Groups", "SecurityGroups"})
