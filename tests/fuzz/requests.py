@@ -64,7 +64,7 @@ class Drawn:
 
     def _mutate(self, good: Mapping[str, str]) -> None:
         """Take over a good request, with ids that are here and perhaps with some faults."""
-        flat = {name: self._filled(text) for name, text in good.items()}
+        flat = self.filled(good)
         for _ in range(self._dice.choice((0, 0, 1, 1, 2, 3))):
             if not flat:
                 break
@@ -85,9 +85,9 @@ class Drawn:
         if self._likely(0.1):
             self.parameters["DryRun"] = "true"
 
-    def _filled(self, text: str) -> str:
-        """A text with ids in the places of their prefixes."""
-        return _PLACE.sub(self._some_id, text)
+    def filled(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        """Parameters with ids in the places of their prefixes."""
+        return {name: _PLACE.sub(self._some_id, text) for name, text in parameters.items()}
 
     def _some_id(self, found: re.Match[str]) -> str:
         prefix = found.group(1)

@@ -228,6 +228,9 @@ def test_archived_and_restored(cloud: Cloud) -> None:
     assert status["LastTieringOperationStatus"] == "archival-completed"
     refused = refusal(cloud, "CreateVolume", AvailabilityZone=ZONE, SnapshotId=key)
     assert refused[0] == "IncorrectState"
+    for days in (-1, 181, 2**31 - 1):
+        error = cloud.error("RestoreSnapshotTier", SnapshotId=key, TemporaryRestoreDays=days)
+        assert error.code == "InvalidParameterValue"
     cloud.call("RestoreSnapshotTier", SnapshotId=key, TemporaryRestoreDays=2)
     assert show(cloud, key)["RestoreExpiryTime"].isoformat() == "2026-11-26T08:00:00+00:00"
     cloud.call("CreateVolume", AvailabilityZone=ZONE, SnapshotId=key)

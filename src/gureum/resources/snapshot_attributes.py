@@ -93,7 +93,7 @@ def reset_attribute(call: Call) -> Shape:
     return {}
 
 
-MAX_RESTORE_DAYS = 180
+RESTORE_DAYS = range(1, 181)
 """Days for which an archived snapshot may be restored (Amazon EBS User Guide, "Restore an archived
 snapshot")."""
 
@@ -210,8 +210,8 @@ def restore_tier(call: Call) -> Shape:
         )
     if row.tiering is None or row.tier != "archive":
         raise ApiError("IncorrectState", f"Snapshot '{row.id}' is not archived.")
-    if days and days > MAX_RESTORE_DAYS:
-        raise invalid_value("temporaryRestoreDays", days, f"At most {MAX_RESTORE_DAYS} days")
+    if days and days not in RESTORE_DAYS:
+        raise invalid_value("temporaryRestoreDays", days, "It must be from 1 to 180")
     until = None if for_good else _after(call.now, days=int(days))
     moved = Tiering(
         status=f"{'permanent' if for_good else 'temporary'}-restore-completed",
