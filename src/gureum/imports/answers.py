@@ -1,8 +1,9 @@
 """The answers of describe calls as they were saved, put together by what they list.
 
 The AWS CLI saves an answer as one JSON object whose member is a list (``{"Vpcs": […]}``).  Names of
-files do not matter, but for entries of prefix lists, whose answer does not say whose they are: the
-id of the list is looked for in the name.  Batfish's layout (``aws_configs/Vpcs.json``) is the same.
+files do not matter, but for parts of a prefix list or of a transit gateway's route table: their
+answers do not say whose they are, so its id is looked for in the name.  Batfish's layout
+(``aws_configs/Vpcs.json``) is the same.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ IDS: Mapping[str, str] = {
     "CustomerGateways": "CustomerGatewayId",
     "DhcpOptions": "DhcpOptionsId",
     "EgressOnlyInternetGateways": "EgressOnlyInternetGatewayId",
+    "IamInstanceProfileAssociations": "AssociationId",
     "InternetGateways": "InternetGatewayId",
     "KeyPairs": "KeyPairId",
     "ManagedPrefixLists": "PrefixListId",
@@ -33,8 +35,14 @@ IDS: Mapping[str, str] = {
     "RouteTables": "RouteTableId",
     "SecurityGroupRules": "SecurityGroupRuleId",
     "SecurityGroups": "GroupId",
+    "SubnetIpv4CidrReservations": "SubnetCidrReservationId",
     "Subnets": "SubnetId",
+    "TransitGatewayAttachments": "TransitGatewayAttachmentId",
+    "TransitGatewayRouteTables": "TransitGatewayRouteTableId",
+    "TransitGatewayVpcAttachments": "TransitGatewayAttachmentId",
+    "TransitGateways": "TransitGatewayId",
     "Volumes": "VolumeId",
+    "VpcEndpoints": "VpcEndpointId",
     "VpcPeeringConnections": "VpcPeeringConnectionId",
     "Vpcs": "VpcId",
     "VpnGateways": "VpnGatewayId",
@@ -49,19 +57,23 @@ FACTS = frozenset(
 )
 """Lists that tell nothing of an account that other answers do not tell, or facts about AWS."""
 
-_BESIDE = frozenset({"NextToken", "ResponseMetadata"})
-_PREFIX_LIST = re.compile(r"pl-[0-9a-f]+")
+PARTS = frozenset({"Entries", "Routes", "TransitGatewayRouteTablePropagations"})
+"""Lists of parts of something, which the name of the file tells."""
+
+_BESIDE = frozenset({"AdditionalRoutesAvailable", "NextToken", "ResponseMetadata"})
+_WHOSE = re.compile(r"(?:pl|tgw-rtb)-[0-9a-f]+")
 
 
 @dataclass
 class Answers:
     """``lists`` are the items by the member that lists them; ``attributes`` single attributes by
-    the id of a VPC or instance and the attribute's name; ``entries`` those of prefix lists.
-    ``strange`` are files that are none of these, with the reason."""
+    the id of a VPC or instance and the attribute's name; ``parts`` are the lists of :data:`PARTS`
+    by their name and whose they are.  ``strange`` are files that are none of these, with the
+    reason."""
 
     lists: dict[str, list[Item]] = field(default_factory=dict)
     attributes: dict[tuple[str, str], Any] = field(default_factory=dict)
-    entries: dict[str, list[Item]] = field(default_factory=dict)
+    parts: dict[tuple[str, str], list[Item]] = field(default_factory=dict)
     strange: list[tuple[str, str]] = field(default_factory=list)
 
     def of(self, what: str) -> list[Item]:
@@ -101,8 +113,8 @@ def _lists(found: Answers, name: str, document: Shape) -> None:
             continue
         if not _is_list(items):
             found.strange.append((name, f"its member {what} is no list of structures"))
-        elif what == "Entries":
-            _entries(found, name, items)
+        elif what in PARTS:
+            _parts(found, name, what, items)
         elif what == "PrefixLists":
             for item in items:  # two calls answer with a list of this name
                 _add(found, "ManagedPrefixLists" if "AddressFamily" in item else what, [item])
@@ -119,11 +131,9 @@ def _is_list(items: Any) -> bool:
     return isinstance(items, list) and all(isinstance(item, dict) for item in items)
 
 
-def _entries(found: Answers, name: str, items: Iterable[Item]) -> None:
-    key = _PREFIX_LIST.search(name)
+def _parts(found: Answers, name: str, what: str, items: Iterable[Item]) -> None:
+    key = _WHOSE.search(name)
     if key is None:
-        found.strange.append(
-            (name, "these entries are of a prefix list that the name does not tell")
-        )
+        found.strange.append((name, f"the name does not tell whose {what} these are"))
     else:
-        found.entries.setdefault(key.group(), []).extend(items)
+        found.parts.setdefault((what, key.group()), []).extend(items)

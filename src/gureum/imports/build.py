@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gureum.errors import ApiError
-from gureum.imports import filters, hosts, networks, supplement, ways
+from gureum.imports import endpoints, filters, hosts, networks, supplement, transit, ways
 from gureum.imports.answers import FACTS, IDS, Answers, Item
 from gureum.imports.names import names
 from gureum.imports.reading import Reading
@@ -26,6 +26,7 @@ _FIRST: Mapping[str, Read] = {
     "VpnGateways": ways.vpn_gateway,
     "Subnets": networks.subnet,
     "NetworkAcls": filters.acl,
+    "SubnetIpv4CidrReservations": networks.reservation,
     "SecurityGroups": filters.group,
     "VpcPeeringConnections": ways.peering,
 }
@@ -35,15 +36,25 @@ _THEN: Mapping[str, Read] = {
     "Volumes": hosts.volume,
     "Addresses": hosts.address,
     "Reservations": hosts.reservation,
+    "IamInstanceProfileAssociations": hosts.profile,
 }
 _LAST: Mapping[str, Read] = {
+    "TransitGateways": transit.gateway,
+    "TransitGatewayRouteTables": transit.table,
+    "TransitGatewayVpcAttachments": transit.attachment,
+    "VpcEndpoints": endpoints.endpoint,
     "NatGateways": ways.nat_gateway,
     "RouteTables": ways.route_table,
 }
 """What refers to something is read after that.  Rules come after groups, which name each other,
 and interfaces after instances."""
 
-_ELSEWHERE = frozenset({"NetworkInterfaces", "SecurityGroupRules", "PrefixLists"})
+_ELSEWHERE = frozenset(
+    {
+        *("NetworkInterfaces", "PrefixLists", "SecurityGroupRules", "TransitGatewayAttachments"),
+        "TransitGatewayPrefixListReferences",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -72,8 +83,11 @@ def build(call: Call, answers: Answers, options: Options) -> Report:
         with reading.one("NetworkInterfaces", key):
             hosts.interface(reading, item)
     supplement.gateways_of_tables(reading)
+    supplement.profiles(reading)
     _read(reading, _LAST)
     supplement.companions(reading, [item.get("VpcId", "") for item in answers.of("Vpcs")])
+    transit.other_attachments(reading)
+    hosts.tell_idle(reading)
     if reading.clashes:
         _refuse(reading.clashes)
     _unread(answers, report)
@@ -83,8 +97,8 @@ def build(call: Call, answers: Answers, options: Options) -> Report:
 
 def _translate(answers: Answers, here: Callable[[object], object]) -> Answers:
     lists = {what: here(items) for what, items in answers.lists.items()}
-    entries = {key: here(items) for key, items in answers.entries.items()}
-    return Answers(lists, answers.attributes, entries, answers.strange)  # type: ignore[arg-type]
+    parts = {key: here(items) for key, items in answers.parts.items()}
+    return Answers(lists, answers.attributes, parts, answers.strange)  # type: ignore[arg-type]
 
 
 def _read(reading: Reading, readers: Mapping[str, Read]) -> None:

@@ -13,6 +13,7 @@ from gureum.resources import public_ip
 from gureum.resources.elastic_ip import ElasticIp
 from gureum.resources.image import find_image
 from gureum.resources.instance import ENDED, Instance, MetadataOptions, Reason
+from gureum.resources.instance_profile import ProfileAssociation
 from gureum.resources.instance_types import TYPES
 from gureum.resources.key_pair import KeyPair
 from gureum.resources.network_interface import AMAZON, Attachment, NetworkInterface
@@ -20,8 +21,10 @@ from gureum.resources.placement import PlacementGroup, named
 from gureum.resources.public_ip import Association, PublicIp
 from gureum.resources.subnet import Subnet, lease, lease_ipv6
 from gureum.resources.subnet_prefix import lease_prefix
+from gureum.resources.transit_gateway import TransitGatewayAttachment
 from gureum.resources.volume import Volume, VolumeAttachment
 from gureum.resources.volume_types import Performance
+from gureum.resources.vpc_endpoint import VpcEndpoint
 
 STAND_IN_TYPE = "t3.micro"
 """What an instance is here whose type is not known."""
@@ -173,13 +176,23 @@ def _host(reading: Reading, item: Item, attachment: Attachment | None) -> str | 
         if item["NetworkInterfaceId"] in keys:
             alive = gateway["State"] in ("pending", "available", "deleting")
             return str(gateway["NatGatewayId"]) if alive else None
-    reading.report.leave(
-        "machines behind NetworkInterfaces",
-        item["NetworkInterfaceId"],
-        f"AWS's own machine ({item.get('InterfaceType')}: {item.get('Description', '')}) is not "
-        "built here: nobody answers at its addresses",
-    )
+    reading.idle.append(item["NetworkInterfaceId"])
     return None
+
+
+def tell_idle(reading: Reading) -> None:
+    """Tell of interfaces of AWS's own machines of which nothing is here."""
+    for key in reading.idle:
+        eni, view = reading.find(NetworkInterface, key), reading.call.txn.view
+        users = (TransitGatewayAttachment, VpcEndpoint)
+        if eni is None or any(True for cls in users for _ in view.referrers(key, cls)):
+            continue
+        reading.report.leave(
+            "machines behind NetworkInterfaces",
+            key,
+            f"AWS's own machine ({eni.interface_type}: {eni.description}) is not built here: "
+            "nobody answers at its addresses",
+        )
 
 
 # --- instances ----------------------------------------------------------------------------------
@@ -331,6 +344,20 @@ def _reason(part: Item) -> Reason | None:
         return None
     why = why or {"Code": "", "Message": ""}
     return Reason(code=why["Code"], message=why["Message"], transition=transition)
+
+
+def profile(reading: Reading, item: Item) -> None:
+    """An instance with an IAM instance profile."""
+    if item["State"] not in ("associating", "associated"):
+        raise Left(f"it is {item['State']}")
+    reading.put(
+        ProfileAssociation(
+            **reading.common(ProfileAssociation, item, item["AssociationId"], "Timestamp"),
+            instance=reading.call.txn.get(Instance, item["InstanceId"]).id,
+            arn=item["IamInstanceProfile"]["Arn"],
+            state=item["State"],
+        )
+    )
 
 
 # --- beside instances ---------------------------------------------------------------------------

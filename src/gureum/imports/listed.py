@@ -13,6 +13,7 @@ from gureum.resources import (
     dhcp_options,
     egress_only_gateway,
     elastic_ip,
+    instance_profile,
     instance_shape,
     internet_gateway,
     key_pair,
@@ -25,8 +26,12 @@ from gureum.resources import (
     security_group,
     security_group_rule,
     subnet,
+    transit_gateway_api,
+    transit_gateway_attachment,
+    transit_gateway_table,
     volume,
     vpc,
+    vpc_endpoint_api,
     vpc_peering,
     vpn_gateway_api,
 )
@@ -35,6 +40,7 @@ from gureum.resources.dhcp_options import DhcpOptions
 from gureum.resources.egress_only_gateway import EgressOnlyGateway
 from gureum.resources.elastic_ip import ElasticIp
 from gureum.resources.instance import Instance
+from gureum.resources.instance_profile import ProfileAssociation
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.key_pair import KeyPair
 from gureum.resources.nat_gateway import NatGateway
@@ -45,8 +51,14 @@ from gureum.resources.prefix_list import PrefixList
 from gureum.resources.route_table import RouteTable
 from gureum.resources.security_group import SecurityGroup, SecurityGroupRule
 from gureum.resources.subnet import Subnet
+from gureum.resources.transit_gateway import (
+    TransitGateway,
+    TransitGatewayAttachment,
+    TransitGatewayRouteTable,
+)
 from gureum.resources.volume import Volume
 from gureum.resources.vpc import Vpc
+from gureum.resources.vpc_endpoint import VpcEndpoint
 from gureum.resources.vpc_peering import VpcPeeringConnection
 from gureum.resources.vpn_gateway import VpnGateway
 
@@ -70,6 +82,9 @@ LISTED: Mapping[str, Listed] = {
     "EgressOnlyInternetGateways": Listed(
         "DescribeEgressOnlyInternetGateways", EgressOnlyGateway, egress_only_gateway.show
     ),
+    "IamInstanceProfileAssociations": Listed(
+        "DescribeIamInstanceProfileAssociations", ProfileAssociation, instance_profile.show
+    ),
     "InternetGateways": Listed("DescribeInternetGateways", InternetGateway, internet_gateway.show),
     "KeyPairs": Listed("DescribeKeyPairs", KeyPair, key_pair.show),
     "ManagedPrefixLists": Listed(
@@ -90,7 +105,22 @@ LISTED: Mapping[str, Listed] = {
     ),
     "SecurityGroups": Listed("DescribeSecurityGroups", SecurityGroup, security_group.show),
     "Subnets": Listed("DescribeSubnets", Subnet, subnet.show),
+    "TransitGatewayAttachments": Listed(
+        "DescribeTransitGatewayAttachments",
+        TransitGatewayAttachment,
+        transit_gateway_attachment.show,
+    ),
+    "TransitGatewayRouteTables": Listed(
+        "DescribeTransitGatewayRouteTables", TransitGatewayRouteTable, transit_gateway_table.show
+    ),
+    "TransitGatewayVpcAttachments": Listed(
+        "DescribeTransitGatewayVpcAttachments",
+        TransitGatewayAttachment,
+        transit_gateway_attachment.show_vpc,
+    ),
+    "TransitGateways": Listed("DescribeTransitGateways", TransitGateway, transit_gateway_api.show),
     "Volumes": Listed("DescribeVolumes", Volume, volume.show),
+    "VpcEndpoints": Listed("DescribeVpcEndpoints", VpcEndpoint, vpc_endpoint_api.show),
     "VpcPeeringConnections": Listed(
         "DescribeVpcPeeringConnections", VpcPeeringConnection, vpc_peering.show
     ),
@@ -103,7 +133,7 @@ COMPANIONS = frozenset(
     {
         *("address-lease", "elastic-ip-association", "home", "image-alias", "internet-host"),
         *("network-acl-association", "prefix-list-version", "public-ip"),
-        *("route-table-association", "vpc-ipv6-cidr-block"),
+        *("route-table-association", "subnet-cidr-reservation", "vpc-ipv6-cidr-block"),
     }
 )
 """Kinds of rows that the listed ones tell of, or that belong to no account."""

@@ -14,7 +14,7 @@ from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.ipv6 import Ipv6Block, SubnetBlock, blocks
 from gureum.resources.prefix_list import Entry, PrefixList, PrefixListVersion, version_id
 from gureum.resources.region import zones
-from gureum.resources.subnet import Subnet
+from gureum.resources.subnet import CidrReservation, Subnet
 from gureum.resources.vpc import CidrAssociation, Vpc, default_vpc
 
 
@@ -37,15 +37,13 @@ def managed_list(reading: Reading, item: Item) -> None:
         if reading.find(PrefixList, key) is None:
             raise Left(f"AWS's list {item.get('PrefixListName')} is not known here")
         return
-    if key not in reading.answers.entries:
+    parts = reading.answers.parts.get(("Entries", key))
+    if parts is None:
         raise Left(
             f"its entries are missing: save 'aws ec2 get-managed-prefix-list-entries "
             f"--prefix-list-id {key}' as {key}.json"
         )
-    entries = tuple(
-        Entry(cidr=part["Cidr"], description=part.get("Description"))
-        for part in reading.answers.entries[key]
-    )
+    entries = tuple(Entry(cidr=part["Cidr"], description=part.get("Description")) for part in parts)
     common = reading.common(PrefixList, item, key)
     row = reading.put(
         PrefixList(
@@ -151,6 +149,19 @@ def subnet(reading: Reading, item: Item) -> None:
             hostname_type=names.get("HostnameType", "ip-name"),
             dns_a_record=names.get("EnableResourceNameDnsARecord", False),
             dns_aaaa_record=names.get("EnableResourceNameDnsAAAARecord", False),
+        )
+    )
+
+
+def reservation(reading: Reading, item: Item) -> None:
+    """A block of a subnet out of which no address is given unasked."""
+    reading.put(
+        CidrReservation(
+            **reading.common(CidrReservation, item, item["SubnetCidrReservationId"]),
+            subnet=reading.call.txn.get(Subnet, item["SubnetId"]).id,
+            cidr=item["Cidr"],
+            type=item["ReservationType"],
+            description=item.get("Description"),
         )
     )
 

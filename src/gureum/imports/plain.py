@@ -12,7 +12,7 @@ _FREE = frozenset(
     {
         *("AssociationSet", "Associations", "Attachments", "BlockDeviceMappings", "Instances"),
         *("IpPermissions", "IpPermissionsEgress", "IpRanges", "Ipv6Ranges", "PrefixListIds"),
-        *("PropagatingVgws", "UserIdGroupPairs"),
+        *("PropagatingVgws", "RouteTableIds", "UserIdGroupPairs"),
     }
 )
 """Lists whose order means nothing, and is not kept.  In others the first is the primary one, or the

@@ -25,7 +25,8 @@ class Left(Exception):  # noqa: N818 (it is a decision, not a fault)
 @dataclass
 class Reading:
     """Rows are put into the transaction of ``call``; ``aliases`` and ``image`` name the local
-    images that stand for those that are not here, one by one and all others."""
+    images that stand for those that are not here, one by one and all others.  ``clashes`` are ids
+    that are taken, ``idle`` the interfaces of AWS's own machines."""
 
     call: Call
     answers: Answers
@@ -33,6 +34,7 @@ class Reading:
     image: str
     aliases: Mapping[str, str]
     clashes: list[str] = field(default_factory=list)
+    idle: list[str] = field(default_factory=list)
 
     def common(self, cls: type[Resource], item: Item, key: str, made: str = "") -> dict[str, Any]:
         """The fields that every row has; ``made`` names the member that tells when."""

@@ -6,6 +6,8 @@ from itertools import count
 
 from gureum.imports.reading import Reading
 from gureum.resources import network_acl, security_group
+from gureum.resources.instance import Instance
+from gureum.resources.instance_profile import associate, association_of
 from gureum.resources.ipv6 import blocks
 from gureum.resources.network_acl import AclAssociation, NetworkAcl
 from gureum.resources.route_table import RouteTable
@@ -27,6 +29,17 @@ def gateways_of_tables(reading: Reading) -> None:
                     common = reading.common(VpnGateway, {}, key)
                     reading.put(VpnGateway(**common, vpc=table["VpcId"]))
                 reading.report.assumed.append((key, f"a VPN gateway of {table['VpcId']}"))
+
+
+def profiles(reading: Reading) -> None:
+    """The profiles of instances whose associations nobody asked for."""
+    for reservation in reading.answers.of("Reservations"):
+        for part in reservation.get("Instances", ()):
+            key, arn = part.get("InstanceId"), part.get("IamInstanceProfile", {}).get("Arn")
+            row = reading.find(Instance, key)
+            if row is not None and arn and association_of(reading.call.txn.view, row.id) is None:
+                made = associate(reading.call, row.id, arn, state="associated")
+                reading.report.assumed.append((made.id, f"association of {row.id} with {arn}"))
 
 
 def companions(reading: Reading, vpcs: list[str]) -> None:
