@@ -152,7 +152,11 @@ def test_what_is_exported_is_imported(shop: Served, other: Served, tmp_path: Pat
 
 
 def test_what_is_not_exported_is_listed(shop: Served, tmp_path: Path) -> None:
-    shop.api.call("CreateTransitGateway")
+    shop.api.call(
+        "CreateLaunchTemplate",
+        LaunchTemplateName="small",
+        LaunchTemplateData={"InstanceType": "t3.micro"},
+    )
     result = shop.cli("export", str(tmp_path))
     assert result.exit_code == 7
-    assert "not written: 1 transit-gateway" in result.stderr
+    assert "not written: 1 launch-template, 1 launch-template-version" in result.stderr

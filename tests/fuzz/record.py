@@ -12,7 +12,6 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 from urllib.parse import parse_qsl
 
 import pytest
@@ -67,7 +66,8 @@ def main() -> int:
     def call(cloud: Cloud, action: str, **params: Any) -> dict[str, Any]:
         return recorder.call(cloud, action, **params)
 
-    with patch.object(Cloud, "call", call):
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(Cloud, "call", call)
         warned = "ignore::pytest.PytestAssertRewriteWarning"
         failed = pytest.main(["-q", "-W", warned, "-m", "not kernel", "tests/resources"])
     if failed == 0:

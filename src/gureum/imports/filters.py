@@ -7,10 +7,10 @@ from typing import Any
 
 from gureum.imports.answers import Item
 from gureum.imports.reading import Left, Reading, tags_of
-from gureum.resources.network_acl import LAST, AclAssociation, Entry, NetworkAcl
-from gureum.resources.permissions import FarGroup, Permission, parse
+from gureum.resources.network_acl import LAST, NUMBERS, AclAssociation, Entry, NetworkAcl
+from gureum.resources.permissions import FarGroup, Permission, cidr_v4, cidr_v6, parse, ports
 from gureum.resources.security_group import SecurityGroup, SecurityGroupRule
-from gureum.resources.shapes import protocol_number
+from gureum.resources.shapes import TCP, UDP, protocol_number
 from gureum.resources.subnet import Subnet
 
 
@@ -37,7 +37,7 @@ def rules(reading: Reading) -> None:
         with reading.one("SecurityGroupRules", key):
             _rule(reading, item)
     for item in reading.answers.of("SecurityGroups"):
-        if item["GroupId"] not in told and reading.find(SecurityGroup, item["GroupId"]):
+        if item.get("GroupId") not in told and reading.find(SecurityGroup, item["GroupId"]):
             _rules_of(reading, item)
 
 
@@ -127,14 +127,31 @@ def acl(reading: Reading, item: Item) -> None:
 
 
 def _entry(part: Item) -> Entry:
-    ports, icmp = part.get("PortRange"), part.get("IcmpTypeCode")
+    protocol, numbers = protocol_number(part["Protocol"]), part.get("PortRange")
+    icmp, cidr, cidr6 = part.get("IcmpTypeCode"), part.get("CidrBlock"), part.get("Ipv6CidrBlock")
+    if part["RuleNumber"] not in NUMBERS or bool(cidr) == bool(cidr6):
+        raise Left(f"its rule {part['RuleNumber']} is none")
+    if protocol in (TCP, UDP):
+        ports(protocol, *_pair(numbers, "From", "To"))
     return Entry(
         number=part["RuleNumber"],
         egress=part["Egress"],
         allow=part["RuleAction"] == "allow",
-        protocol=protocol_number(part["Protocol"]),
-        cidr=part.get("CidrBlock"),
-        cidr6=part.get("Ipv6CidrBlock"),
-        ports=(ports["From"], ports["To"]) if ports else None,
-        icmp=(icmp["Type"], icmp["Code"]) if icmp else None,
+        protocol=protocol,
+        cidr=cidr_v4(cidr) if cidr else None,
+        cidr6=cidr_v6(cidr6) if cidr6 else None,
+        ports=_pair(numbers, "From", "To") if numbers else None,
+        icmp=_pair(icmp, "Type", "Code") if icmp else None,
     )
+
+
+def _pair(part: Mapping[str, Any] | None, first: str, last: str) -> tuple[int, int]:
+    """Two numbers of a rule.
+
+    Raises:
+        Left: there are none, or they are none of ports, types and codes.
+    """
+    found = (part[first], part[last]) if part else (-2, -2)
+    if not all(-1 <= number <= 65535 for number in found):
+        raise Left(f"a rule has {found} for ports, or for type and code")
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from gureum.resources.key_pair import KeyPair
 from gureum.resources.network_interface import AMAZON, Attachment, NetworkInterface
 from gureum.resources.placement import PlacementGroup, named
 from gureum.resources.public_ip import Association, PublicIp
+from gureum.resources.region import zones
 from gureum.resources.subnet import Subnet, lease, lease_ipv6
 from gureum.resources.subnet_prefix import lease_prefix
 from gureum.resources.transit_gateway import TransitGatewayAttachment
@@ -32,6 +34,7 @@ STAND_IN_TYPE = "t3.micro"
 USUAL_SIZE = 8
 """GiB of a volume of which nobody told the size: what most images' root volumes have."""
 
+_MAC = re.compile("[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _UP = frozenset({"pending", "running"})
 
 
@@ -51,7 +54,7 @@ def _elastic(reading: Reading, key: str, ip: str, item: Item) -> None:
 def _take(reading: Reading, ip: str, holder: str) -> None:
     if not public_ip.is_free(reading.call.txn.view, ip):
         raise Left(f"the public address {ip} is taken")
-    common = reading.common(PublicIp, {}, public_ip.public_ip_id(ip))
+    common = {**reading.call.common(PublicIp, public_ip.public_ip_id(ip)), "tags": ()}
     reading.put(PublicIp(**common, ip=ip, holder=holder))
 
 
@@ -84,7 +87,7 @@ def all_interfaces(reading: Reading) -> Iterator[tuple[str, Item]]:
     """The interfaces of the answers with their ids.  One that only an instance tells of is its."""
     listed = {id(item) for item in reading.answers.of("NetworkInterfaces")}
     on = {
-        part.get("NetworkInterfaceId"): instance["InstanceId"]
+        part.get("NetworkInterfaceId"): instance.get("InstanceId")
         for reservation in reading.answers.of("Reservations")
         for instance in reservation.get("Instances", ())
         for part in instance.get("NetworkInterfaces", ())
@@ -92,8 +95,8 @@ def all_interfaces(reading: Reading) -> Iterator[tuple[str, Item]]:
     for item in interfaces(reading.answers):
         key = item.get("NetworkInterfaceId", "?")
         if id(item) not in listed:
-            told = {"InstanceId": on[key], "InstanceOwnerId": reading.call.account}
-            item = item | {"Attachment": item["Attachment"] | told}
+            told = {"InstanceId": on.get(key), "InstanceOwnerId": reading.call.account}
+            item = item | {"Attachment": item.get("Attachment", {}) | told}
             reading.report.assumed.append((key, "as its instance tells it, of its interfaces"))
         yield key, item
 
@@ -108,7 +111,7 @@ def interface(reading: Reading, item: Item) -> None:
         vpc=subnet.vpc,
         subnet=subnet.id,
         zone=subnet.zone,
-        mac=item["MacAddress"],
+        mac=_mac(item),
         ips=ips,
         ips6=tuple(part["Ipv6Address"] for part in item.get("Ipv6Addresses", ())),
         groups=tuple(part["GroupId"] for part in item.get("Groups", ())),
@@ -130,6 +133,13 @@ def interface(reading: Reading, item: Item) -> None:
         lease_prefix(reading.call, subnet, eni.id, prefix)
     for private, part in _public_parts(item):
         _map(reading, eni, private, part)
+
+
+def _mac(item: Item) -> str:
+    text = str(item["MacAddress"]).lower()
+    if not _MAC.fullmatch(text):
+        raise Left(f"{text} is no link-layer address")
+    return text
 
 
 def _ips(item: Item) -> tuple[str, ...]:
@@ -263,7 +273,7 @@ def _volumes(reading: Reading, part: Item) -> None:
         reading.put(
             Volume(
                 **reading.common(Volume, {}, key),
-                zone=part["Placement"]["AvailabilityZone"],
+                zone=reading.call.txn.get(Instance, part["InstanceId"]).zone,
                 what=Performance(size=USUAL_SIZE, type="gp2", iops=100),
                 attachments=(
                     VolumeAttachment(
@@ -401,6 +411,8 @@ def volume(reading: Reading, item: Item) -> None:
     """A volume, empty, and whose it is."""
     if item["State"] not in ("available", "in-use", "creating"):
         raise Left(f"it is {item['State']}")
+    if item["AvailabilityZone"] not in zones(reading.call.region):
+        raise Left(f"its zone {item['AvailabilityZone']} is none of {reading.call.region}'s")
     attachments = tuple(
         VolumeAttachment(
             instance=part["InstanceId"],

@@ -147,13 +147,22 @@ def _blocks(answers: Answers, view: View) -> Iterator[tuple[IPv6Network, IPv6Net
     taken = {row.cidr for row in view.all(Ipv6Block)}
     for item in answers.of("Vpcs"):
         for part in item.get("Ipv6CidrBlockAssociationSet", ()):
-            block = IPv6Network(part["Ipv6CidrBlock"])
+            block = _network(part.get("Ipv6CidrBlock", ""))
+            if block is None:
+                continue
             here = block
             while not ipv6.is_block(here) or str(here) in taken:
                 here = _drawn(str(here))
             taken.add(str(here))
             if here != block:
                 yield block, here
+
+
+def _network(text: str) -> IPv6Network | None:
+    try:
+        return IPv6Network(text)
+    except ValueError:
+        return None
 
 
 def _drawn(seed: str) -> IPv6Network:

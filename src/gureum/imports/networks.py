@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv6Network
+from ipaddress import IPv6Network, ip_network
 
 from gureum.imports.answers import Item
 from gureum.imports.reading import Left, Reading
+from gureum.model.cidr import inside, ipv4_network, ipv6_network
 from gureum.resources import dhcp_options, prefix_list
 from gureum.resources.dhcp_options import DhcpOptions
 from gureum.resources.egress_only_gateway import EgressOnlyGateway
@@ -43,7 +44,10 @@ def managed_list(reading: Reading, item: Item) -> None:
             f"its entries are missing: save 'aws ec2 get-managed-prefix-list-entries "
             f"--prefix-list-id {key}' as {key}.json"
         )
-    entries = tuple(Entry(cidr=part["Cidr"], description=part.get("Description")) for part in parts)
+    entries = tuple(
+        Entry(cidr=str(ip_network(part["Cidr"])), description=part.get("Description"))
+        for part in parts
+    )
     common = reading.common(PrefixList, item, key)
     row = reading.put(
         PrefixList(
@@ -73,7 +77,7 @@ def vpc(reading: Reading, item: Item) -> None:
     cidrs = [
         CidrAssociation(
             id=part.get("AssociationId") or reading.call.new_id("vpc-cidr-assoc"),
-            cidr=part["CidrBlock"],
+            cidr=str(ipv4_network(part["CidrBlock"])),
         )
         for part in parts
         if part.get("CidrBlockState", {}).get("State", "associated") == "associated"
@@ -98,7 +102,8 @@ def vpc(reading: Reading, item: Item) -> None:
         if part.get("Ipv6CidrBlockState", {}).get("State", "associated") != "associated":
             continue
         common = reading.common(Ipv6Block, {}, part["AssociationId"])
-        reading.put(Ipv6Block(**common, vpc=key, cidr=part["Ipv6CidrBlock"]))
+        cidr = str(ipv6_network(part["Ipv6CidrBlock"]))
+        reading.put(Ipv6Block(**common, vpc=key, cidr=cidr))
 
 
 def _has_hostnames(reading: Reading, item: Item) -> bool:
@@ -134,12 +139,15 @@ def subnet(reading: Reading, item: Item) -> None:
     row, region = reading.call.txn.get(Vpc, item["VpcId"]), reading.call.region
     if item["AvailabilityZone"] not in zones(region):
         raise Left(f"the zone {item['AvailabilityZone']} is none of {region}'s")
+    cidr = str(ipv4_network(item["CidrBlock"]))
+    if not any(inside(cidr, part.cidr) for part in row.cidrs):
+        raise Left(f"its block {cidr} is in none of its VPC's")
     names = item.get("PrivateDnsNameOptionsOnLaunch", {})
     reading.put(
         Subnet(
             **reading.common(Subnet, item, item["SubnetId"]),
             vpc=row.id,
-            cidr=item["CidrBlock"],
+            cidr=cidr,
             ipv6=_part(reading, row, item),
             assign_ipv6=item.get("AssignIpv6AddressOnCreation", False),
             zone=item["AvailabilityZone"],
@@ -159,7 +167,7 @@ def reservation(reading: Reading, item: Item) -> None:
         CidrReservation(
             **reading.common(CidrReservation, item, item["SubnetCidrReservationId"]),
             subnet=reading.call.txn.get(Subnet, item["SubnetId"]).id,
-            cidr=item["Cidr"],
+            cidr=str(ipv4_network(item["Cidr"])),
             type=item["ReservationType"],
             description=item.get("Description"),
         )

@@ -14,6 +14,7 @@ from gureum.imports.report import Report
 from gureum.kind import Call
 from gureum.model import Resource, Tags
 from gureum.model.timestamps import timestamp
+from gureum.model.txn import well_formed
 
 R = TypeVar("R", bound=Resource)
 
@@ -37,14 +38,26 @@ class Reading:
     idle: list[str] = field(default_factory=list)
 
     def common(self, cls: type[Resource], item: Item, key: str, made: str = "") -> dict[str, Any]:
-        """The fields that every row has; ``made`` names the member that tells when."""
+        """The fields that every row has; ``made`` names the member that tells when.
+
+        Raises:
+            Left: ids of the type are not like ``key``: they name files and links here.
+        """
+        if not well_formed(cls, key):
+            raise Left(f"'{key}' is no id of a {cls.noun}")
         created = moment(item[made]) if made and item.get(made) else self.call.now
         return self.call.common(cls, key) | {"created": created, "tags": tags_of(item)}
 
     def put(self, row: R) -> R:
-        """A new row; its id must be nobody's."""
+        """A new row; its id must be nobody's.
+
+        Raises:
+            Left: the answers tell of it twice.
+        """
         if row.id in self.call.txn.base.rows:
             self.clashes.append(row.id)
+        elif row.id in self.call.txn.view.rows:
+            raise Left(f"{row.id} is told twice")
         return self.call.txn.put(row)
 
     def find(self, cls: type[R], key: str | None) -> R | None:

@@ -8,11 +8,12 @@ from itertools import count
 
 from gureum.imports.answers import Item
 from gureum.imports.reading import Left, Reading, moment
-from gureum.model.cidr import is_ipv6
+from gureum.model.cidr import ipv4_network, ipv6_network, is_ipv6
 from gureum.resources.customer_gateway import CustomerGateway
 from gureum.resources.nat_gateway import NatGateway, SecondaryAddress
 from gureum.resources.route_table import RouteTable, RouteTableAssociation
 from gureum.resources.route_target import LOCAL, StaticRoute
+from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc, cidrs
 from gureum.resources.vpc_peering import Side, VpcPeeringConnection
 from gureum.resources.vpn_gateway import VpnGateway
@@ -97,11 +98,7 @@ def nat_gateway(reading: Reading, item: Item) -> None:
     """A NAT gateway; its interface and Elastic IPs are items of their own."""
     parts = item.get("NatGatewayAddresses") or [{}]
     first = next((part for part in parts if part.get("IsPrimary", True)), parts[0])
-    zones = [
-        each["AvailabilityZone"]
-        for each in reading.answers.of("Subnets")
-        if each["SubnetId"] == item.get("SubnetId")
-    ]
+    subnet = reading.find(Subnet, item["SubnetId"])
     if item.get("AvailabilityMode", "zonal") != "zonal":
         raise Left("regional NAT gateways are not built")
     reading.put(
@@ -109,7 +106,7 @@ def nat_gateway(reading: Reading, item: Item) -> None:
             **reading.common(NatGateway, item, item["NatGatewayId"], "CreateTime"),
             vpc=item["VpcId"],
             subnet=item["SubnetId"],
-            zone=zones[0] if zones else "",
+            zone=subnet.zone if subnet else "",
             connectivity=item.get("ConnectivityType", "public"),
             state=item["State"],
             interface=first.get("NetworkInterfaceId"),
@@ -176,11 +173,7 @@ def _routes(
     reading: Reading, table: str, items: list[Item], local: tuple[str, ...]
 ) -> Iterator[StaticRoute]:
     for item in items:
-        destination = (
-            item.get("DestinationCidrBlock")
-            or item.get("DestinationIpv6CidrBlock")
-            or item["DestinationPrefixListId"]
-        )
+        destination = _destination(item)
         if item.get("Origin") == "EnableVgwRoutePropagation":
             continue  # it follows from the gateway
         if item.get("GatewayId") == LOCAL:
@@ -194,6 +187,19 @@ def _routes(
             continue
         named = destination if destination.startswith("pl-") else None
         yield StaticRoute(destination=destination, target=target, prefix_list=named)
+
+
+def _destination(item: Item) -> str:
+    """A block in canonical form, or the id of a prefix list.
+
+    Raises:
+        ApiError: it is none.
+    """
+    if cidr := item.get("DestinationCidrBlock"):
+        return str(ipv4_network(cidr))
+    if cidr := item.get("DestinationIpv6CidrBlock"):
+        return str(ipv6_network(cidr))
+    return str(item["DestinationPrefixListId"])
 
 
 def _unusable(reading: Reading, destination: str, target: str | None) -> str | None:
