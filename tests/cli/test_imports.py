@@ -151,6 +151,18 @@ def test_what_is_exported_is_imported(shop: Served, other: Served, tmp_path: Pat
         assert cloud.cli("explain", "me", "web", "8080").output.count("pass") > 5
 
 
+def test_user_data_is_for_its_owner_only(shop: Served, tmp_path: Path) -> None:
+    shop.api.call("StopInstances", InstanceIds=[shop.ids["db"]])
+    shop.until("db", "stopped")
+    shop.api.call(
+        "ModifyInstanceAttribute", InstanceId=shop.ids["db"], UserData={"Value": b"secret"}
+    )
+    shop.cli("export", str(tmp_path))
+    (path,) = tmp_path.glob("*UserData.json")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(path.read_text())["UserData"] == {"Value": "c2VjcmV0"}
+
+
 def test_what_is_not_exported_is_listed(shop: Served, tmp_path: Path) -> None:
     shop.api.call(
         "CreateLaunchTemplate",

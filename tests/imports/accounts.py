@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from gureum.imports import Options, Report, build, export, gather
-from gureum.imports.plain import text
 from gureum.kind import Call
 from gureum.resources import REGISTRY, dhcp_options
 from gureum.resources.dhcp_options import DhcpOptions
@@ -32,4 +32,4 @@ def exported(cloud: Cloud) -> dict[str, Any]:
 
 def texts(files: dict[str, Any]) -> dict[str, str]:
     """What stands in the files."""
-    return {name: text(content) for name, content in files.items()}
+    return {name: json.dumps(content, indent=4) for name, content in files.items()}

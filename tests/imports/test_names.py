@@ -16,6 +16,7 @@ from tests.agreement.draw_ipv6 import DualDraw
 from tests.agreement.replay import Replay
 from tests.conftest import Cloud
 from tests.imports.accounts import exported, imported, texts
+from tests.resources.building import settle
 
 _PUBLIC = re.compile(r'"198\.18\.(\d+\.\d+(?:/32)?)"')
 
@@ -124,3 +125,33 @@ def test_nothing_changes_where_an_id_is_taken() -> None:
         imported(there, files)
     assert caught.value.code == "ImportClash"
     assert there.store.view is before
+
+
+def test_a_peering_of_two_accounts_comes_with_the_second() -> None:
+    there = Cloud()
+    other = Cloud("210987654321")
+    other.store = there.store
+    other.dispatch.store = there.store
+    one = there.call("CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    two = other.call("CreateVpc", CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    made = there.call(
+        "CreateVpcPeeringConnection", VpcId=one, PeerVpcId=two, PeerOwnerId=other.account
+    )
+    key = made["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    other.call("AcceptVpcPeeringConnection", VpcPeeringConnectionId=key)
+    settle(there)
+    asked = {"Peerings.json": there.call("DescribeVpcPeeringConnections")}
+    asked["Peerings.json"] = json.loads(json.dumps(asked["Peerings.json"], default=str))
+    files = [exported(there) | asked, exported(other) | asked]
+    for order in (files, files[::-1]):
+        here = Cloud(order[0]["Vpcs.json"]["Vpcs"][0]["OwnerId"])
+        far = Cloud(order[1]["Vpcs.json"]["Vpcs"][0]["OwnerId"])
+        far.store = here.store
+        far.dispatch.store = here.store
+        (left,) = imported(here, order[0]).left
+        assert left[:2] == ("VpcPeeringConnections", key)
+        assert imported(far, order[1]).left == []
+        for side in (here, far):
+            (shown,) = side.call("DescribeVpcPeeringConnections")["VpcPeeringConnections"]
+            assert shown["Status"]["Code"] == "active"
+            assert shown["RequesterVpcInfo"]["VpcId"] == one

@@ -15,9 +15,10 @@ from gureum.cli.env import env
 from gureum.cli.exec import exec_
 from gureum.cli.explain import explain
 from gureum.cli.flow_logs import flow_logs
+from gureum.cli.export import export
 from gureum.cli.iam import iam
 from gureum.cli.images import images
-from gureum.cli.imports import export, import_
+from gureum.cli.import_ import import_
 from gureum.cli.internet import internet
 from gureum.cli.lab import lab
 from gureum.cli.map import map_

@@ -42,8 +42,3 @@ def _plain(shape: Any, value: Any) -> Any:
 def _member(name: str, shape: Any, value: Any) -> Any:
     found = _plain(shape, value)
     return sorted(found, key=json.dumps) if name in _FREE else found
-
-
-def text(value: Any) -> str:
-    """A value as a file has it."""
-    return json.dumps(value, indent=4, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""``gureum import`` and ``gureum export``: a real account here, and one of here as its answers."""
+"""``gureum import``: a real account's network, here."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import click
 
 from gureum.cli.client import Daemon
 from gureum.cli.failure import NOT_WHOLE, Failure
-from gureum.cli.options import Base, Where, json_option, pass_base, where_options
-from gureum.cli.output import clean, note, print_facts, print_json
+from gureum.cli.options import Base, Where, json_option, pass_base
+from gureum.cli.output import clean, print_facts, print_json
 from gureum.cli.serve import image_aliases
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -68,36 +68,6 @@ def import_(
         raise Failure("the network is not in force yet: 'gureum status' tells why")
     if not answer["whole"]:
         raise Failure("not everything could be imported", NOT_WHOLE)
-
-
-@click.command(name="export", short_help="Write a network as AWS's answers tell it.")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@json_option
-@where_options
-@pass_base
-def export(
-    base: Base, folder: Path, as_json: bool, region: str | None, account: str | None
-) -> None:
-    """Write a region's resources into FOLDER as the AWS CLI saves the answers of describe calls, a
-    file each.  'gureum import' reads them.  What is not written is listed, and the status is 7
-    then.
-
-    \b
-    gureum export account
-    """
-    answer = Daemon(base.state, Where(account, region)).get("/export")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in answer["files"].items():
-        text = json.dumps(content, indent=4, ensure_ascii=False) + "\n"
-        (folder / name).write_text(text, encoding="utf-8")
-    left = answer["left"]
-    if as_json:
-        print_json({"files": sorted(answer["files"]), "left": left})
-    else:
-        note(f"{len(answer['files'])} files in {folder}")
-    if left:
-        listed = ", ".join(f"{count} {kind}" for kind, count in left.items())
-        raise Failure(f"not written: {listed}", NOT_WHOLE)
 
 
 def read_folder(folder: Path) -> dict[str, Any]:
