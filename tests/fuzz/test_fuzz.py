@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import gureum.resources
 from gureum.errors import ApiError
 from gureum.kind import Call, Shape
+from gureum.model import Resource
 from gureum.resources import REGISTRY
 from tests.fuzz.check import ACTIONS, CODES, FuzzError, Target, session
 from tests.fuzz.furnished import furnished
@@ -81,3 +86,29 @@ def test_a_broken_action_is_found(how: str, kind: str, monkeypatch: pytest.Monke
     with pytest.raises(FuzzError) as caught:
         Target(furnished()).send(drawn)
     assert caught.value.kind.startswith(kind)
+
+
+OWN = {"InvalidInternetHost.NotFound"}
+"""Codes about things that AWS does not have; no API call answers with them."""
+
+
+def test_every_code_in_the_source_is_known() -> None:
+    """Also those that no wrong request has met yet."""
+    found: dict[str, str] = {}
+    for path in sorted(Path(gureum.resources.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            for code in _codes(node):
+                found[code] = path.name
+    for row in Resource.by_kind.values():
+        if row.__module__.startswith("gureum.resources."):
+            found[row.not_found] = found[row.malformed or row.not_found] = row.__module__
+    assert len(found) > 150
+    assert {code: where for code, where in found.items() if code not in CODES | OWN} == {}
+
+
+def _codes(node: ast.AST) -> Iterator[str]:
+    """The codes of refusals, where they stand as texts."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ApiError":
+        first = node.args[0] if node.args else None
+        if isinstance(first, ast.Constant) and isinstance(first.value, str):
+            yield first.value

@@ -19,7 +19,7 @@ from tests.conftest import Cloud
 from tests.fuzz.furnished import furnished
 from tests.imports.accounts import exported, imported, texts
 
-SEEDS = range(8)
+SEEDS = range(4)
 _NUMBER = re.compile(r"number=\d+")
 
 
