@@ -8,6 +8,7 @@ answers do not say whose they are, so its id is looked for in the name.  Batfish
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ class Answers:
     attributes: dict[tuple[str, str], Any] = field(default_factory=dict)
     parts: dict[tuple[str, str], list[Item]] = field(default_factory=dict)
     strange: list[tuple[str, str]] = field(default_factory=list)
+    seen: set[tuple[str, str]] = field(default_factory=set, repr=False)
 
     def of(self, what: str) -> list[Item]:
         """The items of a list; none if nobody asked for it."""
@@ -123,8 +125,12 @@ def _lists(found: Answers, name: str, document: Shape) -> None:
 
 
 def _add(found: Answers, what: str, items: list[Item]) -> None:
-    known = found.lists.setdefault(what, [])
-    known.extend(item for item in items if item not in known)
+    """Add items, those of pages that were saved twice once."""
+    for item in items:
+        known = (what, json.dumps(item, sort_keys=True))
+        if known not in found.seen:
+            found.seen.add(known)
+            found.lists.setdefault(what, []).append(item)
 
 
 def _is_list(items: Any) -> bool:

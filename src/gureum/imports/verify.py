@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -58,20 +59,47 @@ def _differences(given: Any, here: Any, path: str) -> Iterator[tuple[str, Any, A
 
 
 def _of_lists(given: list[Any], here: list[Any], path: str) -> Iterator[tuple[str, Any, Any]]:
-    """Lists of structures are compared item by item, in whatever order they are."""
-    left = list(here)
+    """Lists are compared item by item, in whatever order they are: structures with those of the
+    same ids, else with the one that is most like them."""
+    rest = []
+    often = Counter(_ids(item) for item in (*given, *here))
+    named = {ids: number for number, ids in enumerate(map(_ids, here)) if often[ids] == 2}
+    taken: set[int] = set()
     for item in given:
-        if _over(item):
-            continue
-        best = min(
-            left, key=lambda other: sum(1 for _ in _differences(item, other, "")), default=None
-        )
-        if best is None or (not isinstance(item, Mapping) and best != item):
-            if _said(item) is not None:
-                yield f"{path}[]", item, None
-            continue
-        left.remove(best)
-        yield from _differences(item, best, f"{path}[]")
+        number = named.pop(_ids(item), None) if _ids(item) else None
+        if number is None:
+            rest.append(item)
+        else:
+            taken.add(number)
+            yield from _differences(item, here[number], f"{path}[]")
+    left = [item for number, item in enumerate(here) if number not in taken]
+    for item in rest:
+        yield from _unnamed(item, left, f"{path}[]")
+
+
+_TELLING = ("Id", "Name", "Address", "CidrIp", "CidrIpv6", "CidrBlock", "RuleNumber")
+"""Ends of the names of members that tell items of a list apart."""
+
+
+def _ids(item: Any) -> tuple[tuple[str, str], ...]:
+    """What a structure is told from others by, if by anything."""
+    if not isinstance(item, Mapping):
+        return ()
+    names = (name for name in item if name.endswith(_TELLING))
+    return tuple((name, str(item[name])) for name in sorted(names))
+
+
+def _unnamed(item: Any, left: list[Any], path: str) -> Iterator[tuple[str, Any, Any]]:
+    """What an item says that the one of ``left`` that is most like it does not."""
+    if _over(item):
+        return
+    alike = (sum(1 for _ in _differences(item, other, "")) for other in left)
+    best = min(zip(alike, range(len(left)), strict=True), default=None)
+    if best is None or (not isinstance(item, Mapping) and best[0]):
+        if _said(item) is not None:
+            yield path, item, None
+        return
+    yield from _differences(item, left.pop(best[1]), path)
 
 
 def _over(item: Any) -> bool:
