@@ -155,7 +155,13 @@ def _records() -> list[dict[str, Any]]:
 @cache
 def furnished() -> View:
     """The cloud, as rows; two of its instances run, and one is stopped."""
-    replay = Replay(calls())
+    replay = Replay([])
+    for second, call in enumerate(calls()):  # so that rows have an order, whatever their ids are
+        replay.cloud.now = f"2026-11-24T08:{second // 60:02}:{second % 60:02}.000Z"
+        if "settle" in call:
+            settle(replay.cloud)
+        else:
+            replay._do(call)
     assert replay.refused == []
     cloud = replay.cloud
     for row in list(cloud.store.view.all(Instance)):

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from gureum.resources.network_interface import NetworkInterface
 from tests.fuzz.check import Target
 from tests.fuzz.furnished import furnished
 from tests.fuzz.requests import Drawn
@@ -44,5 +45,14 @@ FOUND = (
 def test_a_finding(action: str, parameters: dict[str, str], code: str) -> None:
     target = Target(furnished())
     drawn = Drawn(Random(0), target.store.view, action)
-    drawn.parameters = drawn.filled(parameters)
+    drawn.parameters = {name: named(target, text) for name, text in parameters.items()}
     assert target.send(drawn) == code
+
+
+def named(target: Target, text: str) -> str:
+    """A text with the oldest row of a prefix in its place; of interfaces, one that is free."""
+    for row in sorted(target.store.view.rows.values(), key=lambda row: (row.created, row.id)):
+        free = not isinstance(row, NetworkInterface) or row.attachment is None
+        if free and f"<{row.prefix}>" in text:
+            return text.replace(f"<{row.prefix}>", row.id)
+    return text
