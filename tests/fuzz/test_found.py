@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from random import Random
 
 import pytest
 
+from gureum.resources.image_allowed import within
 from gureum.resources.network_interface import NetworkInterface
+from tests.conftest import Cloud
 from tests.fuzz.check import Target
 from tests.fuzz.furnished import furnished
 from tests.fuzz.requests import Drawn
@@ -56,3 +59,20 @@ def named(target: Target, text: str) -> str:
         if free and f"<{row.prefix}>" in text:
             return text.replace(f"<{row.prefix}>", row.id)
     return text
+
+
+def test_a_time_in_a_launch_template_is_shown() -> None:
+    cloud = Cloud()
+    until = "2027-01-01T00:00:00+00:00"
+    data = {"InstanceMarketOptions": {"SpotOptions": {"ValidUntil": until}}}
+    cloud.call("CreateLaunchTemplate", LaunchTemplateName="spot", LaunchTemplateData=data)
+    (version,) = cloud.call("DescribeLaunchTemplateVersions", LaunchTemplateName="spot")[
+        "LaunchTemplateVersions"
+    ]
+    options = version["LaunchTemplateData"]["InstanceMarketOptions"]["SpotOptions"]
+    assert options["ValidUntil"].isoformat() == until
+
+
+def test_an_age_without_end_bounds_no_image() -> None:
+    assert within(timedelta(days=10**6), 2**31 - 1)
+    assert not within(timedelta(days=3), 2)
