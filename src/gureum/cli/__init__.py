@@ -14,8 +14,8 @@ from gureum.cli.down import down
 from gureum.cli.env import env
 from gureum.cli.exec import exec_
 from gureum.cli.explain import explain
-from gureum.cli.flow_logs import flow_logs
 from gureum.cli.export import export
+from gureum.cli.flow_logs import flow_logs
 from gureum.cli.iam import iam
 from gureum.cli.images import images
 from gureum.cli.import_ import import_
