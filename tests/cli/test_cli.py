@@ -35,7 +35,7 @@ def test_every_file_of_a_command_is_in_the_list() -> None:
     folder = Path(gureum.__file__).parent / "cli"
     text = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
     found = (path for path, code in text.items() if "@click.command(" in code)
-    with_commands = {path.stem.replace("_", "-") for path in found}
+    with_commands = {path.stem.rstrip("_").replace("_", "-") for path in found}
     listed = {str(command.name) for command in COMMANDS}
     assert with_commands | {"account", "cidr", "iam", "internet", "medium"} == listed
 

@@ -33,7 +33,7 @@ def test_an_endpoint_has_an_interface_in_its_subnet(cloud: Cloud) -> None:
     (eni,) = shown["NetworkInterfaceIds"]
     assert refusal(cloud, "DeleteSubnet", SubnetId=subnet)[0] == "DependencyViolation"
     refused = refusal(cloud, "CreateInstanceConnectEndpoint", SubnetId=subnet)
-    assert refused[0] == "LimitExceeded"
+    assert refused[0] == "ResourceLimitExceeded"
     cloud.call(
         "ModifyInstanceConnectEndpoint", InstanceConnectEndpointId=key, SecurityGroupIds=[other]
     )

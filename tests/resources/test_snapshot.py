@@ -212,7 +212,7 @@ def test_a_compliance_lock_holds_after_its_cooling_off(cloud: Cloud) -> None:
     assert refusal(cloud, "LockSnapshot", **shorter)[0] == "InvalidParameterValue"
     assert cloud.call("LockSnapshot", **lock)["LockState"] == "compliance"
     other = take(cloud)
-    assert refusal(cloud, "UnlockSnapshot", SnapshotId=other)[0] == "SnapshotLock.NotFound"
+    assert refusal(cloud, "UnlockSnapshot", SnapshotId=other)[0] == "IncorrectState"
     both = {"SnapshotId": other, "LockMode": "governance", "LockDuration": 1, "CoolOffPeriod": 1}
     assert refusal(cloud, "LockSnapshot", **both)[0] == "InvalidParameterCombination"
 
@@ -228,6 +228,9 @@ def test_archived_and_restored(cloud: Cloud) -> None:
     assert status["LastTieringOperationStatus"] == "archival-completed"
     refused = refusal(cloud, "CreateVolume", AvailabilityZone=ZONE, SnapshotId=key)
     assert refused[0] == "IncorrectState"
+    for days in (-1, 181, 2**31 - 1):
+        error = cloud.error("RestoreSnapshotTier", SnapshotId=key, TemporaryRestoreDays=days)
+        assert error.code == "InvalidParameterValue"
     cloud.call("RestoreSnapshotTier", SnapshotId=key, TemporaryRestoreDays=2)
     assert show(cloud, key)["RestoreExpiryTime"].isoformat() == "2026-11-26T08:00:00+00:00"
     cloud.call("CreateVolume", AvailabilityZone=ZONE, SnapshotId=key)

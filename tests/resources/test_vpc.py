@@ -229,6 +229,16 @@ def test_a_secondary_block_goes(cloud: Cloud) -> None:
     )
 
 
+def test_a_secondary_block_goes_beside_one_of_ipv6(cloud: Cloud) -> None:
+    vpc = make_vpc(cloud)
+    cloud.call("AssociateVpcCidrBlock", VpcId=vpc, AmazonProvidedIpv6CidrBlock=True)
+    key = add_cidr(cloud, vpc, "10.1.0.0/16")
+    cloud.call("DisassociateVpcCidrBlock", AssociationId=key)
+    (shown,) = cloud.call("DescribeVpcs", VpcIds=[vpc])["Vpcs"]
+    assert [item["CidrBlock"] for item in shown["CidrBlockAssociationSet"]] == ["10.0.0.0/16"]
+    assert len(shown["Ipv6CidrBlockAssociationSet"]) == 1
+
+
 def test_the_primary_block_stays(cloud: Cloud) -> None:
     vpc = cloud.call("CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]
     key = vpc["CidrBlockAssociationSet"][0]["AssociationId"]

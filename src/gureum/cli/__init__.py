@@ -15,9 +15,11 @@ from gureum.cli.down import down
 from gureum.cli.env import env
 from gureum.cli.exec import exec_
 from gureum.cli.explain import explain
+from gureum.cli.export import export
 from gureum.cli.flow_logs import flow_logs
 from gureum.cli.iam import iam
 from gureum.cli.images import images
+from gureum.cli.import_ import import_
 from gureum.cli.internet import internet
 from gureum.cli.lab import lab
 from gureum.cli.map import map_
@@ -54,6 +56,8 @@ COMMANDS = (
     verify,
     audit,
     lab,
+    import_,
+    export,
     table,
     watch,
     story,
@@ -86,6 +90,7 @@ Exit status:
   3    no cloud is running
   4    the place is not there, is ambiguous, does not run, or has no address to be reached by
   5    root or capabilities are missing
+  7    an account was imported or exported, but not all of it
   exec and ssh end with the status of the program that they run
 """
 

@@ -18,6 +18,8 @@ NOT_ALLOWED = 5
 """Root or capabilities are missing."""
 CONTRADICTED = 6
 """A real packet did not do what was predicted."""
+NOT_WHOLE = 7
+"""An account was imported or exported, but not all of it; what was left out is listed."""
 
 
 class Failure(click.ClickException):

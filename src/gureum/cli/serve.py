@@ -28,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _AMI = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
 
 
-def _aliases(
+def image_aliases(
     context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
     """Pairs of an image id and the name of an image that we can make.
@@ -93,7 +93,7 @@ _OPTIONS = (
         "ami_aliases",
         multiple=True,
         metavar="AMI=IMAGE",
-        callback=_aliases,
+        callback=image_aliases,
         help="Let an image id of elsewhere stand for an image here, as ami-0abc...=debian-12.",
     ),
     click.option(

@@ -59,7 +59,8 @@ class Resource:
         missing: str = "The {noun} ID '{id}' does not exist",
     ) -> None:
         """``kind`` is AWS's resource type as in tag specifications (``route-table``), ``prefix``
-        the id's (``rtb``), ``not_found`` and ``malformed`` the error codes, ``noun`` the words of
+        the id's (``rtb``), ``not_found`` and ``malformed`` the error codes (the same one where AWS
+        answers a malformed id as one that names nothing), ``noun`` the words of
         the message (``The routeTable ID 'rtb-1' does not exist`` has the noun ``routeTable``),
         ``missing`` the whole message where AWS's is another."""
         super().__init_subclass__()

@@ -133,7 +133,7 @@ class Txn:
 
 def not_found(cls: type[Resource], key: str) -> ApiError:
     """The error for an id that is malformed or names nothing."""
-    if not _well_formed(cls, key):
+    if not well_formed(cls, key) and cls.malformed != cls.not_found:
         code = cls.malformed or f"{cls.not_found.rpartition('.')[0] or cls.not_found}.Malformed"
         return ApiError(code, f'Invalid id: "{key}" (expecting "{cls.prefix}-...")')
     return ApiError(cls.not_found, cls.missing.format(noun=cls.noun, id=key))
@@ -147,7 +147,8 @@ def dependency_violation(row: Resource) -> ApiError:
     )
 
 
-def _well_formed(cls: type[Resource], key: str) -> bool:
+def well_formed(cls: type[Resource], key: str) -> bool:
+    """Whether a text could be the id of a row of that type: its prefix and 8 or 17 digits."""
     prefix, dash, digits = key.rpartition("-")
     return (
         bool(dash)

@@ -61,7 +61,7 @@ def create_endpoint(call: Call) -> Shape:
     there = [row for row in call.txn.referrers(subnet.vpc, ConnectEndpoint) if not row.ended]
     if len(there) >= MAX_PER_VPC:
         raise ApiError(
-            "LimitExceeded",
+            "ResourceLimitExceeded",
             f"You have reached the limit of {MAX_PER_VPC} EC2 Instance Connect Endpoint in VPC "
             f"{subnet.vpc}.",
         )

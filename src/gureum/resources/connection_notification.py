@@ -24,6 +24,7 @@ class ConnectionNotification(
     kind="vpc-endpoint-connection-notification",
     prefix="vpce-nfn",
     not_found="InvalidConnectionNotification",
+    malformed="InvalidConnectionNotification",
     noun="connection notification",
     missing="The connection notification '{id}' does not exist",
 ):

@@ -55,15 +55,17 @@ def internal_domain(region: str) -> str:
     return "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
 
 
+def provided_options(region: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The options of the set that AWS provides in a region."""
+    return (DOMAIN_NAME, (internal_domain(region),)), (NAME_SERVERS, (AMAZON_DNS,))
+
+
 def provided(call: Call) -> DhcpOptions:
     """The set that AWS provides in each region, made on first use."""
     for row in call.txn.all(DhcpOptions):
         if row.default:
             return row
-    options = (
-        (DOMAIN_NAME, (internal_domain(call.region),)),
-        (NAME_SERVERS, (AMAZON_DNS,)),
-    )
+    options = provided_options(call.region)
     common = {**call.common(DhcpOptions), "tags": ()}
     return call.created(DhcpOptions(**common, options=options, default=True))
 

@@ -56,7 +56,7 @@ class Ages:
 
 def within(age: timedelta | None, most: int | None) -> bool:
     """Whether an age is at most so many days, if there is one and a bound."""
-    return age is None or most is None or age <= timedelta(days=most)
+    return age is None or most is None or age / timedelta(days=1) <= most
 
 
 def admits(

@@ -6,6 +6,7 @@ Source: EC2 API Reference, DescribeInstanceAttribute, ModifyInstanceAttribute an
 from __future__ import annotations
 
 import base64
+import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -136,7 +137,10 @@ _OLD_STYLE = {
 
 def _typed(member: str, text: str) -> Any:
     if member == "UserData":
-        return base64.b64decode(text)
+        try:
+            return base64.b64decode(text, validate=True)
+        except binascii.Error:
+            raise invalid_value("value", text[:200], "User data must be base64") from None
     if member in ("InstanceType", "InstanceInitiatedShutdownBehavior"):
         return text
     return text.lower() == "true"

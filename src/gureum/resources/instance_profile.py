@@ -27,6 +27,7 @@ class ProfileAssociation(
     kind="iam-instance-profile-association",
     prefix="iip-assoc",
     not_found="InvalidAssociationID.NotFound",
+    malformed="InvalidAssociationID.NotFound",
     noun="association",
     missing="An invalid association-id of '{id}' was given",
 ):

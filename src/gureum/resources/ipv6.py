@@ -43,6 +43,7 @@ class Ipv6Block(
     kind="vpc-ipv6-cidr-block",
     prefix="vpc-cidr-assoc",
     not_found="InvalidVpcCidrBlockAssociationID.NotFound",
+    malformed="InvalidVpcCidrBlockAssociationID.NotFound",
     noun="vpc CIDR block association",
 ):
     """An IPv6 block of a VPC.  It is a row of its own, so that ACLs and groups can add the rules
@@ -111,9 +112,14 @@ def add_block(call: Call, vpc: str) -> Ipv6Block:
     return call.created(Ipv6Block(**common, vpc=vpc, cidr=cidr))
 
 
+def is_block(network: IPv6Network) -> bool:
+    """Whether it is one of the blocks that VPCs may have."""
+    return network.prefixlen == BLOCK and network.subnet_of(POOL)
+
+
 def _asked_block(text: str, taken: set[str]) -> str:
     network = ipv6_network(text, "ipv6CidrBlock")
-    if network.prefixlen != BLOCK or not network.subnet_of(POOL) or str(network) in taken:
+    if not is_block(network) or str(network) in taken:
         raise ApiError("InvalidVpc.Range", f"The CIDR '{text}' is invalid.")
     return str(network)
 

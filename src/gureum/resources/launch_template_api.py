@@ -15,6 +15,7 @@ from typing import Any
 from gureum.errors import ApiError, invalid_combination, missing_parameter
 from gureum.kind import Call, Kind, Listing, Selector, Shape
 from gureum.model import Txn, View
+from gureum.model.timestamps import timestamp
 from gureum.resources.image import resolved_id
 from gureum.resources.instance import Instance
 from gureum.resources.launch_template import (
@@ -92,7 +93,7 @@ def _add_version(
             template=row.id,
             number=number,
             description=call.get("VersionDescription", ""),
-            data=json.dumps(data, default=str),
+            data=json.dumps(data, default=timestamp),
         )
     )
 

@@ -159,7 +159,7 @@ def asked_private(named: Sequence[str], count: int) -> Sequence[str | None]:
     """
     if named and count:
         raise invalid_combination("Private IP addresses and their number cannot both be given.")
-    return list(named) or [None] * count
+    return list(named) or network_interface.counted(count)
 
 
 def add_addresses(

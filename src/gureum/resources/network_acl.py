@@ -233,10 +233,11 @@ def replace_association(call: Call) -> Shape:
             f"The network ACL {acl.id} and subnet {subnet.id} belong to different networks.",
         )
     call.txn.delete(old)
-    return {"NewAssociationId": _associate(call, acl.id, subnet.id).id}
+    return {"NewAssociationId": associate(call, acl.id, subnet.id).id}
 
 
-def _associate(call: Call, acl: str, subnet: str) -> AclAssociation:
+def associate(call: Call, acl: str, subnet: str) -> AclAssociation:
+    """Give a subnet, which has none, an ACL."""
     common = {**call.common(AclAssociation), "tags": ()}
     return call.created(AclAssociation(**common, acl=acl, subnet=subnet))
 
@@ -246,12 +247,17 @@ def _open(egress: bool) -> Entry:
 
 
 def default_acl(call: Call, vpc: Vpc) -> None:
-    """The default ACL of a VPC, which lets everything pass, for the subnets that are there."""
+    """The default ACL of a VPC, for the subnets that are there."""
+    acl = new_default(call, vpc.id)
+    for subnet in call.txn.referrers(vpc.id, Subnet):
+        associate(call, acl.id, subnet.id)
+
+
+def new_default(call: Call, vpc: str) -> NetworkAcl:
+    """A default ACL, which lets everything pass and no subnet has yet."""
     entries = (_open(egress=True), _open(egress=False))
     common = {**call.common(NetworkAcl), "tags": ()}
-    acl = call.created(NetworkAcl(**common, vpc=vpc.id, default=True, entries=entries))
-    for subnet in call.txn.referrers(vpc.id, Subnet):
-        _associate(call, acl.id, subnet.id)
+    return call.created(NetworkAcl(**common, vpc=vpc, default=True, entries=entries))
 
 
 def open_to_ipv6(call: Call, block: Ipv6Block) -> None:
@@ -273,7 +279,7 @@ def join_default_acl(call: Call, subnet: Subnet) -> None:
     ACL is, which then takes them in.)"""
     for acl in call.txn.referrers(subnet.vpc, NetworkAcl):
         if acl.default:
-            _associate(call, acl.id, subnet.id)
+            associate(call, acl.id, subnet.id)
 
 
 def associations(reader: Reader, acl: str) -> list[AclAssociation]:

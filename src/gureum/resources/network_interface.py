@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
-from gureum.errors import ApiError
+from gureum.errors import ApiError, invalid_value
 from gureum.kind import Call, Lowering, Shape
 from gureum.model import Reader, Resource, Tags, Txn, View, ref
 from gureum.program import (
@@ -44,6 +44,10 @@ from gureum.resources.vpc import Vpc
 
 MAX_GROUPS = 5
 """Security groups per interface (VPC quotas)."""
+
+MAX_ADDRESSES = 100
+"""Addresses of a family per interface that can be asked for by number: no instance type has more
+(EC2 User Guide, "IP addresses per network interface per instance type")."""
 
 MAC_PREFIXES = ("02", "06", "0a")
 """First octets that AWS's interfaces have: locally administered unicast (IEEE 802)."""
@@ -140,7 +144,8 @@ def create(
     those that the call gives for interfaces.
 
     Raises:
-        ApiError: the codes of :func:`gureum.resources.subnet.lease` and :func:`checked_groups`.
+        ApiError: the codes of :func:`gureum.resources.subnet.lease`, :func:`checked_groups` and
+            :func:`counted`.
     """
     common = call.common(NetworkInterface)
     if tags is not None:
@@ -160,11 +165,11 @@ def create(
         requester_managed=requester_managed,
     )
     call.txn.put(eni)  # addresses are leased to a row that exists
-    wanted = [None] * secondary if isinstance(secondary, int) else secondary
+    wanted = counted(secondary) if isinstance(secondary, int) else secondary
     ips = _leased(call, subnet, eni.id, (private_ip, *wanted), lease)
     if ipv6 is None:
         ipv6 = 1 if subnet.assign_ipv6 else 0
-    wanted6 = [None] * ipv6 if isinstance(ipv6, int) else ipv6
+    wanted6 = counted(ipv6) if isinstance(ipv6, int) else ipv6
     ips6 = _leased(call, subnet, eni.id, wanted6, lease_ipv6)
     return call.created(replace(eni, ips=ips, ips6=ips6))
 
@@ -176,6 +181,23 @@ def _leased(
     a random one be one of them."""
     named_ones = {ip: take(call, subnet, holder, ip) for ip in asked if ip}
     return tuple(named_ones[ip] if ip else take(call, subnet, holder, None) for ip in asked)
+
+
+def counted(count: int) -> list[None]:
+    """So many addresses that are asked for by number only, which may be any free ones.
+
+    Raises:
+        ApiError: ``PrivateIpAddressLimitExceeded``, ``InvalidParameterValue``.
+    """
+    if count < 0:
+        raise invalid_value("addressCount", count, "It must not be negative")
+    if count > MAX_ADDRESSES:
+        raise ApiError(
+            "PrivateIpAddressLimitExceeded",
+            f"The number of addresses asked for ({count}) exceeds the limit of {MAX_ADDRESSES} "
+            "addresses per network interface.",
+        )
+    return [None] * count
 
 
 def _new_mac() -> str:

@@ -15,6 +15,7 @@ from gureum.resources.network_interface import (
     Attachment,
     NetworkInterface,
     checked_groups,
+    counted,
     create,
     delete,
     give_address,
@@ -214,7 +215,7 @@ def assign_private_addresses(call: Call) -> Shape:
         shown = [{"Ipv4Prefix": prefix} for prefix in given]
         return {"NetworkInterfaceId": eni.id, "AssignedIpv4Prefixes": shown}
     before = len(eni.ips)
-    for ip in ips or [None] * count:
+    for ip in ips or counted(count):
         if ip is not None:
             if ip in eni.ips:
                 continue  # AWS takes an address that is already here as done
@@ -269,7 +270,7 @@ def assign_ipv6_addresses(call: Call) -> Shape:
             "Exactly one of ipv6Addresses and ipv6AddressCount must be given."
         )
     before = len(eni.ips6)
-    for ip in ips or [None] * count:
+    for ip in ips or counted(count):
         eni = give_ipv6(call, eni, ip)
     return {"NetworkInterfaceId": eni.id, "AssignedIpv6Addresses": list(eni.ips6[before:])}
 

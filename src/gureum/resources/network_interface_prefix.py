@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gureum.errors import ApiError, invalid_combination
+from gureum.errors import ApiError, invalid_combination, invalid_value
 from gureum.kind import Call
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.subnet import Subnet, release
-from gureum.resources.subnet_prefix import lease_prefix
+from gureum.resources.subnet_prefix import MAX_PREFIXES, lease_prefix, no_free_prefixes
 
 
 def asked_prefixes(params: Mapping[str, Any]) -> Sequence[str | None]:
@@ -21,7 +21,8 @@ def asked_prefixes(params: Mapping[str, Any]) -> Sequence[str | None]:
     them in structures.
 
     Raises:
-        ApiError: ``InvalidParameterCombination``.
+        ApiError: ``InvalidParameterCombination``; ``InsufficientCidrBlocks`` where no subnet has so
+            many.
     """
     named, count = params.get("Ipv4Prefixes") or [], params.get("Ipv4PrefixCount") or 0
     if named and count:
@@ -34,6 +35,10 @@ def asked_prefixes(params: Mapping[str, Any]) -> Sequence[str | None]:
             "prefixes."
         )
     texts = [each["Ipv4Prefix"] if isinstance(each, Mapping) else each for each in named]
+    if count < 0:
+        raise invalid_value("ipv4PrefixCount", count, "It must not be negative")
+    if count > MAX_PREFIXES:
+        raise no_free_prefixes()
     return texts or [None] * count
 
 

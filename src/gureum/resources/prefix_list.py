@@ -99,13 +99,18 @@ def weight(reader: Reader, key: str, family: str) -> int:
     return row.max_entries if row is not None and row.family == family else 0
 
 
+def managed_id(account: str, name: str) -> str:
+    """The id that a list of AWS's own has in an account, by its name."""
+    digest = hashlib.sha256(f"{account}/{name}".encode()).hexdigest()
+    return f"pl-{digest[:8]}"
+
+
 def provide(call: Call) -> None:
     """The lists that AWS manages.  Their ids are those of no other account: a row has one owner."""
     for service, cidr in GATEWAY_SERVICES.items():
         name = f"com.amazonaws.{call.region}.{service}"
-        digest = hashlib.sha256(f"{call.account}/{name}".encode()).hexdigest()
         row = PrefixList(
-            **{**call.common(PrefixList, f"pl-{digest[:8]}"), "tags": ()},
+            **{**call.common(PrefixList, managed_id(call.account, name)), "tags": ()},
             name=name,
             family=IPV4,
             owner=AWS,

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from gureum.errors import ApiError
 from gureum.kind import Call, Kind
-from gureum.model import Reader, Resource, Txn, ref
+from gureum.model import Reader, Resource, Txn, View, ref
 
 POOL = IPv4Network("198.18.0.0/16")
 """Addresses for AWS's customers; 198.19.0.0/16 is left for hosts of the internet."""
@@ -121,6 +121,14 @@ def public_dns(region: str, ip: str) -> str:
 def public_ip_id(ip: str) -> str:
     """The id of the row of a public address, taken or not."""
     return f"public-{ip}"
+
+
+def is_free(view: View, ip: str) -> bool:
+    """Whether an address is one of the pool that nobody has."""
+    try:
+        return _usable(IPv4Address(ip)) and public_ip_id(ip) not in view.rows
+    except ValueError:
+        return False
 
 
 def _usable(address: IPv4Address) -> bool:

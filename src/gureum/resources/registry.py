@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from gureum.kind import Action, Call, Companion, Kind, Listing
@@ -45,8 +45,8 @@ class Registry:
         if name in self.actions or name in self.listings:
             raise ValueError(f"two kinds claim the action {name}")
 
-    def provide(self, call: Call) -> None:
-        """Make what AWS provides unasked in an account's region."""
+    def provide(self, call: Call, but: Collection[type] = ()) -> None:
+        """Make what AWS provides unasked in an account's region, ``but`` rows of some types."""
         for kind in self.kinds:
-            if kind.defaults is not None:
+            if kind.defaults is not None and kind.row not in but:
                 kind.defaults(call)

@@ -77,6 +77,7 @@ class GroupVpcAssociation(
     kind="security-group-vpc-association",
     prefix="sgvpc",
     not_found="InvalidSecurityGroupVpcAssociation.NotFound",
+    malformed="InvalidSecurityGroupVpcAssociation.NotFound",
     noun="security group VPC association",
 ):
     """Another VPC whose interfaces may have the group.  The id is made of both."""

@@ -93,6 +93,11 @@ def reset_attribute(call: Call) -> Shape:
     return {}
 
 
+RESTORE_DAYS = range(1, 181)
+"""Days for which an archived snapshot may be restored (Amazon EBS User Guide, "Restore an archived
+snapshot")."""
+
+
 # --- locks --------------------------------------------------------------------------------------
 def _after(now: str, **time: int) -> str:
     return timestamp(datetime.fromisoformat(now) + timedelta(**time))
@@ -150,7 +155,7 @@ def unlock_snapshot(call: Call) -> Shape:
     """UnlockSnapshot."""
     row = call.txn.get(Snapshot, call.params["SnapshotId"])
     if row.lock is None:
-        raise ApiError("SnapshotLock.NotFound", f"The snapshot '{row.id}' is not locked.")
+        raise ApiError("IncorrectState", f"The snapshot '{row.id}' is not locked.")
     if lock_state(row.lock, call.now) == "compliance":
         raise ApiError(
             "OperationNotPermitted", f"'{row.id}' is locked in compliance mode until it expires."
@@ -205,6 +210,8 @@ def restore_tier(call: Call) -> Shape:
         )
     if row.tiering is None or row.tier != "archive":
         raise ApiError("IncorrectState", f"Snapshot '{row.id}' is not archived.")
+    if days and days not in RESTORE_DAYS:
+        raise invalid_value("temporaryRestoreDays", days, "It must be from 1 to 180")
     until = None if for_good else _after(call.now, days=int(days))
     moved = Tiering(
         status=f"{'permanent' if for_good else 'temporary'}-restore-completed",

@@ -89,6 +89,7 @@ class CidrReservation(
     kind="subnet-cidr-reservation",
     prefix="scr",
     not_found="InvalidSubnetCidrReservationID.NotFound",
+    malformed="InvalidSubnetCidrReservationID.NotFound",
     noun="subnet CIDR reservation",
 ):
     """A block of a subnet out of which no address is given unasked.  ``type`` is ``explicit``, or

@@ -13,6 +13,9 @@ from gureum.model import Txn
 from gureum.model.cidr import ipv4_network, is_reserved
 from gureum.resources.subnet import PREFIX_LENGTH, Subnet, is_taken, reservations, take
 
+MAX_PREFIXES = 1 << (PREFIX_LENGTH - 16)
+"""So many prefixes has the largest subnet, a /16."""
+
 
 def lease_prefix(call: Call, subnet: Subnet, holder: str, prefix: str | None = None) -> str:
     """Take a prefix of addresses, or any free one, for the interface ``holder``.
@@ -59,7 +62,12 @@ def _free_prefix(txn: Txn, subnet: Subnet) -> str:
                 continue
             if _is_free_prefix(txn, subnet, prefix):
                 return str(prefix)
-    raise ApiError(
+    raise no_free_prefixes()
+
+
+def no_free_prefixes() -> ApiError:
+    """AWS's refusal where a subnet has no prefix left."""
+    return ApiError(
         "InsufficientCidrBlocks",
         "The specified subnet does not have enough free cidr blocks to satisfy the request.",
     )

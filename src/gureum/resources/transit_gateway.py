@@ -234,6 +234,11 @@ def ways(reader: Reader, table: TransitGatewayRouteTable) -> dict[str, Way]:
     return found
 
 
+def static_ways(reader: Reader, table: TransitGatewayRouteTable) -> list[Way]:
+    """The routes to blocks that somebody made, in the order of the blocks as texts."""
+    return sorted(_static(reader, table), key=lambda way: way.destination)
+
+
 def _static(reader: Reader, table: TransitGatewayRouteTable) -> Iterator[Way]:
     for route in table.routes:
         if route.prefix_list is None:

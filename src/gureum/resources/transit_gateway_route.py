@@ -67,7 +67,7 @@ def delete_route(call: Call) -> Shape:
         raise _no_route(table, destination)
     way = ways(call.txn.view, table)[destination]
     call.txn.put(replace(table, routes=table.without(destination)))
-    return {"Route": _show(call.txn.view, way) | {"State": "deleted"}}
+    return {"Route": show(call.txn.view, way) | {"State": "deleted"}}
 
 
 def _no_route(table: TransitGatewayRouteTable, destination: str) -> ApiError:
@@ -102,7 +102,7 @@ def _destination(call: Call) -> str:
 
 def _put(call: Call, table: TransitGatewayRouteTable, route: StaticWay) -> Shape:
     table = _stored(call, table, route)
-    return {"Route": _show(call.txn.view, ways(call.txn.view, table)[route.destination])}
+    return {"Route": show(call.txn.view, ways(call.txn.view, table)[route.destination])}
 
 
 def _stored(
@@ -158,7 +158,7 @@ def _search(call: Call) -> Iterator[Found]:
     for name, values in searches.items():
         found = _matching(found, name, values)
     for way in sorted(found, key=lambda each: _order(each.destination)):
-        yield Found(way.destination, table.created, _show(call.txn.view, way), searches)
+        yield Found(way.destination, table.created, show(call.txn.view, way), searches)
 
 
 def _matching(found: Iterable[Way], name: str, values: Iterable[str]) -> list[Way]:
@@ -195,7 +195,7 @@ def _show_found(found: Found, view: View) -> Shape:
     return found.shape
 
 
-def _show(reader: Reader, way: Way) -> Shape:
+def show(reader: Reader, way: Way) -> Shape:
     """The API's ``TransitGatewayRoute`` structure."""
     shape: Shape = {
         "DestinationCidrBlock": way.destination,
@@ -255,11 +255,12 @@ def _reference(call: Call, table: TransitGatewayRouteTable) -> StaticWay:
 
 def _answer(call: Call, table: TransitGatewayRouteTable, route: StaticWay, state: str) -> Shape:
     """AWS answers with the state on the way; here it is there with the answer."""
-    shape = _show_reference(call.txn.view, table, route) | {"State": state}
+    shape = show_reference(call.txn.view, table, route) | {"State": state}
     return {"TransitGatewayPrefixListReference": shape}
 
 
-def _show_reference(reader: Reader, table: TransitGatewayRouteTable, route: StaticWay) -> Shape:
+def show_reference(reader: Reader, table: TransitGatewayRouteTable, route: StaticWay) -> Shape:
+    """The API's ``TransitGatewayPrefixListReference`` structure."""
     listed = reader.find(PrefixList, route.destination)
     shape: Shape = {
         "TransitGatewayRouteTableId": table.id,
@@ -278,7 +279,7 @@ def _references(call: Call) -> Iterator[Part]:
     table = live(call, TransitGatewayRouteTable, call.params["TransitGatewayRouteTableId"])
     for route in table.routes:
         if route.prefix_list:
-            shape = _show_reference(call.txn.view, table, route)
+            shape = show_reference(call.txn.view, table, route)
             yield Part(route.destination, table.created, shape)
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gureum.errors import ApiError, invalid_value, missing_parameter
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
-from gureum.model import Tags, View
+from gureum.model import Reader, Tags, View
 from gureum.program import Blackhole, Route, Target, ViaAttachment
 from gureum.resources.shapes import tag_list, unsupported
 from gureum.resources.transit_gateway import (
@@ -194,8 +194,12 @@ def _show_propagation(row: TransitGatewayAttachment, item: TableLink) -> Shape:
 
 
 def _propagations(call: Call) -> Iterator[Part]:
-    table = _asked(call)
-    for row in attachments_of(call.txn.view, table.id):
+    yield from propagations(call.txn.view, _asked(call))
+
+
+def propagations(reader: Reader, table: TransitGatewayRouteTable) -> Iterator[Part]:
+    """The API's ``TransitGatewayRouteTablePropagation`` structures of a table."""
+    for row in attachments_of(reader, table.id):
         for item in row.propagations:
             if item.table == table.id:
                 yield Part(row.id, row.created, _show_resource(row) | {"State": item.state})

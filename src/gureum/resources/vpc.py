@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 from gureum.errors import ApiError, invalid_combination, missing_parameter
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, Txn, View, ref
-from gureum.model.cidr import ipv4_network, is_ipv6, resolver_address
+from gureum.model.cidr import inside, ipv4_network, is_ipv6, resolver_address
 from gureum.program import Range, Router, Service
 from gureum.resources import dhcp_options, ipv6
 
@@ -295,7 +295,7 @@ def _disassociate(call: Call, vpc: Vpc, item: CidrAssociation) -> Shape:
         )
     for source in call.txn.view.dependants(vpc.id):
         cidr = getattr(call.txn.view.rows[source], "cidr", None)
-        if cidr and IPv4Network(cidr).subnet_of(IPv4Network(item.cidr)):
+        if cidr and inside(cidr, item.cidr):
             raise ApiError(
                 "InvalidCidrBlock.InUse",
                 f"The vpc {vpc.id} currently has a subnet within CIDR block {item.cidr}",

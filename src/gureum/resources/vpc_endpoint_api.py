@@ -36,7 +36,7 @@ MAX_GATEWAY = 20
 MAX_INTERFACE = 50
 """Interface endpoints per VPC (AWS PrivateLink quotas)."""
 
-_FULL_ACCESS = {
+FULL_ACCESS = {
     GATEWAY: '{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*",'
     '"Action":"*","Resource":"*"}]}',
     INTERFACE: json.dumps(
@@ -377,7 +377,7 @@ def show(row: VpcEndpoint, view: View) -> Shape:
         "OwnerId": row.account,
     }
     if row.service_owner == AMAZON:
-        shape["PolicyDocument"] = row.policy or _FULL_ACCESS[row.type]
+        shape["PolicyDocument"] = row.policy or FULL_ACCESS[row.type]
     return shape
 
 

@@ -24,6 +24,8 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     POST   /reach/changes  {since, until}   which pairs differ from a kept revision
     POST   /verify   {text}                 what does not hold of a policy
     POST   /audit    {only, skip}           what the built-in checks find
+    POST   /import   {files, ...}           build a real account's network
+    GET    /export   ?account&region        a region as answers of describe calls
     GET    /console  ?place                 what an instance has printed
     GET    /labs                            the labs; POST /labs/... (see ``console_labs.py``)
     GET    /accounts                        the accounts; POST {name, number}, and its root keys:
@@ -64,6 +66,7 @@ from gureum.server.cloud import Cloud
 from gureum.server.console_accounts import Accounts
 from gureum.server.console_explain import Explainer, as_aws, question, shown, steps
 from gureum.server.console_flows import Flows
+from gureum.server.console_import import Imports
 from gureum.server.console_labs import ConsoleLabs
 from gureum.server.console_live import Live
 from gureum.server.console_map import cloud_map
@@ -137,6 +140,7 @@ class Console:
         self._stories = Stories(cloud, self._explain)
         self._flows = Flows(cloud)
         self._accounts = Accounts(cloud.store, cloud.vault)
+        self._imports = Imports(cloud)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))
 
     def _scope(self, ask: Ask) -> Scope:
@@ -297,6 +301,14 @@ class Console:
         """What the built-in checks find."""
         return self._policies.audit(self._scope(ask), ask.body)
 
+    def import_(self, ask: Ask) -> Shape:
+        """Build a real account's network."""
+        return self._imports.build(ask.body)
+
+    def export(self, ask: Ask) -> Shape:
+        """A region as answers of describe calls."""
+        return self._imports.export(self._scope(ask))
+
     def console(self, ask: Ask) -> Shape:
         """What an instance has printed."""
         place = places.resolve(self._scope(ask), ask.text("place"), (places.INSTANCE,))
@@ -442,6 +454,8 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/reach/changes", answers.reach_changes),
         ("POST", "/verify", answers.verify),
         ("POST", "/audit", answers.audit),
+        ("POST", "/import", answers.import_),
+        ("GET", "/export", answers.export),
         ("GET", "/console", answers.console),
         ("GET", "/accounts", answers.accounts),
         ("POST", "/accounts", answers.account_add),

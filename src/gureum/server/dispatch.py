@@ -7,7 +7,7 @@ provides unasked; what a call does is the action in the resource's file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -30,6 +30,11 @@ class Home(
     Resource, kind="home", prefix="home", not_found="InvalidParameterValue", noun="home region"
 ):
     """Marks that an account's region has been furnished with what AWS provides unasked."""
+
+
+def home_id(account: str, region: str) -> str:
+    """The id of the row that marks an account's region."""
+    return f"home-{account}/{region}"
 
 
 def utc_now() -> str:
@@ -104,15 +109,18 @@ class Dispatcher:
         )
 
     def _furnish(self, account: str, region: str) -> None:
-        key = f"home-{account}/{region}"
-        if key in self.store.view.rows:
+        if home_id(account, region) in self.store.view.rows:
             return
         with self.store.transaction(account, region) as txn:
-            if key in txn.view.rows:
-                return
-            now = self.clock()
-            txn.put(Home(id=key, account=account, region=region, created=now))
-            self.registry.provide(Call("", {}, txn, now, self.registry.companions, self.probe))
+            self.furnish(Call("", {}, txn, self.clock(), self.registry.companions, self.probe))
+
+    def furnish(self, call: Call, but: Collection[type[Resource]] = ()) -> None:
+        """Make what AWS provides in an account's region, ``but`` rows of some types; nothing where
+        that was done."""
+        key = home_id(call.account, call.region)
+        if key not in call.txn.view.rows:
+            call.txn.put(Home(id=key, account=call.account, region=call.region, created=call.now))
+            self.registry.provide(call, but)
 
     def _read(self, call: Call, request: Request) -> Shape:
         if request.dry_run:

@@ -162,9 +162,14 @@ def _scalar(shape: Any) -> Write:
 
 def _format(shape: Any) -> Format:
     if shape.type_name == "string":
-        allowed = frozenset(shape.enum)
-        return _string(allowed | _BEYOND.get(shape.name, frozenset()) if allowed else allowed)
+        return _string(allowed(shape))
     return _FORMATS[shape.type_name]
+
+
+def allowed(shape: Any) -> frozenset[str]:
+    """The values that AWS sends for a string of the model; none stands for all."""
+    known = frozenset(shape.enum)
+    return known | _BEYOND.get(shape.name, frozenset()) if known else known
 
 
 def _string(allowed: Iterable[str]) -> Format:

@@ -1,0 +1,107 @@
+"""Writes an account's region as the answers of describe calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from gureum.imports.answers import IDS
+from gureum.imports.listed import COMPANIONS, LISTED, Listed
+from gureum.imports.plain import plain
+from gureum.kind import Shape
+from gureum.model import Resource, View
+from gureum.resources import subnet_reservation, transit_gateway_route
+from gureum.resources.instance import Instance
+from gureum.resources.prefix_list import PrefixList
+from gureum.resources.subnet import CidrReservation, Subnet, reservations
+from gureum.resources.transit_gateway import TransitGatewayRouteTable, static_ways
+from gureum.resources.transit_gateway_table import propagations
+from gureum.resources.vpc import Vpc
+
+
+@dataclass
+class Exported:
+    """``files`` are the contents of files by their names; ``left`` counts the rows of kinds that
+    are not written."""
+
+    files: dict[str, Any] = field(default_factory=dict)
+    left: Counter[str] = field(default_factory=Counter)
+
+
+def export(view: View, account: str, region: str) -> Exported:
+    """The answers that tell of an account's region: one for each describe call, and one for each
+    attribute that no list tells.  Items are in the order of their ids."""
+    mine = [row for row in view.rows.values() if (row.account, row.region) == (account, region)]
+    found = Exported()
+    for what, listed in LISTED.items():
+        rows = [row for row in mine if isinstance(row, listed.row)]
+        found.files[f"{what}.json"] = shown(what, listed, rows, view)
+    for row in sorted(mine, key=lambda row: row.id):
+        found.files.update(_beside(row))
+        if isinstance(row, TransitGatewayRouteTable):
+            found.files.update(_of_table(row, view))
+        if isinstance(row, Subnet) and (kept := reservations(view, row.id)):
+            found.files[f"SubnetCidrReservations-{row.id}.json"] = _reserved(kept, view)
+    written = {listed.row for listed in LISTED.values()}
+    found.left.update(
+        row.kind for row in mine if type(row) not in written and row.kind not in COMPANIONS
+    )
+    return found
+
+
+def shown(what: str, listed: Listed, rows: list[Any], view: View) -> Shape:
+    """The answer of a describe call with these rows."""
+    items = [listed.show(row, view) for row in sorted(rows, key=lambda row: row.id)]
+    if listed.gather is not None:
+        items = sorted(listed.gather(items), key=lambda item: str(item[IDS[what]]))
+    return plain(listed.action, {listed.member or what: items})
+
+
+def _reserved(kept: list[CidrReservation], view: View) -> Shape:
+    items = [subnet_reservation.show(each, view) for each in sorted(kept, key=lambda row: row.id)]
+    answer = {"SubnetIpv4CidrReservations": items, "SubnetIpv6CidrReservations": []}
+    return plain("GetSubnetCidrReservations", answer)
+
+
+def _of_table(row: TransitGatewayRouteTable, view: View) -> Iterator[tuple[str, Shape]]:
+    """What is asked of each route table of a transit gateway by itself."""
+    routes = [transit_gateway_route.show(view, way) for way in static_ways(view, row)]
+    answers: dict[str, Shape] = {
+        "SearchTransitGatewayRoutes": {"Routes": routes, "AdditionalRoutesAvailable": False},
+        "GetTransitGatewayRouteTablePropagations": {
+            "TransitGatewayRouteTablePropagations": [
+                part.shape for part in sorted(propagations(view, row), key=lambda part: part.id)
+            ]
+        },
+        "GetTransitGatewayPrefixListReferences": {
+            "TransitGatewayPrefixListReferences": [
+                transit_gateway_route.show_reference(view, row, route)
+                for route in row.routes
+                if route.prefix_list
+            ]
+        },
+    }
+    for action, answer in answers.items():
+        name = action.removeprefix("Search").removeprefix("Get")
+        yield f"{name}-{row.id}.json", plain(action, answer)
+
+
+def _beside(row: Resource) -> Iterator[tuple[str, Shape]]:
+    """The answers of calls that are about this row only."""
+    if isinstance(row, Vpc):
+        flags = {"EnableDnsSupport": row.dns_support, "EnableDnsHostnames": row.dns_hostnames}
+        if row.usage_metrics:
+            flags["EnableNetworkAddressUsageMetrics"] = True
+        for name, value in flags.items():
+            yield f"VpcAttribute-{row.id}-{name}.json", {"VpcId": row.id, name: {"Value": value}}
+    if isinstance(row, Instance) and row.user_data:
+        told = {"InstanceId": row.id, "UserData": {"Value": row.user_data}}
+        yield f"InstanceAttribute-{row.id}-UserData.json", told
+    if isinstance(row, PrefixList) and not row.managed_by_aws:
+        entries = [
+            {"Cidr": entry.cidr} | ({"Description": entry.description} if entry.description else {})
+            for entry in row.entries
+        ]
+        yield f"ManagedPrefixListEntries-{row.id}.json", {"Entries": entries}

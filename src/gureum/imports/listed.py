@@ -1,0 +1,139 @@
+"""The describe calls that an account is written as, and the shapes of its rows in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gureum.kind import Shape
+from gureum.model import Resource, View
+from gureum.resources import (
+    customer_gateway,
+    dhcp_options,
+    egress_only_gateway,
+    elastic_ip,
+    instance_profile,
+    instance_shape,
+    internet_gateway,
+    key_pair,
+    nat_gateway,
+    network_acl,
+    network_interface,
+    placement_group,
+    prefix_list_api,
+    route_table,
+    security_group,
+    security_group_rule,
+    subnet,
+    transit_gateway_api,
+    transit_gateway_attachment,
+    transit_gateway_table,
+    volume,
+    vpc,
+    vpc_endpoint_api,
+    vpc_peering,
+    vpn_gateway_api,
+)
+from gureum.resources.customer_gateway import CustomerGateway
+from gureum.resources.dhcp_options import DhcpOptions
+from gureum.resources.egress_only_gateway import EgressOnlyGateway
+from gureum.resources.elastic_ip import ElasticIp
+from gureum.resources.instance import Instance
+from gureum.resources.instance_profile import ProfileAssociation
+from gureum.resources.internet_gateway import InternetGateway
+from gureum.resources.key_pair import KeyPair
+from gureum.resources.nat_gateway import NatGateway
+from gureum.resources.network_acl import NetworkAcl
+from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.placement import PlacementGroup
+from gureum.resources.prefix_list import PrefixList
+from gureum.resources.route_table import RouteTable
+from gureum.resources.security_group import SecurityGroup, SecurityGroupRule
+from gureum.resources.subnet import Subnet
+from gureum.resources.transit_gateway import (
+    TransitGateway,
+    TransitGatewayAttachment,
+    TransitGatewayRouteTable,
+)
+from gureum.resources.volume import Volume
+from gureum.resources.vpc import Vpc
+from gureum.resources.vpc_endpoint import VpcEndpoint
+from gureum.resources.vpc_peering import VpcPeeringConnection
+from gureum.resources.vpn_gateway import VpnGateway
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A describe call: its ``action``, the rows it lists and how it shows one of them; ``member``
+    is the one of the answer that lists them, where it has another name."""
+
+    action: str
+    row: type[Resource]
+    show: Callable[[Any, View], Shape]
+    gather: Callable[[Iterable[Shape]], list[Shape]] | None = None
+    member: str | None = None
+
+
+LISTED: Mapping[str, Listed] = {
+    "Addresses": Listed("DescribeAddresses", ElasticIp, elastic_ip.show),
+    "CustomerGateways": Listed("DescribeCustomerGateways", CustomerGateway, customer_gateway.show),
+    "DhcpOptions": Listed("DescribeDhcpOptions", DhcpOptions, dhcp_options.show),
+    "EgressOnlyInternetGateways": Listed(
+        "DescribeEgressOnlyInternetGateways", EgressOnlyGateway, egress_only_gateway.show
+    ),
+    "IamInstanceProfileAssociations": Listed(
+        "DescribeIamInstanceProfileAssociations", ProfileAssociation, instance_profile.show
+    ),
+    "InternetGateways": Listed("DescribeInternetGateways", InternetGateway, internet_gateway.show),
+    "KeyPairs": Listed("DescribeKeyPairs", KeyPair, key_pair.show),
+    "ManagedPrefixLists": Listed(
+        "DescribeManagedPrefixLists", PrefixList, prefix_list_api.show, member="PrefixLists"
+    ),
+    "NatGateways": Listed("DescribeNatGateways", NatGateway, nat_gateway.show),
+    "NetworkAcls": Listed("DescribeNetworkAcls", NetworkAcl, network_acl.show),
+    "NetworkInterfaces": Listed(
+        "DescribeNetworkInterfaces", NetworkInterface, network_interface.show
+    ),
+    "PlacementGroups": Listed("DescribePlacementGroups", PlacementGroup, placement_group.show),
+    "Reservations": Listed(
+        "DescribeInstances", Instance, instance_shape.show_reservation, instance_shape.gathered
+    ),
+    "RouteTables": Listed("DescribeRouteTables", RouteTable, route_table.show),
+    "SecurityGroupRules": Listed(
+        "DescribeSecurityGroupRules", SecurityGroupRule, security_group_rule.show
+    ),
+    "SecurityGroups": Listed("DescribeSecurityGroups", SecurityGroup, security_group.show),
+    "Subnets": Listed("DescribeSubnets", Subnet, subnet.show),
+    "TransitGatewayAttachments": Listed(
+        "DescribeTransitGatewayAttachments",
+        TransitGatewayAttachment,
+        transit_gateway_attachment.show,
+    ),
+    "TransitGatewayRouteTables": Listed(
+        "DescribeTransitGatewayRouteTables", TransitGatewayRouteTable, transit_gateway_table.show
+    ),
+    "TransitGatewayVpcAttachments": Listed(
+        "DescribeTransitGatewayVpcAttachments",
+        TransitGatewayAttachment,
+        transit_gateway_attachment.show_vpc,
+    ),
+    "TransitGateways": Listed("DescribeTransitGateways", TransitGateway, transit_gateway_api.show),
+    "Volumes": Listed("DescribeVolumes", Volume, volume.show),
+    "VpcEndpoints": Listed("DescribeVpcEndpoints", VpcEndpoint, vpc_endpoint_api.show),
+    "VpcPeeringConnections": Listed(
+        "DescribeVpcPeeringConnections", VpcPeeringConnection, vpc_peering.show
+    ),
+    "Vpcs": Listed("DescribeVpcs", Vpc, vpc.show),
+    "VpnGateways": Listed("DescribeVpnGateways", VpnGateway, vpn_gateway_api.show),
+}
+"""By what names the file, which is the member that lists the items but for one."""
+
+COMPANIONS = frozenset(
+    {
+        *("address-lease", "elastic-ip-association", "home", "image-alias", "internet-host"),
+        *("network-acl-association", "prefix-list-version", "public-ip"),
+        *("route-table-association", "subnet-cidr-reservation", "vpc-ipv6-cidr-block"),
+    }
+)
+"""Kinds of rows that the listed ones tell of, or that belong to no account."""

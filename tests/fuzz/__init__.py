@@ -1,0 +1,1 @@
+"""Bad input: requests drawn from AWS's model, against every action that is built."""

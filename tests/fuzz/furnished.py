@@ -1,0 +1,173 @@
+"""A cloud with something of everything in it, to do wrong things to."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from gureum.model import View
+from gureum.resources.instance import Instance, observed
+from tests.agreement.replay import Replay
+from tests.resources.building import settle
+
+_A, _B = "10.0.0.0/16", "10.1.0.0/16"
+_TAGS = [{"Key": "Name", "Value": "a"}]
+
+
+def _call(do: str, kept: dict[str, str] | None = None, /, **params: Any) -> dict[str, Any]:
+    return {"do": do, "with": params, "as": kept or {}}
+
+
+def calls() -> list[dict[str, Any]]:
+    """What makes the cloud; a call that is refused would be a mistake here."""
+    return [*_networks(), *_hosts(), *_ways(), *_records()]
+
+
+def _networks() -> list[dict[str, Any]]:
+    images = {"image": "Images[0].ImageId"}
+    only = [{"Name": "name", "Values": ["gureum-base*"]}]
+    return [
+        _call("DescribeImages", images, Filters=only),
+        _call("CreateVpc", {"a": "Vpc.VpcId"}, CidrBlock=_A, Ipv6Pool="Amazon",
+              Ipv6CidrBlock="3fff:1::/56"),
+        _call("CreateVpc", {"b": "Vpc.VpcId"}, CidrBlock=_B),
+        _call("CreateSubnet", {"s": "Subnet.SubnetId"}, VpcId="$a", CidrBlock="10.0.1.0/24"),
+        _call("CreateSubnet", {"t": "Subnet.SubnetId"}, VpcId="$a", CidrBlock="10.0.2.0/24"),
+        _call("CreateSubnet", {"u": "Subnet.SubnetId"}, VpcId="$b", CidrBlock="10.1.1.0/24"),
+        _call("CreateInternetGateway", {"g": "InternetGateway.InternetGatewayId"}),
+        _call("AttachInternetGateway", InternetGatewayId="$g", VpcId="$a"),
+        _call("CreateEgressOnlyInternetGateway", VpcId="$a"),
+        _call("CreateSecurityGroup", {"w": "GroupId"}, GroupName="w", Description="w", VpcId="$a"),
+        _call("CreateSecurityGroup", {"x": "GroupId"}, GroupName="db", Description="d", VpcId="$a"),
+        _call(
+            "AuthorizeSecurityGroupIngress",
+            GroupId="$w",
+            IpPermissions=[
+                {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22,
+                 "IpRanges": [{"CidrIp": "0.0.0.0/0"}]},
+                {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "$x"}]},
+            ],
+        ),
+        _call("CreateNetworkAcl", {"acl": "NetworkAcl.NetworkAclId"}, VpcId="$a"),
+        _call(
+            "CreateNetworkAclEntry", NetworkAclId="$acl", RuleNumber=100, Egress=False,
+            Protocol="6", PortRange={"From": 1, "To": 99}, RuleAction="allow", CidrBlock=_A,
+        ),
+        _call("CreateDhcpOptions", DhcpConfigurations=[{"Key": "domain-name", "Values": ["a.b"]}]),
+        _call(
+            "CreateManagedPrefixList", {"pl": "PrefixList.PrefixListId"}, PrefixListName="p",
+            MaxEntries=5, AddressFamily="IPv4", Entries=[{"Cidr": "10.9.0.0/16"}],
+        ),
+        _call("AssociateSubnetCidrBlock", SubnetId="$t", Ipv6CidrBlock="3fff:1::/64"),
+        _call("AssociateVpcCidrBlock", VpcId="$b", CidrBlock="10.2.0.0/16"),
+        _call("CreateSubnetCidrReservation", SubnetId="$s", Cidr="10.0.1.64/28",
+              ReservationType="explicit"),
+    ]  # fmt: skip
+
+
+def _hosts() -> list[dict[str, Any]]:
+    run = {"ImageId": "$image", "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
+    return [
+        _call("CreateKeyPair", KeyName="key"),
+        _call("CreatePlacementGroup", GroupName="spread", Strategy="spread"),
+        _call("RunInstances", {"i": "Instances[0].InstanceId"}, SubnetId="$s", **run),
+        _call("RunInstances", SubnetId="$s", **run),
+        _call("RunInstances", {"j": "Instances[0].InstanceId"}, SubnetId="$t",
+              KeyName="key", **run),
+        _call("CreateNetworkInterface", {"e": "NetworkInterface.NetworkInterfaceId"},
+              SubnetId="$s", Groups=["$w"]),
+        _call("CreateNetworkInterface", {"f": "NetworkInterface.NetworkInterfaceId"},
+              SubnetId="$t", Groups=["$w"]),
+        _call("AttachNetworkInterface", NetworkInterfaceId="$e", InstanceId="$i", DeviceIndex=1),
+        _call("AllocateAddress", {"eip": "AllocationId"}),
+        _call("AllocateAddress", {"eip2": "AllocationId"}),
+        _call("AllocateAddress"),
+        _call("AssociateAddress", AllocationId="$eip", NetworkInterfaceId="$e"),
+        _call("CreateVolume", {"vol": "VolumeId"}, AvailabilityZone="ap-northeast-2a", Size=1),
+        {"settle": True},
+        _call("CreateSnapshot", {"snap": "SnapshotId"}, VolumeId="$vol"),
+        _call("CreateLaunchTemplate", LaunchTemplateName="template",
+              LaunchTemplateData={"InstanceType": "t3.micro", "ImageId": "$image"}),
+        _call("RegisterImage", Name="own image", RootDeviceName="/dev/xvda", BlockDeviceMappings=[
+            {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "$snap"}}]),
+        _call("CreateInstanceConnectEndpoint", SubnetId="$s"),
+        _call("CreateNetworkInterfacePermission", NetworkInterfaceId="$f",
+              AwsAccountId="999999999999", Permission="INSTANCE-ATTACH"),
+        _call("AssociateIamInstanceProfile", InstanceId="$i", IamInstanceProfile={"Name": "role"}),
+        _call("CreateVolume", {"spare": "VolumeId"}, AvailabilityZone="ap-northeast-2a", Size=2),
+    ]  # fmt: skip
+
+
+def _ways() -> list[dict[str, Any]]:
+    return [
+        _call("CreateNatGateway", SubnetId="$s", AllocationId="$eip2"),
+        _call("CreateNatGateway", {"n": "NatGateway.NatGatewayId"}, SubnetId="$t",
+              ConnectivityType="private"),
+        _call("CreateRouteTable", {"rtb": "RouteTable.RouteTableId"}, VpcId="$a"),
+        _call("AssociateRouteTable", RouteTableId="$rtb", SubnetId="$s"),
+        _call("CreateRoute", RouteTableId="$rtb", DestinationCidrBlock="0.0.0.0/0", GatewayId="$g"),
+        _call("CreateRoute", RouteTableId="$rtb", DestinationPrefixListId="$pl", GatewayId="$g"),
+        _call("CreateVpcPeeringConnection", {"pcx": "VpcPeeringConnection.VpcPeeringConnectionId"},
+              VpcId="$a", PeerVpcId="$b"),
+        _call("AcceptVpcPeeringConnection", VpcPeeringConnectionId="$pcx"),
+        _call("CreateTransitGateway", {"tgw": "TransitGateway.TransitGatewayId"}),
+        {"settle": True},
+        _call("CreateTransitGatewayVpcAttachment",
+              {"att": "TransitGatewayVpcAttachment.TransitGatewayAttachmentId"},
+              TransitGatewayId="$tgw", VpcId="$a", SubnetIds=["$s"]),
+        _call("CreateTransitGatewayRouteTable",
+              {"trt": "TransitGatewayRouteTable.TransitGatewayRouteTableId"},
+              TransitGatewayId="$tgw"),
+        {"settle": True},
+        _call("CreateTransitGatewayRoute", DestinationCidrBlock="10.7.0.0/16",
+              TransitGatewayRouteTableId="$trt", TransitGatewayAttachmentId="$att"),
+        _call("CreateTransitGatewayPrefixListReference", TransitGatewayRouteTableId="$trt",
+              PrefixListId="$pl", TransitGatewayAttachmentId="$att"),
+        _call("CreateVpcEndpoint", VpcId="$a", ServiceName="com.amazonaws.ap-northeast-2.s3",
+              RouteTableIds=["$rtb"]),
+        _call("CreateVpcEndpoint", VpcId="$a", ServiceName="com.amazonaws.ap-northeast-2.ec2",
+              VpcEndpointType="Interface", SubnetIds=["$s"], PrivateDnsEnabled=False),
+    ]  # fmt: skip
+
+
+def _records() -> list[dict[str, Any]]:
+    balancer = (
+        "arn:aws:elasticloadbalancing:ap-northeast-2:123456789012:"
+        "loadbalancer/net/a/0123456789abcdef"
+    )
+    return [
+        _call("CreateCustomerGateway", {"cgw": "CustomerGateway.CustomerGatewayId"},
+              Type="ipsec.1", BgpAsn=65000, IpAddress="203.0.113.9"),
+        _call("CreateVpnGateway", {"vgw": "VpnGateway.VpnGatewayId"}, Type="ipsec.1"),
+        _call("AttachVpnGateway", VpnGatewayId="$vgw", VpcId="$b"),
+        _call("CreateVpnConnection", Type="ipsec.1", CustomerGatewayId="$cgw", VpnGatewayId="$vgw",
+              Options={"StaticRoutesOnly": True}),
+        _call("CreateVpcEndpointServiceConfiguration", NetworkLoadBalancerArns=[balancer]),
+        _call("CreateNetworkInsightsPath", ClientToken="path", Source="$i", Destination="$j",
+              Protocol="tcp"),
+        _call("CreateNetworkInsightsAccessScope", ClientToken="scope",
+              MatchPaths=[{"Source": {"ResourceStatement": {"Resources": ["$g"]}}}]),
+        _call("CreateTags", Resources=["$a", "$s", "$i"], Tags=_TAGS),
+        {"settle": True},
+    ]  # fmt: skip
+
+
+@cache
+def furnished() -> View:
+    """The cloud, as rows; two of its instances run, and one is stopped."""
+    replay = Replay([])
+    for second, call in enumerate(calls()):  # so that rows have an order, whatever their ids are
+        replay.cloud.now = f"2026-11-24T08:{second // 60:02}:{second % 60:02}.000Z"
+        if "settle" in call:
+            settle(replay.cloud)
+        else:
+            replay._do(call)
+    assert replay.refused == []
+    cloud = replay.cloud
+    for row in list(cloud.store.view.all(Instance)):
+        cloud.system(observed, cloud.now, row.id, "running")
+    cloud.call("StopInstances", InstanceIds=[replay.known["j"]])
+    cloud.system(observed, cloud.now, replay.known["j"], "stopped")
+    cloud.call("CreateImage", InstanceId=replay.known["i"], Name="running image", NoReboot=True)
+    settle(cloud)
+    return cloud.store.view
