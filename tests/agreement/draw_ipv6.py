@@ -131,13 +131,13 @@ class DualDraw(Draw):
                 self._call("CreateRoute", **route, **self.dice.choice(targets))
 
     def questions(self, count: int) -> Iterator[dict[str, Any]]:
-        """As :meth:`Draw.questions`, over IPv6; they are not followed on their ways."""
+        """As :meth:`Draw.questions`, over IPv6."""
         for question in super().questions(count):
             source = self.dice.choice((*self._asking, *self._asking, "mirror", "stranger"))
             asked = {"source": source, "target": self.dice.choice(self._asked), "ipv6": True}
             if question["port"] is not None:
                 asked["port"] = self.dice.choice(PORTS)
-            yield question | asked | {"follow": False}
+            yield question | asked
 
 
 def _block(number: int) -> str:

@@ -18,7 +18,7 @@ from tests.kernel import packets
 
 AT_ONCE = 16
 """Packets that are followed at once: a capture's filter holds 4096 instructions (linux/filter.h),
-some 15 for each header."""
+some 15 for each header, 25 of IPv6."""
 
 
 @dataclass(frozen=True)

@@ -336,7 +336,7 @@ def test_a_rule_that_is_missing_in_the_kernel_contradicts(daemon: Daemon, world:
     (rule,) = (r for r in world.site.ec2.describe_security_group_rules(
         Filters=[{"Name": "group-id", "Values": [world.group]}])["SecurityGroupRules"]
         if r.get("FromPort") == 80)  # fmt: skip
-    chain, handle = _rule(router, rule["SecurityGroupRuleId"])
+    chain, handle = rule_of(router, rule["SecurityGroupRuleId"])
     sh(router, "nft", "delete", "rule", "inet", "gureum", chain, "handle", handle)
     with listening(world.private.ns, 80):
         found = live(daemon, "web", "private", "80", status=6)
@@ -355,7 +355,7 @@ def test_a_rule_that_is_missing_in_the_kernel_contradicts(daemon: Daemon, world:
         confirmed(daemon, "web", "private", "80", status=0)
 
 
-def _rule(router: Path, comment: str) -> tuple[str, str]:
+def rule_of(router: Path, comment: str) -> tuple[str, str]:
     """Chain and handle of the rule with a comment."""
     chain = ""
     for line in sh(router, "nft", "-a", "list", "table", "inet", "gureum").splitlines():

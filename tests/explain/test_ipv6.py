@@ -139,6 +139,17 @@ def test_what_does_not(shop: Shop) -> None:
     assert codes(unassigned) == [Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS]
 
 
+def test_the_router_keeps_its_own_addresses_whatever_routes_say(shop: Shop) -> None:
+    """As the kernel does: its local addresses come before all route tables."""
+    route = {"RouteTableId": shop.outer, "DestinationIpv6CidrBlock": PRIVATE}
+    web, db = shop.start(shop.web), shop.start(shop.db)
+    shop.cloud.call("CreateRoute", NetworkInterfaceId=db.id, **route)
+    answer = shop.ask(web, tcp(WEB, PRIVATE.replace("/64", "1"), 80))
+    (block,) = answer.blocks()
+    assert (block.kind, block.place) == ("route", shop.vpc)
+    assert "the router, which answers nothing" in block.said
+
+
 def test_ipv4_rules_admit_no_ipv6(shop: Shop) -> None:
     key = shop.cloud.call("DescribeNetworkAcls", Filters=[{"Name": "default", "Values": ["true"]}])
     (acl,) = (each for each in key["NetworkAcls"] if each["VpcId"] == shop.vpc)

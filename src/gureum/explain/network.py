@@ -8,6 +8,7 @@ from copy import copy
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from gureum.model.cidr import router_address
 from gureum.program import (
     Address,
     Attachment,
@@ -182,6 +183,13 @@ class Network:
         """The router's segment that an address belongs to."""
         found = [each for each in self.segments[router] if on_link(each, ip)]
         return max(found, key=lambda each: length(each.cidr), default=None)
+
+    def is_routers(self, router: str, ip: str) -> bool:
+        """Whether an address is the router's own in one of its segments."""
+        segment = self.segment_at(router, ip)
+        if segment is None:
+            return False
+        return ip == segment.gateway or (":" in ip and ip == router_address(segment.cidr6))
 
     def matching(self, table: Table, ip: str) -> list[Route]:
         """The table's routes for an address, the winner first."""

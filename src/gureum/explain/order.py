@@ -30,8 +30,9 @@ def _follows(network: Network, earlier: Step, step: Step) -> bool:
         case "route", _:
             # a connected prefix is a route, whoever is missing behind it; a table's own routes
             # (``by``) may lead nowhere all the same
-            connected = network.segment_at(step.place, step.packet.target)
-            looked_up = step.passed or bool(step.by) or connected is None
+            at = step.place, step.packet.target
+            absent = network.segment_at(*at) is not None and not network.is_routers(*at)
+            looked_up = step.passed or bool(step.by) or not absent
             return looked_up and earlier.kind in ("group", "acl") and earlier.direction == "out"
         case "group", "in":
             return next_hop

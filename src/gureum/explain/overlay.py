@@ -307,7 +307,8 @@ class _Way:
         found = self._at(self._sender(index), step.packet, "sent")
         if not step.passed:
             if not found:
-                return "seen", "no frame was sent: nobody answers ARP", []
+                asked = "a neighbour solicitation" if ":" in step.packet.target else "ARP"
+                return "seen", f"no frame was sent: nobody answers {asked}", []
             return self.stop(index, step)
         if not found or step.frame is None:
             return "predicted only", _UNSEEN, []
@@ -355,6 +356,14 @@ class _Way:
         if not step.passed:
             return self.stop(index, step)
         left = self._at(step.place, step.packet, "sent")
+        return ("seen", left[0].said, left) if left else ("predicted only", _UNSEEN, [])
+
+    def gateway(self, index: int, step: Step) -> _Judged:
+        """What a gateway does not translate passes as it is, or does not."""
+        if not step.passed:
+            return self.stop(index, step)
+        left = sorted(self._at(step.place, step.packet, "sent"), key=lambda each: -each.ttl)
+        left = left[self._visits(index) :][:1]  # out to the internet, and in again
         return ("seen", left[0].said, left) if left else ("predicted only", _UNSEEN, [])
 
     def peering(self, index: int, step: Step) -> _Judged:
@@ -471,7 +480,7 @@ _JUDGES: dict[Kind, Callable[[_Way, int, Step], _Judged]] = {
     "route": _Way.route,
     "forward": _Way.forward,
     "translate": _Way.translate,
-    "gateway": _Way.stop,
+    "gateway": _Way.gateway,
     "peering": _Way.peering,
     "transit": _Way.peering,
     "transit-route": _Way.transit_route,

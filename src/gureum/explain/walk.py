@@ -18,7 +18,6 @@ from gureum.explain.services import ServiceWalk
 from gureum.explain.steps import Tried
 from gureum.explain.transit import crossing
 from gureum.explain.ways import beyond, route_line
-from gureum.model.cidr import router_address
 from gureum.program import (
     Beyond,
     Blackhole,
@@ -52,6 +51,7 @@ Admission: TypeAlias = tuple[str, tuple[object, ...], Direction, Role]
 """That a flow was let out of (or into) an interface in a router: of the interface that has the
 address, or of one that passes packets on for others."""
 
+_SILENT = "the router, which answers nothing"
 _OTHER: dict[Direction, Direction] = {"in": "out", "out": "in"}
 
 
@@ -103,7 +103,7 @@ class Walk(ServiceWalk):
             gateway = f"the router {router} is at {segment.mac}"
             self._tell("arp", port.id, f"next hop: {gateway}", frame=(port.mac, segment.mac))
             self._group(port, guard, "out")
-            self._routed(segment)
+            self._into_router(segment)
 
     def from_internet(self) -> None:
         """The packet is on the internet."""
@@ -141,9 +141,8 @@ class Walk(ServiceWalk):
         """From a port to a neighbour of the same segment: switched, no route and no ACL."""
         target = self.network.stations.get((segment.id, self.packet.target))
         if target is None:
-            whose = "the router, which answers nothing"
-            router = self.packet.target in router_addresses(segment)
-            said = whose if router else "nobody that is up"
+            router = self.network.is_routers(segment.router, self.packet.target)
+            said = _SILENT if router else "nobody that is up"
             said = f"{self.packet.target} belongs to {said}"
             self._end("switch", segment.id, said, Code.NO_POSSIBLE_DESTINATION)
             return
@@ -153,6 +152,14 @@ class Walk(ServiceWalk):
         self._to_port(target, from_segment=segment, routed=False)
 
     # --- in a router ---------------------------------------------------------------------------
+    def _into_router(self, segment: Segment) -> None:
+        """Its own addresses come before all route tables."""
+        if self.network.is_routers(segment.router, self.packet.target):
+            said = f"{self.packet.target} belongs to {_SILENT}"
+            self._end("route", segment.router, said, Code.NO_POSSIBLE_DESTINATION)
+        else:
+            self._routed(segment)
+
     def _routed(self, segment: Segment) -> None:
         """From a segment into its router, by the segment's route table."""
         table = self.network.tables.get(segment.id)
@@ -481,8 +488,3 @@ class Walk(ServiceWalk):
             said = f"{gateway} lets in answers, and nothing that begins outside"
             self._tell("gateway", gateway, said, code=Code.NO_POSSIBLE_DESTINATION)
         self._connected(way_in.segment.router)
-
-
-def router_addresses(segment: Segment) -> tuple[str, ...]:
-    """The router's own addresses in a segment."""
-    return segment.gateway, *((router_address(segment.cidr6),) if segment.cidr6 else ())

@@ -55,8 +55,6 @@ class Live:
         if question.spoofed is not None:
             raise ApiError("BadRequest", "A packet with a forged source is predicted, not sent.")
         found = self._explain(scope, question)
-        if ":" in found.address:
-            raise ApiError("BadRequest", "Packets over IPv6 are predicted, not sent.")
         if found.start is None:
             raise ApiError("NotRunning", f"The {found.source} sends nothing: it is not up.", 409)
         if not self._cloud.reconciler.wait(scope.view.revision, IN_FORCE):

@@ -11,13 +11,15 @@ from collections.abc import Iterable
 
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.netlink import NETFILTER, NetlinkError, attr, nested, u8
-from gureum.explain.packet import Packet
+from gureum.explain.packet import ICMP, ICMPV6, Packet
 
 _GET = (1 << 8) | 1
-_HEAD = struct.pack("=BBH", socket.AF_INET, 0, 0)
 _TUPLE, _TUPLE_IP, _TUPLE_PROTO = 1, 1, 2
-_IP_SOURCE, _IP_TARGET = 1, 2
-_NUMBER, _SOURCE_PORT, _TARGET_PORT, _ICMP_ID, _ICMP_TYPE, _ICMP_CODE = 1, 2, 3, 4, 5, 6
+_ADDRESSES = {socket.AF_INET: (1, 2), socket.AF_INET6: (3, 4)}
+"""The attributes of source and target."""
+_NUMBER, _SOURCE_PORT, _TARGET_PORT = 1, 2, 3
+_ECHOES = {ICMP: (4, 5, 6), ICMPV6: (7, 8, 9)}
+"""The attributes of an echo: identifier, type and code."""
 
 
 def is_tracked(spaces: Namespaces, ns: str, packets: Iterable[Packet], ident: int | None) -> bool:
@@ -31,7 +33,7 @@ def is_tracked(spaces: Namespaces, ns: str, packets: Iterable[Packet], ident: in
     for packet in packets:
         for each in (packet, packet.reply()):
             try:
-                netlink.request(_GET, _HEAD + _tuple(each, ident))
+                netlink.request(_GET, _question(each, ident))
             except NetlinkError as error:
                 if error.errno != errno.ENOENT:
                     raise
@@ -40,18 +42,18 @@ def is_tracked(spaces: Namespaces, ns: str, packets: Iterable[Packet], ident: in
     return False
 
 
-def _tuple(packet: Packet, ident: int | None) -> bytes:
-    addresses = nested(
-        _TUPLE_IP,
-        attr(_IP_SOURCE, socket.inet_aton(packet.source)),
-        attr(_IP_TARGET, socket.inet_aton(packet.target)),
-    )
+def _question(packet: Packet, ident: int | None) -> bytes:
+    family = socket.AF_INET6 if ":" in packet.source else socket.AF_INET
+    ends = zip(_ADDRESSES[family], (packet.source, packet.target), strict=True)
+    addresses = (attr(kind, socket.inet_pton(family, ip)) for kind, ip in ends)
     if packet.icmp is not None:
-        kind, code = packet.icmp
-        ends = _port(_ICMP_ID, ident) + u8(_ICMP_TYPE, kind) + u8(_ICMP_CODE, code)
+        kinds = _ECHOES[packet.protocol]
+        rest = _port(kinds[0], ident) + u8(kinds[1], packet.icmp[0]) + u8(kinds[2], packet.icmp[1])
     else:
-        ends = _port(_SOURCE_PORT, packet.source_port) + _port(_TARGET_PORT, packet.target_port)
-    return nested(_TUPLE, addresses, nested(_TUPLE_PROTO, u8(_NUMBER, packet.protocol), ends))
+        rest = _port(_SOURCE_PORT, packet.source_port) + _port(_TARGET_PORT, packet.target_port)
+    protocol = nested(_TUPLE_PROTO, u8(_NUMBER, packet.protocol), rest)
+    head = struct.pack("=BBH", family, 0, 0)
+    return head + nested(_TUPLE, nested(_TUPLE_IP, *addresses), protocol)
 
 
 def _port(kind: int, value: int | None) -> bytes:

@@ -1,4 +1,5 @@
-"""The headers of a packet as it is on a link: IPv4 with TCP, UDP or ICMP (RFC 791, 9293, 768, 792).
+"""The headers of a packet as it is on a link: IPv4 or IPv6 with TCP, UDP or ICMP (RFC 791, 8200,
+9293, 768, 792, 4443).
 
 What comes here was written by hosts that nobody vouches for: whatever is too short or odd is None.
 """
@@ -8,16 +9,19 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from gureum.explain.packet import ICMP, TCP, UDP, Packet
+from gureum.explain.packet import ECHO, ECHO_REPLY, ECHO_V6, ICMP, ICMPV6, TCP, UDP, Packet
 
 ETHERNET = 14
 """Bytes of an Ethernet header; tags are no part of it here."""
 SYN, RST, ACK = 0x02, 0x04, 0x10
 
-_IPV4 = 0x0800
-_ECHOES = (0, 8)
-_ERRORS = (3, 11, 12)
-"""ICMP messages that quote the packet which caused them (RFC 792)."""
+IPV4, IPV6 = 0x0800, 0x86DD
+"""Types of an Ethernet frame."""
+
+_IPV6_SIZE = 40
+_ECHOES = {ICMP: (ECHO, ECHO_REPLY), ICMPV6: (ECHO_V6, ECHO_V6 + 1)}
+_ERRORS = {ICMP: (3, 11, 12), ICMPV6: (1, 2, 3, 4)}
+"""ICMP messages that quote the packet which caused them (RFC 792; RFC 4443 section 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +42,34 @@ def link_addresses(frame: bytes) -> tuple[str, str]:
 
 
 def in_frame(frame: bytes) -> Header | None:
-    """The IPv4 packet in an Ethernet frame."""
+    """The IP packet in an Ethernet frame."""
     kind = int.from_bytes(frame[12:ETHERNET], "big")
-    return ipv4(frame[ETHERNET:]) if kind == _IPV4 else None
+    return ip_header(frame[ETHERNET:]) if kind in (IPV4, IPV6) else None
 
 
-def ipv4(data: bytes, *, quoted: bool = False) -> Header | None:
-    """A packet from its IPv4 header on; the first fragment of one, at most."""
-    if len(data) < 20 or data[0] >> 4 != 4 or int.from_bytes(data[6:8], "big") & 0x1FFF:
+def ip_header(data: bytes, *, quoted: bool = False) -> Header | None:
+    """A packet from its IP header on, of either version; ``quoted`` in an ICMP error."""
+    version = data[0] >> 4 if data else 0
+    if version == 6:
+        return _ipv6(data, quoted=quoted)
+    return _ipv4(data, quoted=quoted) if version == 4 else None
+
+
+def _ipv4(data: bytes, *, quoted: bool) -> Header | None:
+    """The first fragment of a packet, at most: later ones have no ports."""
+    if len(data) < 20 or int.from_bytes(data[6:8], "big") & 0x1FFF:
         return None
     size = (data[0] & 15) * 4
     source, target = socket.inet_ntoa(data[12:16]), socket.inet_ntoa(data[16:20])
     return _transport(source, target, data[9], data[8], data[size:], quoted=quoted)
+
+
+def _ipv6(data: bytes, *, quoted: bool) -> Header | None:
+    """A packet without extension headers, as ours are."""
+    if len(data) < _IPV6_SIZE:
+        return None
+    source, target = (socket.inet_ntop(socket.AF_INET6, data[at : at + 16]) for at in (8, 24))
+    return _transport(source, target, data[6], data[7], data[_IPV6_SIZE:], quoted=quoted)
 
 
 def _transport(
@@ -61,12 +81,12 @@ def _transport(
         ports = int.from_bytes(data[0:2], "big"), int.from_bytes(data[2:4], "big")
         flags = data[13] if protocol == TCP and len(data) > 13 else 0
         return Header(Packet(source, target, protocol, *ports), ttl, flags)
-    if protocol != ICMP:
+    if protocol not in _ERRORS:
         return None
-    packet = Packet(source, target, ICMP, icmp=(data[0], data[1]))
-    if data[0] in _ERRORS and not quoted:
-        return Header(packet, ttl, quoted=ipv4(data[8:], quoted=True))
-    ident = int.from_bytes(data[4:6], "big") if data[0] in _ECHOES else None
+    packet = Packet(source, target, protocol, icmp=(data[0], data[1]))
+    if data[0] in _ERRORS[protocol] and not quoted:
+        return Header(packet, ttl, quoted=ip_header(data[8:], quoted=True))
+    ident = int.from_bytes(data[4:6], "big") if data[0] in _ECHOES[protocol] else None
     return Header(packet, ttl, ident=ident)
 
 

@@ -19,9 +19,9 @@ from gureum.engines.linux.names import TABLE
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.netlink import NETFILTER, parse, string, text
 from gureum.engines.linux.nft import NftError
-from gureum.engines.linux.tracing_headers import Header, Wanted, ipv4, link_addresses
+from gureum.engines.linux.tracing_headers import Header, Wanted, ip_header, link_addresses
 from gureum.explain.overlay import Sighting, Stage
-from gureum.explain.packet import ICMP, TCP, Packet, protocol_name
+from gureum.explain.packet import TCP, Packet, protocol_name
 
 TRACE_TABLE = "gureum-trace"
 """The table that marks packets; nothing but this exact name is ever removed."""
@@ -92,10 +92,10 @@ def _script(wanted: Wanted, families: tuple[str, ...]) -> Iterator[str]:
 
 
 def _match(packet: Packet, ident: int | None, *, answers: bool) -> str:
-    words = f"ip saddr {packet.source} ip daddr {packet.target}"
-    if packet.protocol == ICMP and packet.icmp is not None:
-        return f"{words} icmp type {packet.icmp[0]} icmp id {ident}"
-    name = protocol_name(packet.protocol)
+    version, name = "ip6" if ":" in packet.source else "ip", protocol_name(packet.protocol)
+    words = f"{version} saddr {packet.source} {version} daddr {packet.target}"
+    if packet.icmp is not None:
+        return f"{words} {name} type {packet.icmp[0]} {name} id {ident}"
     words += f" {name} sport {packet.source_port} {name} dport {packet.target_port}"
     if packet.protocol == TCP:
         words += " tcp flags & (syn | rst) != 0" if answers else " tcp flags & (syn | ack) == syn"
@@ -208,7 +208,7 @@ class Tracer:
 
 def _begin(stage: Stage, at: dict[int, bytes]) -> _Passage:
     """The first message of a base chain holds the headers and the links."""
-    header = ipv4(at.get(_TRACE_NETWORK, b"") + at.get(_TRACE_TRANSPORT, b""))
+    header = ip_header(at.get(_TRACE_NETWORK, b"") + at.get(_TRACE_TRANSPORT, b""))
     link = at.get(_TRACE_LINK, b"")
     frame = link_addresses(link) if len(link) >= 12 else None
     return _Passage(stage, header, frame, _big(at.get(_TRACE_IN)), _big(at.get(_TRACE_OUT)))

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Sequence
 
 from gureum.engines.linux.namespaces import Namespaces
-from gureum.explain.packet import ECHO, ICMP, TCP, UDP, Packet, ephemeral
+from gureum.explain.packet import ECHO, ECHO_V6, ICMP, ICMPV6, TCP, UDP, Packet, ephemeral
 
 _TRIES = 16
 """Client ports that are tried until one is free."""
@@ -40,13 +40,14 @@ class Probe:
     def __init__(
         self, spaces: Namespaces, ns: str, packet: Packet, ports: Sequence[tuple[int, int]]
     ) -> None:
-        kind = _KINDS.get(packet.protocol)
-        if kind is None or (packet.icmp is not None and packet.icmp != (ECHO, 0)):
+        kind, echo = _KINDS.get(packet.protocol), _ECHOES.get(packet.protocol)
+        if kind is None or (packet.icmp is not None and packet.icmp != echo):
             raise ValueError("only TCP, UDP and echo requests can be sent")
+        family = socket.AF_INET6 if ":" in packet.source else socket.AF_INET
         self._random = random.SystemRandom()
         self.ident: int | None = None
         with spaces.inside(ns):
-            self._socket = socket.socket(socket.AF_INET, *kind)
+            self._socket = socket.socket(family, *kind)
         try:
             self._socket.setblocking(False)
             self.packet = self._bound(packet, ports)
@@ -55,7 +56,7 @@ class Probe:
             raise
 
     def _bound(self, packet: Packet, ports: Sequence[tuple[int, int]]) -> Packet:
-        if packet.protocol == ICMP:
+        if packet.icmp is not None:
             self._socket.bind((packet.source, 0))
             self.ident = self._random.randrange(1, 1 << 16)
             return packet
@@ -79,7 +80,9 @@ class Probe:
             if code not in (0, *_PENDING):
                 raise OSError(code, f"connect: {os.strerror(code)}")
             return
-        data = _TEXT if self.ident is None else _echo(self.ident)
+        data = _TEXT
+        if self.ident is not None and self.packet.icmp is not None:
+            data = _echo(self.packet.icmp[0], self.ident)
         with contextlib.suppress(OSError):
             self._socket.sendto(data, target)
 
@@ -94,11 +97,15 @@ _KINDS = {
     TCP: (socket.SOCK_STREAM, 0),
     UDP: (socket.SOCK_DGRAM, 0),
     ICMP: (socket.SOCK_RAW, socket.IPPROTO_ICMP),
+    ICMPV6: (socket.SOCK_RAW, socket.IPPROTO_ICMPV6),
 }
+_ECHOES = {ICMP: (ECHO, 0), ICMPV6: (ECHO_V6, 0)}
 
 
-def _echo(ident: int) -> bytes:
+def _echo(kind: int, ident: int) -> bytes:
+    """An echo request.  The checksum of ICMPv6 covers the addresses too: the kernel puts its own
+    into what a raw socket sends (RFC 3542, section 3.1)."""
     body = struct.pack("!HH", ident, 1) + _TEXT
-    total = sum(struct.unpack(f"!{len(body) // 2}H", body)) + (ECHO << 8)
+    total = sum(struct.unpack(f"!{len(body) // 2}H", body)) + (kind << 8)
     total = (total >> 16) + (total & 0xFFFF)
-    return struct.pack("!BBH", ECHO, 0, ~(total + (total >> 16)) & 0xFFFF) + body
+    return struct.pack("!BBH", kind, 0, ~(total + (total >> 16)) & 0xFFFF) + body
