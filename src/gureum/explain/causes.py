@@ -156,8 +156,8 @@ def _no_route(view: View, step: Step) -> Step | None:
     other = vpc_with(view, vpc, target)
     if other is None:
         return _resolver(view, step, vpc.id)
-    if between := _between(view, vpc, other):
-        said = f"{target} is in {other.id}, beyond {between}, and no route leads there"
+    if joint := between(view, vpc, other):
+        said = f"{target} is in {other.id}, beyond {joint}, and no route leads there"
         return replace(step, said=said, by=(*step.by, other.id))
     said = f"{target} is in {other.id}, and nothing connects {vpc.id} with it"
     return replace(step, said=said, code=Code.DISCONNECTED_VPCS, by=(*step.by, other.id))
@@ -177,7 +177,7 @@ def vpc_with(view: View, vpc: Vpc, ip: str) -> Vpc | None:
     return min(found, key=lambda row: (row.id not in linked, row.id), default=None)
 
 
-def _between(view: View, one: Vpc, other: Vpc) -> str | None:
+def between(view: View, one: Vpc, other: Vpc) -> str | None:
     """The id of what joins two VPCs: a peering connection, else a transit gateway."""
     row = link(view, one.id, other.id)
     return row.id if row else shared(view, one.id, other.id)
@@ -190,8 +190,8 @@ def _private(view: View, step: Step) -> Step | None:
     other = vpc_with(view, vpc, step.packet.target) if vpc else None
     if vpc is None or other is None:
         return None
-    between = _between(view, vpc, other)
-    way = f"the route to {between} is missing" if between else f"nothing connects {vpc.id} with it"
+    joint = between(view, vpc, other)
+    way = f"the route to {joint} is missing" if joint else f"nothing connects {vpc.id} with it"
     said = f"{step.packet.target} is in {other.id}, and {way}; {step.said}"
     return replace(step, said=said, by=(*step.by, other.id))
 

@@ -45,5 +45,6 @@ _FIXES: dict[Code, Callable[[View, Step], Iterator[Fix]]] = {
     Code.SUBNET_ACL_RESTRICTION: fixes_filters.acl,
     Code.TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION: fixes_transit.associated,
     Code.TGW_ROUTE_AZ_RESTRICTION: fixes_transit.served,
+    Code.TGW_RTB_BAD_STATE_ROUTE: fixes_transit.rerouted,
     Code.TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT: fixes_transit.known,
 }

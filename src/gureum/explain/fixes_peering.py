@@ -1,18 +1,23 @@
-"""Fixes between VPCs: a peering connection asked for or accepted, and routes to it."""
+"""Fixes between VPCs: a peering connection asked for or accepted, and routes to it, or to the
+transit gateway that joins the two already."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gureum.explain import fixes_transit
 from gureum.explain.causes import interface_at, vpc_with
 from gureum.explain.commands import Fix, aws, kept
 from gureum.explain.network import contains, length
 from gureum.explain.steps import Step
 from gureum.model import View
+from gureum.model.cidr import is_ipv6
 from gureum.resources.internet_gateway import InternetGateway
+from gureum.resources.ipv6 import blocks as ipv6_blocks
 from gureum.resources.permissions import ANY_V4
 from gureum.resources.route_table import RouteTable, blocks, table_of
 from gureum.resources.subnet import Subnet
+from gureum.resources.transit_gateway import shared
 from gureum.resources.vpc import Vpc, overlap
 from gureum.resources.vpc_peering import VpcPeeringConnection, link, peerings_of, state_of
 
@@ -20,22 +25,36 @@ PENDING = "pending-acceptance"
 
 
 def joined(view: View, step: Step) -> Iterator[Fix]:
-    """A way to somebody in another VPC: the connection, if there is none yet, and the route on this
-    side.  Where a route is taken that is as long or longer, it is replaced."""
+    """A way to somebody in another VPC: by the connection that joins the two, else by a transit
+    gateway that does, else by a new connection; and the route on this side."""
     table = table_of_step(view, step)
     near = view.find(Vpc, table.vpc) if table else None
     far = vpc_with(view, near, step.packet.target) if near else None
-    if table is None or near is None or far is None or overlap(near, far):
+    if table is None or near is None or far is None:
         return
-    made, key = _connection(view, near, far)
-    cidr = next((c.cidr for c in far.cidrs if contains(c.cidr, step.packet.target)), far.cidr)
-    block, given = taken(view, table, step.packet.target) or (ANY_V4, "")
+    gateway = None if link(view, near.id, far.id) else shared(view, near.id, far.id)
+    if gateway is not None:
+        cidr, route = _route(view, step, table, far, "--transit-gateway-id", gateway)
+        before = fixes_transit.crossed(view, step, gateway, near.id, far.id)
+        yield Fix(f"lead {cidr} through {gateway} to {far.id}", (*before, route))
+    elif not overlap(near, far):
+        made, key = _connection(view, near, far)
+        cidr, route = _route(view, step, table, far, "--vpc-peering-connection-id", key)
+        yield Fix(f"lead {cidr} over a peering connection to {far.id}", (*made, route))
+
+
+def _route(view: View, step: Step, table: RouteTable, far: Vpc, *to: str) -> tuple[str, str]:
+    """The block that a route to another VPC is for, and the command that makes it.  Where a route
+    is taken that is as long or longer, it is replaced."""
+    target = step.packet.target
+    own = (*(item.cidr for item in far.cidrs), *(row.cidr for row in ipv6_blocks(view, far.id)))
+    cidr = next((each for each in own if contains(each, target)), far.cidr)
+    block, given = taken(view, table, target) or (ANY_V4, "")
     if length(block) >= length(cidr):  # a shorter route to the VPC would not be taken
         cidr = block
     action = "replace-route" if given == cidr else "create-route"  # which goes before a prefix list
-    words = ("--destination-cidr-block", cidr, "--vpc-peering-connection-id", key)
-    route = aws(table, action, "--route-table-id", table.id, *words)
-    yield Fix(f"lead {cidr} over a peering connection to {far.id}", (*made, route))
+    named = "--destination-ipv6-cidr-block" if is_ipv6(cidr) else "--destination-cidr-block"
+    return cidr, aws(table, action, "--route-table-id", table.id, named, cidr, *to)
 
 
 def peering(view: View, step: Step, row: VpcPeeringConnection) -> Iterator[Fix]:

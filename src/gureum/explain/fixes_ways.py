@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gureum.explain import fixes_peering, fixes_transit
-from gureum.explain.causes import interface_at
+from gureum.explain.causes import between, interface_at, vpc_with
 from gureum.explain.commands import Fix, aws, kept
 from gureum.explain.network import contains
 from gureum.explain.steps import Step
@@ -30,7 +30,7 @@ def missing_route(view: View, step: Step) -> Iterator[Fix]:
     """A default route for a packet to the internet, or one to another VPC."""
     table = view.find(RouteTable, step.by[0]) if step.by else None
     target = step.packet.target
-    if table is not None and _is_outside(target):
+    if table is not None and _is_outside(target) and not _is_joined(view, table, target):
         way = ANY_V6 if is_ipv6(target) else ANY_V4
         yield from _outward(view, step, table, "create-route", way)
     else:
@@ -46,6 +46,13 @@ def not_carried(view: View, step: Step) -> Iterator[Fix]:
         yield from _outward(view, step, table, "replace-route", way[1])
     else:
         yield from fixes_peering.joined(view, step)
+
+
+def _is_joined(view: View, table: RouteTable, target: str) -> bool:
+    """Whether an address is in a VPC that something joins with the table's."""
+    near = view.find(Vpc, table.vpc)
+    far = vpc_with(view, near, target) if near else None
+    return near is not None and far is not None and between(view, near, far) is not None
 
 
 def _is_outside(target: str) -> bool:
