@@ -141,6 +141,30 @@ def test_networks_with_the_same_addresses_are_not_joined(site: Site, annex: Anne
     assert site.explain("db", annex.ip, "443")["fixes"] == []
 
 
+def test_vpcs_on_one_transit_gateway_are_joined_by_it(site: Site, annex: Annex) -> None:
+    """What is missing in the gateway comes along with the route."""
+    call = site.api.call
+    key = call("CreateTransitGateway")["TransitGateway"]["TransitGatewayId"]
+
+    def is_up(what: str) -> bool:
+        found = call(f"DescribeTransitGateway{what}")[f"TransitGateway{what}"]
+        return {each["State"] for each in found} == {"available"}
+
+    until(lambda: is_up("s"))
+    for name in ("db", "store"):
+        at = {"VpcId": site.shown(name)["VpcId"], "SubnetIds": [site.shown(name)["SubnetId"]]}
+        made = call("CreateTransitGatewayVpcAttachment", TransitGatewayId=key, **at)
+    until(lambda: is_up("Attachments"))
+    last = made["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"]
+    (table,) = call("DescribeTransitGatewayRouteTables")["TransitGatewayRouteTables"]
+    both = {"TransitGatewayRouteTableId": table["TransitGatewayRouteTableId"]}
+    both |= {"TransitGatewayAttachmentId": last}
+    call("DisableTransitGatewayRouteTablePropagation", **both)
+    known = "enable-transit-gateway-route-table-propagation"
+    assert proposed(site, "db", annex.ip, "443") == [known, "create-route"]
+    assert mended(site, "db", annex.ip, "443") == [[MISSING], [MISSING]]
+
+
 # --- two owners ---------------------------------------------------------------------------------
 def test_a_vpc_of_somebody_else(site: Site) -> None:
     """Nothing is told of it before it is linked; then the route, and who has to accept."""
