@@ -53,7 +53,7 @@ class Asked:
     @property
     def is_exact(self) -> bool:
         """Whether every header of it is known beforehand: a NAT gateway keeps a port from 1024 on,
-        and draws another one for those below (docs/limits.md)."""
+        and draws another one for those below."""
         return not any(
             step.kind == "translate"
             and step.packet.source != step.after.source

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pytest
 
 from gureum.explain import Answer, Network, Packet, explain
+from gureum.explain.aws import Projection
 from gureum.explain.codes import Code
 from gureum.explain.packet import ECHO, ICMP, TCP
 from gureum.program import InternetHost, Port
@@ -208,6 +210,34 @@ def test_a_nat_gateway_hides_the_sender_and_passes_the_answer(shop: Shop) -> Non
     assert codes(inbound) == [Code.NO_POSSIBLE_DESTINATION]
     call("DeleteNatGateway", NatGatewayId=nat)
     assert codes(shop.ask(shop.db, MIRROR.ip, 80)) == [Code.BAD_STATE_ROUTE]
+
+
+def test_a_nat_gateway_draws_a_port_for_one_below_1024(shop: Shop) -> None:
+    """And AWS's headers have the client's port before it, and those that may be drawn behind it."""
+    call = shop.cloud.call
+    address = call("AllocateAddress")["AllocationId"]
+    made = call("CreateNatGateway", SubnetId=shop.public, AllocationId=address)["NatGateway"]
+    shop.route(shop.routed(shop.private), ANY, NatGatewayId=made["NatGatewayId"])
+    network = shop.network()
+    start = network.primary(shop.db)
+    assert start is not None
+    answer = explain(network, start, Packet(shop.ip(shop.db), MIRROR.ip, TCP, 500, 80))
+    assert (answer.reach, answer.ports) == ("all", ((500, 500),))
+    assert answer.drawn == ((1024, 65535),)
+    shown = Projection(shop.cloud.store.view, network).analysis(answer, start)
+    own, many = {"From": 500, "To": 500}, {"From": 1024, "To": 65535}
+    forth = [ports(each, "SourcePortRanges") for each in shown["ForwardPathComponents"]]
+    back = [ports(each, "DestinationPortRanges") for each in shown["ReturnPathComponents"]]
+    for found, order in ((forth, [own, many]), (back, [many, own])):
+        assert [each for each, _ in groupby(each for each in found if each)] == [
+            [one] for one in order
+        ]
+
+
+def ports(component: dict[str, Any], member: str) -> list[dict[str, int]]:
+    """The client's ports in a component of AWS's, in the header that goes out."""
+    found: list[dict[str, int]] = component.get("OutboundHeader", {}).get(member, [])
+    return found
 
 
 def test_no_public_address_no_passage(shop: Shop) -> None:

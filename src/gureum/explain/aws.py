@@ -304,9 +304,8 @@ class Projection:
 
 def _headers(answer: Answer, *, answers: bool = False) -> Headers:
     """How the headers on a way are shown: as the sets of all for which the exchange works.  They
-    differ in the client's port alone, which nothing on the way changes: of ``answers`` the target
-    port."""
-    client = [{"From": first, "To": last} for first, last in answer.ports]
+    differ in the client's port alone, of ``answers`` the target port: that which the client chose,
+    or which a NAT gateway drew."""
 
     def header(packet: Packet) -> Shape:
         shape: Shape = {
@@ -319,8 +318,11 @@ def _headers(answer: Answer, *, answers: bool = False) -> Headers:
             ("DestinationPortRanges", packet.target_port, answers),
         ):
             if port is not None:
-                one = [{"From": port, "To": port}]
-                shape[member] = client if client and is_client else one
+                sets = (answer.ports, answer.drawn) if is_client else ()
+                fit = (each for each in sets if any(low <= port <= high for low, high in each))
+                shape[member] = [
+                    {"From": low, "To": high} for low, high in next(fit, ((port, port),))
+                ]
         return shape
 
     return header

@@ -11,6 +11,10 @@ ECHO_V6 = 128
 ephemeral = range(32768, 61000)
 """Ports from which a Linux client calls (ip(7), ip_local_port_range)."""
 
+nat_ports = range(1024, 65536)
+"""Ports of connections behind a NAT gateway: it keeps the client's if that is one of them, else it
+draws one (nft(8), snat with a range of ports)."""
+
 _QUERIES = {ICMP: {ECHO: ECHO_REPLY, 13: 14, 15: 16, 17: 18}, ICMPV6: {ECHO_V6: 129, 139: 140}}
 _ANSWERS = {
     protocol: queries | {answer: query for query, answer in queries.items()}

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
+from gureum.explain.flows import Flows
 from gureum.explain.network import Network
-from gureum.explain.packet import TCP, UDP, Packet, ephemeral
+from gureum.explain.packet import TCP, UDP, Packet, ephemeral, nat_ports
 from gureum.explain.steps import Step, Trace
-from gureum.explain.walk import Flows, Walk
+from gureum.explain.walk import Walk
 from gureum.program import Filter, InternetHost, Port
 
 Reach = Literal["all", "some", "none"]
+Both = tuple[Trace, Trace | None]
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,9 @@ class Answer:
     ``back`` is None where there is nobody to answer.  ``reach`` says for how many of the ports a
     client may call from the exchange works (stateless ACLs look at them), ``ports`` for which; for
     protocols without ports it is all or none.  Where it works from some ports, ``others`` are both
-    ways of a packet from one of the others.  ``heard`` says whether somebody listens where the
+    ways of a packet from one of the others.  Where a NAT gateway draws a port in the place of the
+    client's own, ``drawn`` are those with which it works, and ``reach`` and ``others`` are about
+    the ports that may be drawn.  ``heard`` says whether somebody listens where the
     packet arrives, None where that was not looked at.
     """
 
@@ -33,6 +37,7 @@ class Answer:
     ports: tuple[tuple[int, int], ...]
     others: tuple[Trace, Trace | None] | None = None
     heard: bool | None = None
+    drawn: tuple[tuple[int, int], ...] = ()
 
     @property
     def works(self) -> bool:
@@ -54,24 +59,41 @@ def explain(network: Network, start: Port | InternetHost, packet: Packet) -> Ans
     A TCP or UDP packet without a source port stands for one from any port of a Linux client; the
     traces are then those of one that works, if any does.
     """
-    if packet.protocol not in (TCP, UDP) or packet.source_port is not None:
-        forth, back = _both(network, start, packet, Flows())
-        works = _works(forth, back)
-        own = (packet.source_port,) * 2 if packet.source_port is not None and works else None
-        return Answer(forth, back, "all" if works else "none", (own,) if own else ())
-    flows = Flows()  # the way, and so the filters on it, is the same from every port
-    best = _both(network, start, replace(packet, source_port=ephemeral.start), flows)
+    flows = Flows()
+    if packet.protocol in (TCP, UDP) and packet.source_port is None:
+        best = _both(network, start, replace(packet, source_port=ephemeral.start), flows)
+
+        def called(port: int) -> Both:
+            return _both(network, start, replace(packet, source_port=port), Flows())
+
+        return _from_all(ephemeral, flows, best, called)
+    forth, back = _both(network, start, packet, flows)
+    own = ((packet.source_port, packet.source_port),) if packet.source_port is not None else ()
+    if flows.draws:
+
+        def translated(port: int) -> Both:
+            return _both(network, start, packet, Flows(drawn=port))
+
+        found = _from_all(nat_ports, flows, (forth, back), translated)
+        return replace(found, ports=own if found.ports else (), drawn=found.ports)
+    works = _works(forth, back)
+    return Answer(forth, back, "all" if works else "none", own if works else ())
+
+
+def _from_all(span: range, flows: Flows, best: Both, walked: Callable[[int], Both]) -> Answer:
+    """The answer for all ports of a span.  ``best`` is the exchange from one of them: the way, and
+    so the filters on it (``flows``), is the same from every one."""
     good: list[tuple[int, int]] = []
-    bad: tuple[Trace, Trace | None] | None = None
-    for first, last in _intervals(flows.stateless):
-        both = _both(network, start, replace(packet, source_port=first), Flows())
+    bad: Both | None = None
+    for first, last in _intervals(span, flows.stateless):
+        both = walked(first)
         if _works(*both):
             best = best if good else both
             good.append((first, last))
         else:
             bad = bad or both
     merged = tuple(_merged(good))
-    whole = ((ephemeral.start, ephemeral.stop - 1),)
+    whole = ((span.start, span.stop - 1),)
     reach: Reach = "none" if not merged else "all" if merged == whole else "some"
     return Answer(*best, reach, merged, bad if reach == "some" else None)
 
@@ -128,12 +150,12 @@ def _works(forth: Trace, back: Trace | None) -> bool:
     return forth.passed and back is not None and back.passed
 
 
-def _intervals(filters: Iterable[Filter]) -> Iterator[tuple[int, int]]:
-    """The client's ports, cut wherever a rule of the filters may tell two of them apart."""
-    cuts = {ephemeral.start, ephemeral.stop}
+def _intervals(span: range, filters: Iterable[Filter]) -> Iterator[tuple[int, int]]:
+    """The ports of a span, cut wherever a rule of the filters may tell two of them apart."""
+    cuts = {span.start, span.stop}
     for rule in (rule for filter_ in filters for rule in filter_.rules if rule.ports):
         low, high = rule.ports or (0, 0)
-        cuts |= {cut for cut in (low, high + 1) if cut in ephemeral}
+        cuts |= {cut for cut in (low, high + 1) if cut in span}
     return ((low, high - 1) for low, high in pairwise(sorted(cuts)))
 
 

@@ -7,13 +7,14 @@ ends where there is no way on.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 from gureum.explain.codes import Code
 from gureum.explain.filters import deciding, described, is_group, matches_service, tried
+from gureum.explain.flows import Admission, Flows, Role
 from gureum.explain.network import Network, contains, length, on_link
-from gureum.explain.packet import ICMP, TCP, UDP, Packet
+from gureum.explain.packet import ICMP, TCP, UDP, Packet, nat_ports
 from gureum.explain.services import ServiceWalk
 from gureum.explain.steps import Tried
 from gureum.explain.transit import crossing
@@ -21,7 +22,6 @@ from gureum.explain.ways import beyond, route_line
 from gureum.program import (
     Beyond,
     Blackhole,
-    Filter,
     GlobalPrefix,
     Guard,
     Local,
@@ -45,25 +45,8 @@ ROUTER6 = "fe80::1"
 MAX_HOPS = 32
 """Hops after which a packet counts as lost in a loop; a real one has a TTL of 64."""
 
-
-Role = Literal["owner", "transit"]
-Admission: TypeAlias = tuple[str, tuple[object, ...], Direction, Role]
-"""That a flow was let out of (or into) an interface in a router: of the interface that has the
-address, or of one that passes packets on for others."""
-
 _SILENT = "the router, which answers nothing"
 _OTHER: dict[Direction, Direction] = {"in": "out", "out": "in"}
-
-
-@dataclass
-class Flows:
-    """What stateful boxes remember of a flow between its first packet and the answer, and which
-    stateless filters were asked on the way."""
-
-    tracked: set[Admission] = field(default_factory=set)
-    translated: dict[tuple[str, tuple[object, ...]], Packet] = field(default_factory=dict)
-    begun: set[tuple[str, tuple[object, ...]]] = field(default_factory=set)
-    stateless: set[Filter] = field(default_factory=set)
 
 
 class Walk(ServiceWalk):
@@ -356,9 +339,12 @@ class Walk(ServiceWalk):
             self._tell("translate", port.host, said, code=Code.NO_POSSIBLE_DESTINATION)
         translator = self.network.translators[port.host]
         own = translator.address_for(self.packet.protocol, self.packet.source_port)
-        before, after = self.packet, replace(self.packet, source=own)
+        client = self.flows.translated_port(self.packet.source_port)
+        before, after = self.packet, replace(self.packet, source=own, source_port=client)
         self.flows.translated[port.host, after.flow] = before
         said = f"source {before.source} becomes {own}"
+        if after.source_port != before.source_port:
+            said += f", and its port one of {nat_ports.start} to {nat_ports.stop - 1}"
         code = Code.NGW_SOURCE_ADDRESS_REASSIGN
         self._tell("translate", port.host, said, after=after, code=code, passed=True)
         self.from_port(port)
