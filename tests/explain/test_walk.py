@@ -116,6 +116,7 @@ def codes(answer: Answer) -> list[Code | None]:
 
 def test_verdicts(shop: Shop) -> None:
     web, db = shop.web, shop.db
+    nobody = next(ip for ip in ("10.0.1.200", "10.0.1.201") if ip != shop.ip(web))
     table: list[tuple[str | InternetHost, str, int, list[Code | None]]] = [
         (ME, shop.public_ip(web), 80, []),
         (ME, shop.public_ip(web), 81, [Code.ENI_SG_RULES_MISMATCH]),
@@ -126,7 +127,7 @@ def test_verdicts(shop: Shop) -> None:
         (db, shop.ip(web), 80, []),
         (web, MIRROR.ip, 80, []),
         (db, MIRROR.ip, 80, [Code.NO_ROUTE_TO_DESTINATION]),
-        (web, "10.0.1.200", 80, [Code.NO_POSSIBLE_DESTINATION]),
+        (web, nobody, 80, [Code.NO_POSSIBLE_DESTINATION]),
         (web, "10.0.9.9", 80, [Code.NO_POSSIBLE_DESTINATION]),
         (web, "172.16.0.1", 80, [Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS]),
         (web, "198.18.255.254", 80, [Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS]),
