@@ -25,5 +25,5 @@ golden: setup ## rewrite the golden files of the tests; review the difference
 bench: setup ## measure (root; nothing else should run)
 	@$(PY) -m bench
 
-clean: ## remove the Python environment and caches
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+clean: ## remove the Python environment, the clients of the tests, and caches
+	@rm -rf .venv .clients .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

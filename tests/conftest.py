@@ -17,7 +17,8 @@ from tests.wiring import request_for, through_wire
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker is left with it at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("terraform") is None)
+    slow = ("terraform", "slowest")
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in slow))
 
 
 class Cloud:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -171,10 +172,18 @@ def test_no_host_of_one_site() -> None:
     assert found == []
 
 
-def test_the_lock_file_names_no_index() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["requirements.lock", "tests/clients/ansible/requirements.lock"])
+def test_a_lock_file_names_no_index(name: str) -> None:
+    lock = (ROOT / name).read_text()
     assert not re.search(r"--(extra-)?index-url|--find-links|--trusted-host|\bfile:|://", lock)
     assert "--hash=sha256:" in lock
+
+
+def test_the_lock_file_of_javascript_names_no_registry() -> None:
+    lock = json.loads((ROOT / "tests/clients/javascript/package-lock.json").read_text())
+    packages = [package for name, package in lock["packages"].items() if name]
+    assert packages
+    assert [each for each in packages if "resolved" in each or "integrity" not in each] == []
 
 
 # --- resources ----------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Clients of other makers, as they are installed, against a daemon."""
