@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.slowest, pytest.mark.timeout(900)]
 
 OPTIONS = ("--no-host-link",)
 PLAYBOOKS = Path(__file__).parent / "ansible"
-VARIED = {
+VARIED: dict[str, Any] = {
     "offices": ["198.51.100.0/24", "192.0.2.0/25"],
     "public_addresses": False,
     "servers": ["10.30.0.2", "192.0.2.53"],
