@@ -122,6 +122,31 @@ def test_what_works(shop: Shop) -> None:
     assert shop.ask(db, Packet(DB, ME.ip6, UDP, None, 53)).works
 
 
+def test_a_route_to_an_interface_without_ipv6(shop: Shop) -> None:
+    """It passes packets on, of IPv4, and its group would let these in."""
+    call = shop.cloud.call
+    made = call("CreateSubnet", VpcId=shop.vpc, CidrBlock="10.0.3.0/24")["Subnet"]["SubnetId"]
+    eni = {"DeviceIndex": 0, "SubnetId": made, "Groups": [shop.web_group]}
+    launched = call(
+        "RunInstances",
+        ImageId=image(shop.cloud),
+        InstanceType="t3.micro",
+        MinCount=1,
+        MaxCount=1,
+        NetworkInterfaces=[eni],
+    )
+    box = launched["Instances"][0]["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    unchecked = {"NetworkInterfaceId": box, "SourceDestCheck": {"Value": False}}
+    call("ModifyNetworkInterfaceAttribute", **unchecked)
+    target = {"DestinationIpv6CidrBlock": ANY, "NetworkInterfaceId": box}
+    call("ReplaceRoute", RouteTableId=shop.outer, **target)
+    answer = shop.ask(shop.start(shop.web), tcp(WEB, ME.ip6, 80))
+    (block,) = answer.blocks()
+    assert (block.kind, block.place) == ("dest-check", box)
+    assert block.code is Code.NO_POSSIBLE_DESTINATION
+    assert shop.fix(answer) == []
+
+
 def test_what_does_not(shop: Shop) -> None:
     web, db = shop.start(shop.web), shop.start(shop.db)
     assert codes(shop.ask(ME, tcp(ME.ip6, WEB, 81))) == [Code.ENI_SG_RULES_MISMATCH]

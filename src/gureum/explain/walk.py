@@ -223,6 +223,10 @@ class Walk(ServiceWalk):
         if routed:
             frame = (port.segment.mac, port.mac)
             self._tell("arp", port.segment.id, self._neighbour(port), frame=frame)
+        if self._v6 and not port.segment.cidr6:
+            said = f"{port.id} takes no IPv6: {port.segment.id} has no block of it"
+            self._end("dest-check", port.id, said, Code.NO_POSSIBLE_DESTINATION)
+            return
         guard = self.network.guards.get(port.id)
         self._group(port, guard, "in")
         if guard is None or self.packet.target in guard.addresses:
