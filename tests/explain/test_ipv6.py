@@ -64,12 +64,12 @@ class Shop:
         self.cloud.call("AuthorizeSecurityGroupIngress", GroupId=key, IpPermissions=[rule])
         return key
 
-    def launch(self, subnet: str, group: str, ip: str) -> str:
+    def launch(self, subnet: str, group: str, *ips: str) -> str:
         station = {
             "DeviceIndex": 0,
             "SubnetId": subnet,
             "Groups": [group],
-            "Ipv6Addresses": [{"Ipv6Address": ip}],
+            "Ipv6Addresses": [{"Ipv6Address": ip} for ip in ips],
         }
         answer = self.cloud.call(
             "RunInstances",
@@ -126,16 +126,7 @@ def test_a_route_to_an_interface_without_ipv6(shop: Shop) -> None:
     """It passes packets on, of IPv4, and its group would let these in."""
     call = shop.cloud.call
     made = call("CreateSubnet", VpcId=shop.vpc, CidrBlock="10.0.3.0/24")["Subnet"]["SubnetId"]
-    eni = {"DeviceIndex": 0, "SubnetId": made, "Groups": [shop.web_group]}
-    launched = call(
-        "RunInstances",
-        ImageId=image(shop.cloud),
-        InstanceType="t3.micro",
-        MinCount=1,
-        MaxCount=1,
-        NetworkInterfaces=[eni],
-    )
-    box = launched["Instances"][0]["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    box = shop.start(shop.launch(made, shop.web_group)).id
     unchecked = {"NetworkInterfaceId": box, "SourceDestCheck": {"Value": False}}
     call("ModifyNetworkInterfaceAttribute", **unchecked)
     target = {"DestinationIpv6CidrBlock": ANY, "NetworkInterfaceId": box}

@@ -7,10 +7,11 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -41,6 +42,8 @@ from tests.kernel.networks import ANY, Net, allow, internet, via
 
 pytestmark = pytest.mark.kernel
 
+T = TypeVar("T")
+
 WEB, TWIN, DB, BARE, APPLIANCE = "10.0.1.10", "10.0.1.20", "10.0.2.20", "10.0.1.30", "10.0.1.40"
 PUBLIC, ME, OTHER = "198.18.0.1", "198.19.0.10", "198.19.0.20"
 EXPECTED, UNEXPECTED = 5.0, 0.35
@@ -69,7 +72,7 @@ def cloud(mode: Mode = "fabric") -> Net:
     return net
 
 
-def in_a_thread(act: Callable[[], Overlay]) -> Overlay:
+def in_a_thread(act: Callable[[], T]) -> T:
     """Namespaces are entered by threads that do nothing else."""
     with ThreadPoolExecutor(1) as own:
         return own.submit(act).result()
@@ -117,6 +120,24 @@ def _proved(
     return overlay(network, host, None, answer, seen)
 
 
+def all_seen(lab: Lab, ways: Iterable[tuple[str, str]]) -> None:
+    """Every step of a connection that is refused by nobody but the target is seen."""
+    for host, target in ways:
+        found = proved(lab, host, target, TCP, 80)
+        assert (found.reasons, found.outcome) == ((), "refused (reset)"), (host, target)
+        assert statuses(found) == ({"seen"}, {"seen"}), (host, target)
+
+
+def seen_dropped(lab: Lab, packet: tuple[str, str, int, int | None], dropped: str) -> None:
+    """A packet (sender, target, protocol, port) is seen to end where it is predicted to."""
+    found = proved(lab, *packet)
+    assert found.reasons == (), packet
+    seen = [each.said for each in found.forth if each.status == "seen"]
+    assert dropped in seen, (packet, seen)
+    assert found.outcome == "not delivered"
+    assert statuses(found)[1] <= {"not expected"}
+
+
 def statuses(found: Overlay) -> tuple[set[str], set[str]]:
     return {each.status for each in found.forth}, {each.status for each in found.back}
 
@@ -136,10 +157,7 @@ WAYS = [("i-web", TWIN), ("i-web", DB), ("me", PUBLIC), ("i-web", OTHER), ("i-db
 @pytest.mark.parametrize("mode", ["fabric", "switch", "hub"])
 def test_what_passes_is_seen_at_every_step(lab: Lab, mode: Mode) -> None:
     lab.build(cloud(mode).statements, internet())
-    for host, target in WAYS:
-        found = proved(lab, host, target, TCP, 80)
-        assert (found.reasons, found.outcome) == ((), "refused (reset)"), (host, target)
-        assert statuses(found) == ({"seen"}, {"seen"}), (host, target)
+    all_seen(lab, WAYS)
     found = proved(lab, "me", OTHER, ICMP)
     assert (found.reasons, found.outcome) == ((), "answered"), "no router in between"
     assert armed(lab) == []
@@ -158,12 +176,7 @@ def test_what_is_blocked_is_seen_where_it_is_blocked(lab: Lab) -> None:
         ("i-web", "10.0.2.1", TCP, 80, "drop router-answers-nothing"),
         ("me", "10.0.1.10", TCP, 80, "it went in and did not come out"),
     ):
-        found = proved(lab, host, target, protocol, port)
-        assert found.reasons == (), (host, target)
-        seen = [each.said for each in found.forth if each.status == "seen"]
-        assert dropped in seen, (host, target, seen)
-        assert found.outcome == "not delivered"
-        assert statuses(found)[1] <= {"not expected"}
+        seen_dropped(lab, (host, target, protocol, port), dropped)
 
 
 def test_an_answer_that_is_blocked(lab: Lab) -> None:

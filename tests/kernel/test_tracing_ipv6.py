@@ -20,7 +20,16 @@ from gureum.program.statements import Mode
 from tests.kernel import packets
 from tests.kernel.lab import Lab
 from tests.kernel.networks import ANY6, Net, allow, internet, via
-from tests.kernel.test_tracing import BY_HAND, armed, drained, heard, proved, statuses
+from tests.kernel.test_tracing import (
+    BY_HAND,
+    all_seen,
+    armed,
+    drained,
+    heard,
+    proved,
+    seen_dropped,
+    statuses,
+)
 
 pytestmark = pytest.mark.kernel
 
@@ -92,10 +101,7 @@ WAYS = [
 @pytest.mark.parametrize("mode", ["fabric", "hub"])
 def test_what_passes_is_seen_at_every_step(lab: Lab, mode: Mode) -> None:
     lab.build(cloud(mode).statements, peer(), internet())
-    for host, target in WAYS:
-        found = proved(lab, host, target, TCP, 80)
-        assert (found.reasons, found.outcome) == ((), "refused (reset)"), (host, target)
-        assert statuses(found) == ({"seen"}, {"seen"}), (host, target)
+    all_seen(lab, WAYS)
     found = proved(lab, "i-web", TWIN, ICMPV6)
     assert (found.reasons, found.outcome) == ((), "answered")
     assert statuses(found) == ({"seen"}, {"seen"}), "neighbour messages are not taken for it"
@@ -119,12 +125,7 @@ def test_what_is_blocked_is_seen_where_it_is_blocked(lab: Lab) -> None:
         ("i-web", TWIN.replace("::b", "::99"), TCP, 80, nobody),
         ("me", DB.replace("::a", "::99"), ICMPV6, None, "drop not-assigned"),
     ):
-        found = proved(lab, host, target, protocol, port)
-        assert found.reasons == (), (host, target)
-        seen = [each.said for each in found.forth if each.status == "seen"]
-        assert dropped in seen, (host, target, seen)
-        assert found.outcome == "not delivered"
-        assert statuses(found)[1] <= {"not expected"}
+        seen_dropped(lab, (host, target, protocol, port), dropped)
 
 
 def test_an_answer_that_is_blocked(lab: Lab) -> None:

@@ -28,6 +28,7 @@ class Service(click.ParamType[dict[str, Any]]):
     """``443``, ``udp/53``, ``icmp``, ``icmp/3/4`` or ``proto/47``, as members of a question."""
 
     name = "service"
+    forms = "443, udp/53, icmp, icmp/3/4, proto/47"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -37,7 +38,7 @@ class Service(click.ParamType[dict[str, Any]]):
             return value
         found = _SERVICE.fullmatch(value)
         if found is None:
-            self.fail(f"{value!r} is none of 443, udp/53, icmp, icmp/3/4, proto/47.", param, ctx)
+            self.fail(f"{value!r} is none of {self.forms}.", param, ctx)
         protocol, port, kind, code, number = found.groups()
         if number is not None:
             return {"protocol": int(number)}

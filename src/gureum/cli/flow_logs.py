@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from gureum.cli.client import Daemon
+from gureum.cli.ending import ending_kindly, give_up_where_nobody_reads
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
 from gureum.cli.output import clean, note, print_json, print_rows
 
@@ -45,7 +45,7 @@ def flow_logs(
     daemon = Daemon(base.state, Where(account, region))
     answer = daemon.get("/flow-logs", id=flow_log)
     if follow:
-        with contextlib.suppress(KeyboardInterrupt):
+        with ending_kindly():
             _follow(daemon, flow_log, answer, as_json=as_json)
     elif as_json:
         print_json(answer)
@@ -62,6 +62,7 @@ def _follow(daemon: Daemon, flow_log: str | None, answer: dict[str, Any], *, as_
                 json.dumps(row, ensure_ascii=False) if as_json else line(row, answer["names"])
             )
         time.sleep(PACE)
+        give_up_where_nobody_reads()
         answer = daemon.get("/flow-logs", id=flow_log, after=answer["last"])
 
 

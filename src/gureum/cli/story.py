@@ -9,40 +9,33 @@ from typing import Any
 import click
 
 from gureum.cli.client import Daemon
+from gureum.cli.explain import Service
 from gureum.cli.failure import FAILED
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
 from gureum.cli.output import clean, note, print_json
 
-_SERVICE = re.compile(r"(icmp)|(http)(?:/(\d{1,5}))?|(?:(tcp|udp)/)?(\d{1,5})")
+_PAGE = re.compile(r"http(?:/(\d{1,5}))?")
 
 
-class Service(click.ParamType[dict[str, Any]]):
-    """``icmp``, ``443``, ``udp/53``, ``http`` or ``http/8080``, as members of a wish."""
+class Exchange(Service):
+    """What :class:`gureum.cli.explain.Service` takes, and ``http`` or ``http/8080``: a page."""
 
-    name = "service"
+    forms = "icmp, 443, udp/53, http, http/8080"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> dict[str, Any]:
         """See :meth:`click.ParamType.convert`."""
-        if isinstance(value, dict):
-            return value
-        found = _SERVICE.fullmatch(value)
-        if found is None:
-            self.fail(f"{value!r} is none of icmp, 443, udp/53, http, http/8080.", param, ctx)
-        ping, http, page_port, protocol, port = found.groups()
-        if ping:
-            return {"protocol": "icmp"}
-        number = int(page_port or port or 80)
-        if not 1 <= number <= 65535:
-            self.fail(f"{number} is no port: they go from 1 to 65535.", param, ctx)
-        return {"protocol": http or protocol or "tcp", "port": number}
+        page = _PAGE.fullmatch(value) if isinstance(value, str) else None
+        if page is None:
+            return super().convert(value, param, ctx)
+        return super().convert(page[1] or "80", param, ctx) | {"protocol": "http"}
 
 
 @click.command(short_help="Have one exchange, and tell it frame by frame.")
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
-@click.argument("service", metavar="[SERVICE]", type=Service(), default="icmp")
+@click.argument("service", metavar="[SERVICE]", type=Exchange(), default="icmp")
 @json_option
 @where_options
 @pass_base

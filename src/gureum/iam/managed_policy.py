@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from gureum.errors import ApiError
 from gureum.iam import tag
-from gureum.iam.access_key import GLOBAL, unique_id
+from gureum.iam.access_key import unique_id
 from gureum.iam.aws_policies import DOCUMENTS
 from gureum.iam.bearer import arn, below, claim_name, show_tags
 from gureum.iam.call import (
@@ -28,7 +28,6 @@ from gureum.iam.call import (
     new_name,
     no_such,
     page,
-    path_of,
 )
 from gureum.iam.rows import Group, Role, User
 from gureum.identity.policy import check_size, parse
@@ -102,6 +101,12 @@ def attachable(call: Call, member: str = "PolicyArn") -> str:
     return policy
 
 
+def boundary_of(call: Call) -> str | None:
+    """The permissions boundary that a call gives a new entity, or None; raises as
+    :func:`attachable`."""
+    return attachable(call, "PermissionsBoundary") if call.get("PermissionsBoundary") else None
+
+
 def _check_arn(policy: str) -> None:
     if not _ARN.fullmatch(policy):
         raise invalid(f"ARN {policy[:200]} is not valid.")
@@ -114,13 +119,7 @@ def create(call: Call) -> Shape:
     text = _document(call)
     first = Version("v1", text, call.now)
     row = ManagedPolicy(
-        id="",
-        account=call.account,
-        region=GLOBAL,
-        created=call.now,
-        tags=tag.given(call.get("Tags", ())),
-        name=name,
-        path=path_of(call),
+        **tag.common(call, "", name),
         key=unique_id("ANPA"),
         description=call.get("Description"),
         versions=(first,),

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gureum.errors import ApiError
 from gureum.iam import tag, trust
-from gureum.iam.access_key import GLOBAL, unique_id
+from gureum.iam.access_key import unique_id
 from gureum.iam.attachment import show_boundary
 from gureum.iam.bearer import arn, below, by_name, claim_name, show_tags, taken
 from gureum.iam.call import (
@@ -24,9 +24,8 @@ from gureum.iam.call import (
     no_such,
     over_quota,
     page,
-    path_of,
 )
-from gureum.iam.managed_policy import attachable
+from gureum.iam.managed_policy import boundary_of
 from gureum.iam.rows import WORDS, InstanceProfile, Role
 from gureum.iam.user import refuse_with_policies
 from gureum.kind import Shape
@@ -41,19 +40,12 @@ def create(call: Call) -> Shape:
     name = new_name(call, "RoleName", 64)
     text: str = call.params["AssumeRolePolicyDocument"]
     trust.check(call.txn.view, text)
-    bounded = bool(call.get("PermissionsBoundary"))
     row = Role(
-        id=unique_id("AROA"),
-        account=call.account,
-        region=GLOBAL,
-        created=call.now,
-        tags=tag.given(call.get("Tags", ())),
-        name=name,
-        path=path_of(call),
+        **tag.common(call, unique_id(Role.prefix), name),
         trust=text,
         description=call.get("Description"),
         longest=_longest(call, SHORTEST),
-        boundary=attachable(call, "PermissionsBoundary") if bounded else None,
+        boundary=boundary_of(call),
     )
     call.txn.put(row)
     claim_name(call.txn, row, name, call.now, taken(Role, name))
@@ -119,15 +111,7 @@ def delete(call: Call) -> Shape:
 def create_profile(call: Call) -> Shape:
     """CreateInstanceProfile."""
     name = new_name(call, "InstanceProfileName", 128)
-    row = InstanceProfile(
-        id=unique_id("AIPA"),
-        account=call.account,
-        region=GLOBAL,
-        created=call.now,
-        tags=tag.given(call.get("Tags", ())),
-        name=name,
-        path=path_of(call),
-    )
+    row = InstanceProfile(**tag.common(call, unique_id(InstanceProfile.prefix), name))
     call.txn.put(row)
     claim_name(call.txn, row, name, call.now, _profile_taken(name))
     return {"InstanceProfile": show_profile(row, call.txn.view)}

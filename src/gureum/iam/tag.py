@@ -1,4 +1,4 @@
-"""Tags of users, roles, policies and instance profiles.
+"""Tags of users, roles, policies and instance profiles, and what else all of them have when made.
 
 Source: IAM User Guide, "Tags for IAM resources".
 """
@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from gureum.errors import ApiError
+from gureum.iam.access_key import GLOBAL
 from gureum.iam.bearer import show_tags
-from gureum.iam.call import Action, Call, invalid, page
+from gureum.iam.call import Action, Call, invalid, page, path_of
 from gureum.kind import MAX_TAGS, Shape
 from gureum.model import Resource, Tags
 
@@ -48,6 +49,24 @@ def given(tags: Iterable[Mapping[str, Any]], before: Tags = ()) -> Tags:
             409,
         )
     return tuple(found.values())
+
+
+def common(call: Call, key: str, name: str) -> dict[str, Any]:
+    """The fields that every new entity of IAM has, ``key`` being its row's id, with the path and
+    the tags asked for.
+
+    Raises:
+        ApiError: the codes of :func:`given` and :func:`path_of`.
+    """
+    return {
+        "id": key,
+        "account": call.account,
+        "region": GLOBAL,
+        "created": call.now,
+        "tags": given(call.get("Tags", ())),
+        "name": name,
+        "path": path_of(call),
+    }
 
 
 def actions(noun: str, find: Callable[[Call], Resource]) -> dict[str, Action]:

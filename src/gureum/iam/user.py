@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from gureum.iam import tag
-from gureum.iam.access_key import GLOBAL, AccessKey, unique_id
+from gureum.iam.access_key import AccessKey, unique_id
 from gureum.iam.attachment import show_boundary
 from gureum.iam.bearer import (
     arn,
@@ -32,7 +32,7 @@ from gureum.iam.call import (
     page,
     path_of,
 )
-from gureum.iam.managed_policy import attachable
+from gureum.iam.managed_policy import boundary_of
 from gureum.iam.rows import WORDS, Group, Role, User
 from gureum.kind import Shape
 
@@ -58,22 +58,12 @@ def create(call: Call) -> Shape:
     """CreateUser."""
     name = new_name(call, "UserName", 64)
     row = User(
-        id=unique_id("AIDA"),
-        account=call.account,
-        region=GLOBAL,
-        created=call.now,
-        tags=tag.given(call.get("Tags", ())),
-        name=name,
-        path=path_of(call),
-        boundary=attachable(call, "PermissionsBoundary") if _bounded(call) else None,
+        **tag.common(call, unique_id(User.prefix), name),
+        boundary=boundary_of(call),
     )
     call.txn.put(row)
     claim_name(call.txn, row, name, call.now, taken(User, name))
     return {"User": show(row)}
-
-
-def _bounded(call: Call) -> bool:
-    return bool(call.get("PermissionsBoundary"))
 
 
 def get(call: Call) -> Shape:
@@ -131,14 +121,7 @@ def refuse_with_policies(row: User | Group | Role) -> None:
 def create_group(call: Call) -> Shape:
     """CreateGroup."""
     name = new_name(call, "GroupName", 128)
-    row = Group(
-        id=unique_id("AGPA"),
-        account=call.account,
-        region=GLOBAL,
-        created=call.now,
-        name=name,
-        path=path_of(call),
-    )
+    row = Group(**tag.common(call, unique_id(Group.prefix), name))
     call.txn.put(row)
     claim_name(call.txn, row, name, call.now, taken(Group, name))
     return {"Group": show_group(row)}

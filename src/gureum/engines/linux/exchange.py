@@ -9,8 +9,8 @@ import os
 import secrets
 import select
 import socket
-import struct
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import dns.exception
@@ -20,10 +20,12 @@ import dns.rdatatype
 from gureum.engines.linux import links
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.netlink import NetlinkError, attr, parse
+from gureum.engines.linux.tracing_send import echo
+from gureum.explain.packet import ECHO
 
 _MOST = 1 << 16
 """Bytes of an answer that are read."""
-_ECHO, _ECHO_REPLY = 8, 0
+_ECHO_REPLY = 0
 _KEPT = links.NUD_NOARP | links.NUD_PERMANENT
 
 
@@ -68,13 +70,10 @@ def ping(spaces: Namespaces, ns: str, ends: tuple[str, str], patience: float) ->
     """
     source, target = ends
     ident, load = secrets.randbelow(1 << 16), secrets.token_bytes(32)
-    with spaces.inside(ns):
-        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-    with raw:
-        raw.bind((source, 0))
+    with _socket(spaces, ns, socket.SOCK_RAW, source, socket.IPPROTO_ICMP) as raw:
         said = "no way leads there"
         with contextlib.suppress(OSError):
-            raw.sendto(_echo(ident, load), (target, 0))
+            raw.sendto(echo(ECHO, ident, load), (target, 0))
             said = "nobody answered"
         until = time.monotonic() + patience
         while (left := until - time.monotonic()) > 0 and select.select([raw], [], [], left)[0]:
@@ -86,13 +85,6 @@ def ping(spaces: Namespaces, ns: str, ends: tuple[str, str], patience: float) ->
     return Talk("ping", said, (source, ident), (target, 0))
 
 
-def _echo(ident: int, load: bytes) -> bytes:
-    body = struct.pack("!HH", ident, 1) + load
-    total = sum(struct.unpack(f"!{len(body) // 2}H", body)) + (_ECHO << 8)
-    total = (total >> 16) + (total & 0xFFFF)
-    return struct.pack("!BBH", _ECHO, 0, ~(total + (total >> 16)) & 0xFFFF) + body
-
-
 def look_up(spaces: Namespaces, ns: str, ends: tuple[str, str], name: str, patience: float) -> Talk:
     """Ask a resolver for a name's IPv4 address, which is the ``answer`` where there is one.
 
@@ -101,11 +93,8 @@ def look_up(spaces: Namespaces, ns: str, ends: tuple[str, str], name: str, patie
     """
     source, server = ends
     query = dns.message.make_query(name, dns.rdatatype.A, use_edns=False)
-    with spaces.inside(ns):
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    with udp:
+    with _socket(spaces, ns, socket.SOCK_DGRAM, source) as udp:
         udp.settimeout(patience)
-        udp.bind((source, 0))
         local = udp.getsockname()
         found, said = "", "the resolver did not answer"
         with contextlib.suppress(OSError, dns.exception.DNSException):
@@ -115,23 +104,21 @@ def look_up(spaces: Namespaces, ns: str, ends: tuple[str, str], name: str, patie
             if told.id == query.id:
                 found = next((str(each) for rrset in told.answer for each in rrset), "")
                 said = f"{name} is {found}" if found else f"there is no address of {name}"
-    return Talk("look up", said, (local[0], local[1]), (server, 53), found)
+    return Talk("look up", said, local, (server, 53), found)
 
 
 def connect(
     spaces: Namespaces, ns: str, ends: tuple[str, str], port: int, request: bytes, patience: float
 ) -> Talk:
     """Open a TCP connection, say something if there is something to say, read the answer, close.
+    Whoever goes on answering is heard for ``patience`` seconds.
 
     Raises:
         OSError: as of :func:`ping`.
     """
     source, target = ends
-    with spaces.inside(ns):
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    with tcp:
+    with _socket(spaces, ns, socket.SOCK_STREAM, source) as tcp:
         tcp.settimeout(patience)
-        tcp.bind((source, 0))
         local = tcp.getsockname()
         answer = b""
         try:
@@ -143,16 +130,22 @@ def connect(
                 line = answer.split(b"\r\n", 1)[0].decode(errors="replace")
                 said = f"the answer is {line!r}"
             tcp.shutdown(socket.SHUT_WR)
-            with contextlib.suppress(OSError):
-                while tcp.recv(_MOST):
-                    pass
-        except ConnectionRefusedError:
-            said = "it was refused: nobody listens there"
+            _read_out(tcp, patience)
         except TimeoutError:
             said = "it was accepted, and nothing more came" if answer else "nobody answered"
         except OSError as error:
-            said = os.strerror(error.errno) if error.errno else str(error)
-    return Talk("connect", said, (local[0], local[1]), (target, port))
+            said = _refused(error)
+    return Talk("connect", said, local, (target, port))
+
+
+def _read_out(tcp: socket.socket, patience: float) -> None:
+    """Read until the other end has nothing more to say, but not for longer: it may be hostile."""
+    until = time.monotonic() + patience
+    with contextlib.suppress(OSError):
+        while (left := until - time.monotonic()) > 0:
+            tcp.settimeout(left)
+            if not tcp.recv(_MOST):
+                break
 
 
 def send(spaces: Namespaces, ns: str, ends: tuple[str, str], port: int, patience: float) -> Talk:
@@ -162,21 +155,34 @@ def send(spaces: Namespaces, ns: str, ends: tuple[str, str], port: int, patience
         OSError: as of :func:`ping`.
     """
     source, target = ends
-    with spaces.inside(ns):
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    with udp:
+    with _socket(spaces, ns, socket.SOCK_DGRAM, source) as udp:
         udp.settimeout(patience)
-        udp.bind((source, 0))
         local = udp.getsockname()
         try:
             udp.connect((target, port))
             udp.send(b"gureum story " + secrets.token_hex(8).encode())
             udp.recv(_MOST)
             said = "it was answered"
-        except ConnectionRefusedError:
-            said = "it was refused: nobody listens there"
         except TimeoutError:
             said = "no answer came"
         except OSError as error:
-            said = os.strerror(error.errno) if error.errno else str(error)
-    return Talk("datagram", said, (local[0], local[1]), (target, port))
+            said = _refused(error)
+    return Talk("datagram", said, local, (target, port))
+
+
+@contextlib.contextmanager
+def _socket(
+    spaces: Namespaces, ns: str, kind: int, source: str, protocol: int = 0
+) -> Iterator[socket.socket]:
+    """A socket in a namespace that sends from an address; closed in the end."""
+    with spaces.inside(ns):
+        made = socket.socket(socket.AF_INET, kind, protocol)
+    with made:
+        made.bind((source, 0))
+        yield made
+
+
+def _refused(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "it was refused: nobody listens there"
+    return os.strerror(error.errno) if error.errno else str(error)

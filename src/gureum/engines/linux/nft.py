@@ -7,12 +7,12 @@ it or nothing (libnftables(3)).
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from gureum.engines.linux.items import Chain, Element, Family, NftItem, NftSet, NftTable
+from gureum.engines.linux.library import Library
 from gureum.engines.linux.names import TABLE
 
 _NUMERIC = (1 << 7) | (1 << 8) | (1 << 9)
@@ -26,35 +26,24 @@ class NftError(Exception):
     """nft refused a script; nothing of it is in force."""
 
 
-class _Library:
-    """The shared library, loaded on first use: pure tests need not have it."""
-
-    def __init__(self) -> None:
-        self._handle: ctypes.CDLL | None = None
-        self.lock = threading.Lock()
-
-    def load(self) -> ctypes.CDLL:
-        if self._handle is None:
-            handle = ctypes.CDLL("libnftables.so.1")
-            handle.nft_ctx_new.restype = ctypes.c_void_p
-            handle.nft_ctx_new.argtypes = [ctypes.c_uint32]
-            handle.nft_ctx_get_output_buffer.restype = ctypes.c_char_p
-            handle.nft_ctx_get_error_buffer.restype = ctypes.c_char_p
-            for name in (
-                "nft_ctx_free",
-                "nft_ctx_buffer_output",
-                "nft_ctx_buffer_error",
-                "nft_ctx_get_output_buffer",
-                "nft_ctx_get_error_buffer",
-            ):
-                getattr(handle, name).argtypes = [ctypes.c_void_p]
-            handle.nft_ctx_output_set_flags.argtypes = [ctypes.c_void_p, ctypes.c_uint]
-            handle.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
-            self._handle = handle
-        return self._handle
+def _declare(handle: ctypes.CDLL) -> None:
+    handle.nft_ctx_new.restype = ctypes.c_void_p
+    handle.nft_ctx_new.argtypes = [ctypes.c_uint32]
+    handle.nft_ctx_get_output_buffer.restype = ctypes.c_char_p
+    handle.nft_ctx_get_error_buffer.restype = ctypes.c_char_p
+    for name in (
+        "nft_ctx_free",
+        "nft_ctx_buffer_output",
+        "nft_ctx_buffer_error",
+        "nft_ctx_get_output_buffer",
+        "nft_ctx_get_error_buffer",
+    ):
+        getattr(handle, name).argtypes = [ctypes.c_void_p]
+    handle.nft_ctx_output_set_flags.argtypes = [ctypes.c_void_p, ctypes.c_uint]
+    handle.nft_run_cmd_from_buffer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
 
 
-_library = _Library()
+_library = Library("libnftables.so.1", _declare)
 
 
 class Nft:

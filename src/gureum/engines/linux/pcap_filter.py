@@ -6,8 +6,9 @@ from __future__ import annotations
 import ctypes
 import socket
 import struct
-import threading
 from collections.abc import Collection
+
+from gureum.engines.linux.library import Library
 
 _ETHERNET = 1
 """DLT_EN10MB (pcap-linktype(7))."""
@@ -35,29 +36,18 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_uint), ("code", ctypes.POINTER(_Instruction)))
 
 
-class _Library:
-    """The shared library, loaded on first use: whoever never watches need not have it."""
-
-    def __init__(self) -> None:
-        self._handle: ctypes.CDLL | None = None
-        self.lock = threading.Lock()
-
-    def load(self) -> ctypes.CDLL:
-        if self._handle is None:
-            handle = ctypes.CDLL("libpcap.so.0.8")
-            handle.pcap_open_dead.restype = ctypes.c_void_p
-            handle.pcap_geterr.restype = ctypes.c_char_p
-            handle.pcap_geterr.argtypes = [ctypes.c_void_p]
-            handle.pcap_close.argtypes = [ctypes.c_void_p]
-            handle.pcap_compile.argtypes = [
-                *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p),
-                *(ctypes.c_int, ctypes.c_uint32),
-            ]
-            self._handle = handle
-        return self._handle
+def _declare(handle: ctypes.CDLL) -> None:
+    handle.pcap_open_dead.restype = ctypes.c_void_p
+    handle.pcap_geterr.restype = ctypes.c_char_p
+    handle.pcap_geterr.argtypes = [ctypes.c_void_p]
+    handle.pcap_close.argtypes = [ctypes.c_void_p]
+    handle.pcap_compile.argtypes = [
+        *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p),
+        *(ctypes.c_int, ctypes.c_uint32),
+    ]
 
 
-_library = _Library()
+_library = Library("libpcap.so.0.8", _declare)
 
 
 def compiled(expression: str, snap: int) -> bytes:

@@ -82,7 +82,7 @@ class Probe:
             return
         data = _TEXT
         if self.ident is not None and self.packet.icmp is not None:
-            data = _echo(self.packet.icmp[0], self.ident)
+            data = echo(self.packet.icmp[0], self.ident, _TEXT)
         with contextlib.suppress(OSError):
             self._socket.sendto(data, target)
 
@@ -102,10 +102,10 @@ _KINDS = {
 _ECHOES = {ICMP: (ECHO, 0), ICMPV6: (ECHO_V6, 0)}
 
 
-def _echo(kind: int, ident: int) -> bytes:
-    """An echo request.  The checksum of ICMPv6 covers the addresses too: the kernel puts its own
-    into what a raw socket sends (RFC 3542, section 3.1)."""
-    body = struct.pack("!HH", ident, 1) + _TEXT
+def echo(kind: int, ident: int, load: bytes) -> bytes:
+    """An echo request (RFC 792) with a load of even length.  The checksum of ICMPv6 covers the
+    addresses too: the kernel puts its own into what a raw socket sends (RFC 3542, section 3.1)."""
+    body = struct.pack("!HH", ident, 1) + load
     total = sum(struct.unpack(f"!{len(body) // 2}H", body)) + (kind << 8)
     total = (total >> 16) + (total & 0xFFFF)
     return struct.pack("!BBH", kind, 0, ~(total + (total >> 16)) & 0xFFFF) + body
