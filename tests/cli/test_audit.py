@@ -44,6 +44,11 @@ def _ssh(shop: Served) -> None:
     _allow(shop, "www", **_open(22))
 
 
+def _ssh_in_halves(shop: Served) -> None:
+    _allow(shop, "www", **_open(22, "0.0.0.0/1"))
+    _allow(shop, "www", **_open(22, "128.0.0.0/1"))
+
+
 def _everything(shop: Served) -> None:
     _allow(shop, "www", IpProtocol="-1", IpRanges=[{"CidrIp": ANY}])
 
@@ -190,6 +195,14 @@ def test_what_is_shown_and_what_fails(shop: Served) -> None:
     assert third.strip().startswith("aws ec2 revoke-security-group-ingress --group-id sg-")
     result = shop.cli("audit", "--severity", "high", "--skip", "administration-exposed")
     assert (result.exit_code, result.output.strip()) == (0, "Nothing found.")
+
+
+def test_the_whole_internet_in_two_halves_is_found_and_an_office_is_fine(shop: Served) -> None:
+    _allow(shop, "www", **_open(22, "203.0.113.0/24"))
+    assert "administration-exposed" not in audited(shop)
+    _ssh_in_halves(shop)
+    (found,) = audited(shop)["administration-exposed"]
+    assert "anybody in 0.0.0.0/1, 128.0.0.0/1 reaches tcp 22" in found["said"]
 
 
 def test_a_check_that_is_not_there(shop: Served) -> None:

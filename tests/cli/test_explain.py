@@ -83,6 +83,19 @@ def test_the_internet_is_a_place(shop: Served) -> None:
     assert (found["reach"], found["forth"]["arrived"]) == ("all", "mirror")
 
 
+def test_who_has_an_address_of_the_internet_that_is_nobodys_here(shop: Served) -> None:
+    found = json.loads(shop.cli("explain", "203.0.113.5", "web", "8080", "--json").output)
+    assert (found["reach"], found["source"]["kind"]) == ("all", "internet address")
+    assert found["forth"]["steps"][0]["packet"]["source"] == "203.0.113.5"
+    blocked = shop.cli("explain", "203.0.113.5", "web", "22")
+    assert blocked.exit_code == 1
+    assert "ENI_SG_RULES_MISMATCH" in blocked.output
+    live = shop.cli("explain", "203.0.113.5", "web", "8080", "--live")
+    assert "Nobody here has 203.0.113.5" in live.stderr
+    assert shop.cli("explain", "10.99.0.1", "web", "8080").exit_code == 4
+    assert shop.cli("explain", "web", "203.0.113.5", "80").exit_code == 1, "nobody answers there"
+
+
 def test_json_as_aws_has_it(shop: Served) -> None:
     result = shop.cli("explain", "internet", "web", "8081", "--aws-json")
     found = json.loads(result.stdout)

@@ -32,6 +32,35 @@ def test_what_the_internet_reaches(shop: Served) -> None:
     assert "8080" in result.output
 
 
+def admit(shop: Served, port: int, cidr: str) -> None:
+    """Let a block in to a port of the web server."""
+    rule = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": cidr}]}
+    shop.api.call("AuthorizeSecurityGroupIngress", GroupId=shop.ids["www"], IpPermissions=[rule])
+
+
+def test_parts_of_the_internet_are_told_apart(shop: Served) -> None:
+    admit(shop, 22, "203.0.113.0/24")
+    office, rest = "203.0.113.0/24", "internet except 203.0.113.0/24"
+    assert pairs(shop, "--from", "internet") == [
+        (rest, "web", [("tcp", 8080, 8080)]),
+        (office, "web", [("tcp", 22, 22), ("tcp", 8080, 8080)]),
+    ]
+    assert pairs(shop, "--from", "internet", "22") == [(office, "web", [("tcp", 22, 22)])]
+    assert pairs(shop, "--to", "web", "22") == [(office, "web", [("tcp", 22, 22)])]
+    assert pairs(shop, "--from", "203.0.113.9", "22") == [
+        ("203.0.113.9/32", "web", [("tcp", 22, 22)])
+    ]
+    assert pairs(shop, "--from", "192.0.2.0/24", "--to", "web", "22") == []
+    shown = json.loads(shop.cli("reach", "--from", "internet", "--json").stdout)["pairs"]
+    ends = [(pair["source"]["blocks"], pair["source"]["except"]) for pair in shown]
+    assert ends == [([], [office]), ([office], [])]
+    assert office in shop.cli("reach", "--to", "web", "22").stdout
+
+
+def test_private_addresses_that_nobody_has_are_nobody(shop: Served) -> None:
+    assert shop.cli("reach", "--from", "10.9.9.9").exit_code == 4
+
+
 def test_who_reaches_a_place_on_a_port(shop: Served) -> None:
     found = {source for source, _, _ in pairs(shop, "--to", "web", "8080")}
     assert found == {"db", "me", "mirror", "stranger", "internet"}
@@ -102,7 +131,7 @@ def test_what_has_changed_since_a_kept_revision(shop: Served) -> None:
     assert result.exit_code == 1
     assert (found["since"], found["until"]) == (first, second)
     assert {(each["source"]["name"], each["target"]["name"]) for each in found["pairs"]} == {
-        (name, "web") for name in ("internet", "me", "mirror", "stranger")
+        (name, "web") for name in ("198.18.0.0/15", "me", "mirror", "stranger")
     }
     for pair in found["pairs"]:
         assert [span["first"] for span in pair["before"]] == [8080]

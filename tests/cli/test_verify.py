@@ -64,6 +64,39 @@ def test_statements(shop: Served, tmp_path: Path, members: dict[str, str], holds
     assert bool(found["findings"]) is not holds
 
 
+def test_a_rule_for_a_part_of_the_internet_breaks_a_policy(shop: Served, tmp_path: Path) -> None:
+    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+    rule["IpRanges"] = [{"CidrIp": "203.0.113.0/24"}]
+    shop.api.call("AuthorizeSecurityGroupIngress", GroupId=shop.ids["www"], IpPermissions=[rule])
+    nobody = statement(from_="internet", to="web", never="tcp/22")
+    status, (found,) = verified(shop, nobody, tmp_path)
+    (finding,) = found["findings"]
+    assert (status, finding["source"]["name"], finding["first"]) == (1, "203.0.113.0/24", 22)
+    assert finding["explanation"]["reach"] == "all", "the way of a packet from there"
+    said = shop.cli("verify", str(tmp_path / "policy.yaml")).stdout
+    assert "203.0.113.0/24 reaches web" in said
+    others = statement(
+        from_="{internet: {except: 203.0.113.0/24}}", to="web", only="tcp/8080", always="tcp/8080"
+    )
+    assert verified(shop, others, tmp_path)[0] == 0
+    office = statement(from_="{cidr: 203.0.113.0/25}", to="web", always="tcp/22")
+    assert verified(shop, office, tmp_path)[0] == 0
+    away = statement(from_="web", to="{cidr: 203.0.113.0/24}", never="tcp/443")
+    status, (found,) = verified(shop, away, tmp_path)
+    assert (status, found["findings"][0]["explanation"]["reach"]) == (1, "all")
+
+
+def test_a_route_for_a_part_of_the_internet_is_a_way_out(shop: Served, tmp_path: Path) -> None:
+    only = [{"Name": "vpc-id", "Values": [shop.ids["shop"]]},
+            {"Name": "association.main", "Values": ["true"]}]  # fmt: skip
+    (table,) = shop.api.call("DescribeRouteTables", Filters=only)["RouteTables"]
+    route = {"DestinationCidrBlock": "203.0.113.0/24", "GatewayId": shop.ids["gate"]}
+    shop.api.call("CreateRoute", RouteTableId=table["RouteTableId"], **route)
+    closed = statement(subnets="inside", leave_by="nothing")
+    status, (found,) = verified(shop, closed, tmp_path)
+    assert (status, [each["by"] for each in found["findings"]]) == (1, ["internet-gateway"])
+
+
 @pytest.mark.parametrize(
     ("selector", "who"),
     [

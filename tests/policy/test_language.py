@@ -42,6 +42,13 @@ def test_everything_that_can_be_said() -> None:
     assert third.leave_by == ("egress-only-internet-gateway", "nothing")
 
 
+def test_the_internet_without_some_blocks() -> None:
+    text = "- name: a\n  from: {internet: {except: [203.0.113.0/24, 2001:db8::/32]}}\n"
+    (only,) = read(text + "  to: {internet: {except: 192.0.2.1/32}}\n  never: any\n")
+    assert only.source == (Selector("internet", "203.0.113.0/24 2001:db8::/32"),)
+    assert str(only.target[0]) == "internet except 192.0.2.1/32"
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
 def test_examples_can_be_read(path: Path) -> None:
     assert read(path.read_text(encoding="utf-8"))
@@ -72,6 +79,10 @@ def test_examples_can_be_read(path: Path) -> None:
         ("- name: a\n  from: {tag: {a: 010}}\n  to: any\n  never: any\n", "quote 'a', 8"),
         ("- name: a\n  from: {cidr: 10.0.0.1/8}\n  to: any\n  never: any\n", "has host bits set"),
         ("- name: a\n  from: []\n  to: any\n  never: any\n", "an empty list means nobody"),
+        ("- name: a\n  from: {internet: all}\n  to: any\n  never: any\n", "say whom of the"),
+        ("- name: a\n  from: {internet: {except: x}}\n  to: any\n  never: any\n", "'x' does not"),
+        ("- name: a\n  from: {internet: {except: []}}\n  to: any\n  never: any\n", "means nobody"),
+        ("- name: a\n  from: {internet: {except: 7}}\n  to: any\n  never: any\n", "7 is no block"),
         ("- name: a\n  from: 7\n  to: any\n  never: any\n", "7 is nobody"),
         ("- name: a\n  subnets: any\n", "'subnets' and 'leave_by' go together"),
         ("- name: a\n  subnets: any\n  leave_by: vpn\n", "not by 'vpn'"),

@@ -114,6 +114,10 @@ class World:
     def all(self, kind: type[T]) -> list[T]:
         return self._by_type.get(kind, [])
 
+    def somebody(self, ip: str) -> None:
+        """From now on somebody on the internet has an address."""
+        self._outside.add(ip)
+
     def exchange(self, begin: Port | None, wire: Wire) -> str | None:
         """Whose host answers, where the answer comes back to the sender: a host's id, ``""`` for
         the internet.  ``begin`` is the sender's port, None on the internet."""
@@ -323,10 +327,10 @@ class World:
         return wire
 
     def _from_internet6(self, wire: Wire, memory: Memory) -> tuple[Port | None, Wire]:
-        if not within(wire.target, "3fff::/20"):
-            raise DroppedError("not an address of this internet")
         if wire.target in self._outside:
             return None, wire
+        if not within(wire.target, "3fff::/20"):
+            raise DroppedError("not an address of this internet")
         for each in self.all(GlobalPrefix):
             if within(wire.target, each.segment.cidr6):
                 if (each.gateway, wire.target) not in self._let_through():
@@ -346,10 +350,10 @@ class World:
     def _from_internet(self, wire: Wire, memory: Memory) -> tuple[Port | None, Wire]:
         if ":" in wire.target:
             return self._from_internet6(wire, memory)
-        if not within(wire.target, "198.18.0.0/15"):
-            raise DroppedError("not an address of this internet")
         if wire.target in self._outside:
             return None, wire
+        if not within(wire.target, "198.18.0.0/15"):
+            raise DroppedError("not an address of this internet")
         for each in self.all(PublicAddress):
             if each.public == wire.target:
                 inner = replace(wire, target=each.private)

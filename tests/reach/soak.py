@@ -14,9 +14,11 @@ from random import Random
 
 from gureum.program import Filter, GlobalAddress, Port, PublicAddress
 from gureum.reach import Node, Reach
+from gureum.reach.prefixes import number
 from tests.reach.clouds import EDGES, Cloud
 from tests.reach.numbering import FOUR, SIX, Numbering
 from tests.reach.oracle import Wire, World
+from tests.reach.parts import holds, probes
 
 PER_CLOUD = 250
 ICMP_POOL = {
@@ -58,6 +60,13 @@ class Trial:
         self.anybody = self.reach.outside()
         self.world = World(self.cloud.statements, [self.anybody.ip])
         self.nodes = list(self.reach.nodes())
+        state = self.reach.state
+        self.strangers = sorted(
+            ip
+            for ip in probes(self.cloud.statements, numbering.version)
+            if number(ip) not in state.public and number(ip) not in state.internet
+        )
+        self._pieces: dict[str, list[Node]] = {}
         self._ports = {port.id: port for port in self.cloud.ports}
         self._public = {
             (each.router, each.private): each.public for each in self.world.all(PublicAddress)
@@ -68,7 +77,7 @@ class Trial:
         """Questions, biased towards the edges of rules."""
         draw = Random(self.seed + 1)
         for _ in range(count):
-            source, target = draw.choice(self.nodes), draw.choice(self.nodes)
+            source, target = self._somebody(draw), self._somebody(draw)
             protocol = draw.choice((6, 6, 6, 17, 17, self.icmp, self.icmp, 47))
             detail: int | tuple[int, int] | None = None
             if protocol == self.icmp:
@@ -86,7 +95,8 @@ class Trial:
 
     def engine(self, it: Question) -> bool:
         """What the engine says."""
-        known = self.reach.point(it.source, it.target, it.protocol, it.detail, address=it.address)
+        source, target = (self._piece(it, node) for node in (it.source, it.target))
+        known = self.reach.point(source, target, it.protocol, it.detail, address=it.address)
         if it.protocol not in (6, 17):
             return known.works
         return any(first <= it.client <= last for first, last in known.clients)
@@ -101,6 +111,9 @@ class Trial:
             kind = it.detail
         elif it.detail is not None:
             ports = (it.client, it.detail)
+        for node in (it.source, it.target):
+            if node.kind == "internet":
+                self.world.somebody(node.ip)
         wire = Wire(it.source.ip, address, it.protocol, *ports, kind)
         answered = self.world.exchange(self._ports.get(it.source.id), wire)
         return answered == (self._ports[it.target.id].host if it.target.id in self._ports else "")
@@ -117,6 +130,26 @@ class Trial:
         if begin and self.world.beyond(begin.segment, target.ip) == end.segment.router:
             return target.ip
         return self._public.get((end.segment.router, target.ip))
+
+    def _somebody(self, draw: Random) -> Node:
+        """A node; of the rest of the internet an address on the edge of what rules and routes
+        name."""
+        node = draw.choice(self.nodes)
+        if node.part is None or not self.strangers or draw.random() < 0.2:
+            return node
+        return self.reach.outside(draw.choice(self.strangers))
+
+    def _piece(self, it: Question, node: Node) -> Node:
+        """What the engine is asked about: of a stranger's address the piece that it is in."""
+        other = it.target if node is it.source else it.source
+        if node.id != "internet" or other.kind != "port":
+            return node
+        if other.id not in self._pieces:
+            self._pieces[other.id] = self.reach.internet(other.id).nodes()
+        (found,) = (
+            each for each in self._pieces[other.id] if each.part and holds(each.part, node.ip)
+        )
+        return found
 
     def _address(self, draw: Random, target: Node) -> str | None:
         """Mostly the pair's own; else another of the target's: ways turn at a gateway."""

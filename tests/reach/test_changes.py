@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from random import Random
 
 import pytest
 
 from gureum.program import Local, Member, Route, Segment, ViaUplink
 from gureum.reach import Change, Node, Reach, difference
+from gureum.reach.prefixes import number
 from tests.reach.drift import Drift
 from tests.reach.numbering import FOUR, SIX, Numbering
+from tests.reach.parts import holds, probes
 from tests.reach.small import ANY, ME, Small, tcp
 
 HEADERS: tuple[tuple[int, int | tuple[int, int] | None], ...] = (
@@ -34,7 +37,8 @@ HOSTS_OF_TWO_PORTS = (1057, 1179)
 
 def pairs(*states: Reach) -> list[tuple[Node, Node]]:
     """Every pair of nodes of any of some states but those on the internet alone."""
-    nodes = list(dict.fromkeys(node for reach in states for node in reach.nodes()))
+    every = (node for reach in states for node in reach.nodes() if node.part is None)
+    nodes = list(dict.fromkeys(every))
     return [
         (source, target)
         for source in nodes
@@ -75,22 +79,65 @@ def by_hand(older: Reach, newer: Reach) -> dict[tuple[Node, Node], Change]:
     return found
 
 
+def told_of_the_rest(older: Reach, newer: Reach, told: list[Change], addresses: list[str]) -> int:
+    """Hold what is told of the rest of the internet against each of its addresses; how many
+    changes that were."""
+    count = 0
+    by_pair: dict[tuple[str, bool], list[Change]] = {}
+    for each in told:
+        out = each.target.part is not None
+        by_pair.setdefault(((each.source if out else each.target).id, out), []).append(each)
+    states = (older, newer)
+    there = [{node for node in reach.nodes() if node.kind == "port"} for reach in states]
+    for port in set.union(*there):
+        for ip in addresses:
+            if any(number(ip) in index for reach in states for index in taken(reach)):
+                continue
+            for out in (False, True):
+                stranger = newer.outside(ip)
+                pair = (port, stranger) if out else (stranger, port)
+                before, after = (
+                    reach.spans(*pair) if port in nodes else ()
+                    for reach, nodes in zip(states, there, strict=True)
+                )
+                changes = by_pair.get((port.id, out), [])
+                parts = [(each.target if out else each.source).part for each in changes]
+                found = [
+                    (each.before, each.after)
+                    for each, part in zip(changes, parts, strict=True)
+                    if part is not None and holds(part, ip)
+                ]
+                assert found == ([(before, after)] if before != after else []), (pair, found)
+                count += before != after
+    return count
+
+
+def taken(reach: Reach) -> tuple[Container[int], ...]:
+    return reach.state.public, reach.state.internet
+
+
 @BOTH
 def test_differences_are_exactly_the_pairs_that_differ(numbering: Numbering) -> None:
-    changed = 0
+    changed = parted = 0
     for seed in (*range(100, 130 if numbering is FOUR else 115), *HOSTS_OF_TWO_PORTS):
         drift = Drift(seed, numbering)
         reach = Reach(drift.statements, numbering.version)
         for steps in (1, 1, 1, 2, 3):
-            older = reach.snapshot()
+            older, addresses = reach.snapshot(), probes(drift.statements, numbering.version)
             for _ in range(steps):
                 reach.update(*drift.step())
+            addresses |= probes(drift.statements, numbering.version)
             expected = by_hand(older, reach)
-            found = list(difference(older, reach))
+            every = list(difference(older, reach))
+            found = [each for each in every if each.source.part is each.target.part is None]
             assert {(each.source, each.target): each for each in found} == expected, seed
             assert len(found) == len(expected)
             changed += len(expected)
+            rest = [each for each in every if each not in found]
+            some = Random(seed).sample(sorted(addresses), min(10, len(addresses)))
+            parted += told_of_the_rest(older, reach, rest, some)
     assert changed > (300 if numbering is FOUR else 120)
+    assert parted > 100
 
 
 @BOTH

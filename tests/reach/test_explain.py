@@ -47,7 +47,9 @@ def test_the_engine_agrees_with_the_walk(numbering: Numbering) -> None:
     extents = {"all": 0, "some": 0, "none": 0}
     for seed in CLOUDS[numbering]:
         trial = Trial(seed, numbering)
-        network = Network([*trial.cloud.statements, outside(trial.anybody)])
+        somebody = [outside(trial.reach.outside(ip)) for ip in trial.strangers]
+        hosts = [outside(trial.anybody), *somebody]
+        network = Network([*trial.cloud.statements, *hosts])
         for it in trial.questions(PER_CLOUD):
             known = trial.reach.point(
                 it.source, it.target, it.protocol, it.detail, address=it.address

@@ -14,6 +14,7 @@ from gureum.program import (
     Local,
     Member,
     Port,
+    Range,
     Route,
     Rule,
     Segment,
@@ -64,6 +65,7 @@ def routes(segment: Segment, **more: Target) -> list[Statement]:
 def shop() -> list[Statement]:
     """``web`` is on the internet, ``app`` behind an egress-only gateway."""
     found: list[Statement] = [ME, A, B, Gateway("igw"), Gateway("eigw", egress_only=True)]
+    found.append(Range("vpc-1", "3fff:0:0:1000::/56"))
     found += routes(A, out=ViaUplink("igw")) + routes(B, out=ViaUplink("eigw"))
     found += [GlobalPrefix("igw", A), GlobalPrefix("eigw", B)]
     found += station("web", A, WEB, HTTPS, PING)

@@ -99,7 +99,8 @@ def test_addresses_of_ipv6_narrow_a_path(shop: Shop) -> None:
     assert found("3fff:800::10") == 1
     assert found("0.0.0.0/0") == 0
     assert found(BLOCK) == 0, "nobody on the internet has an address of the VPC"
-    assert found(ANY, exclude=[{"Source": header(SourceAddresses=["3fff::/20"])}]) == 0
+    assert found(ANY, exclude=[{"Source": header(SourceAddresses=["3fff::/20"])}]) == 1
+    assert found(ANY, exclude=[{"Source": header(SourceAddresses=["2000::/3"])}]) == 0
 
 
 def test_a_rule_for_a_part_of_the_internet_is_found(shop: Shop) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from ipaddress import ip_network
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +116,10 @@ def test_the_lesser_resources_of_networks(terraform: Terraform, daemon: Daemon) 
     terraform.must("apply", *once)
     same()
     made = terraform.outputs()
-    prefix = ip_network(made["prefix"])
+    prefix = IPv4Network(made["prefix"])
     assert prefix.prefixlen == 28
     # Not always its first: an address that was given out before the reservation may lie in it.
-    assert prefix.subnet_of(ip_network("10.0.1.64/26")), "delegated from the reservation"
+    assert prefix.subnet_of(IPv4Network("10.0.1.64/26")), "delegated from the reservation"
     assert len(set(made["s3"])) == 1
     ec2 = daemon.ec2()
     changes = ("-var", 'offices=["198.51.100.0/24", "192.0.2.128/25"]')

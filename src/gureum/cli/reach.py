@@ -40,7 +40,9 @@ def reach(
 ) -> None:
     """Tell who reaches whom, on all ports at once or with one SERVICE (as 'gureum explain' takes
     it), over IPv4 and IPv6.  PLACE is an instance, a network interface, a host of the internet, or
-    "internet" for anybody there.  Sends nothing.
+    "internet" for anybody there; an address or a block of the internet, 203.0.113.0/24, is who is
+    there.  Where rules or routes are about parts of the internet, these are told apart.  Sends
+    nothing.
 
     With --keep it keeps the reachability of now while the daemon runs, and with --since it tells
     the pairs for which not the same works any more.
@@ -99,7 +101,7 @@ def _changes(daemon: Daemon, since: int, until: int | None, as_json: bool) -> No
     elif found["pairs"]:
         table = grid("from", "to", "before", "after")
         for pair in found["pairs"]:
-            ends = [f"{clean(pair[end]['name'])} {pair[end]['ip']}" for end in ("source", "target")]
+            ends = [end_named(pair[end]) for end in ("source", "target")]
             table.add_row(*ends, _works(pair["before"]), _works(pair["after"]))
         show(table)
     else:
@@ -122,12 +124,17 @@ def _works(spans: list[dict[str, Any]]) -> str:
 def _show(pairs: list[dict[str, Any]]) -> None:
     table = grid("from", "to", "protocol", "ports", "from client ports", "by")
     for pair in pairs:
-        ends = [f"{clean(pair[end]['name'])} {pair[end]['ip']}" for end in ("source", "target")]
+        ends = [end_named(pair[end]) for end in ("source", "target")]
         for index, span in enumerate(pair["spans"]):
             by = clean(" ".join(span.get("by", ())))
             shown = ends if index == 0 else ["", ""]
             table.add_row(*shown, span["protocol"], headers(span), clients(span), by)
     show(table)
+
+
+def end_named(end: dict[str, Any]) -> str:
+    """An end of a pair in words; a part of the internet has no one address."""
+    return clean(end["name"]) if "blocks" in end else f"{clean(end['name'])} {end['ip']}"
 
 
 def headers(span: dict[str, Any]) -> str:

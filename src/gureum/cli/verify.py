@@ -14,7 +14,7 @@ from gureum.cli.explain_show import ways
 from gureum.cli.failure import FAILED, USAGE, Failure
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
 from gureum.cli.output import clean, print_json
-from gureum.cli.reach import headers
+from gureum.cli.reach import end_named, headers
 
 
 @click.command(short_help="Hold policies against the cloud.")
@@ -104,7 +104,7 @@ def _said(it: dict[str, Any]) -> str:
     if it["what"] == "leaves":
         own = f" ({it['name']})" if it["name"] != it["subnet"] else ""
         return f"{it['subnet']}{own} leaves by {it['by']}"
-    ends = [f"{it[end]['name']} {it[end]['ip']}" for end in ("source", "target")]
+    ends = [end_named(it[end]) for end in ("source", "target")]
     by = f" by {' '.join(it['by'])}" if it["by"] else ""
     return f"{ends[0]} {it['what']} {ends[1]} on {it['protocol']} {headers(it)}{by}"
 

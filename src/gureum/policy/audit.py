@@ -17,7 +17,7 @@ from gureum.model import Resource, View
 from gureum.model.cidr import is_ipv6, router_address
 from gureum.policy.cover import covers_entry, covers_permission, decided
 from gureum.program import ViaPort, ViaUplink
-from gureum.reach import VERSIONS, Dual, Node, Version
+from gureum.reach import VERSIONS, Dual, Exposure, Reach, Version
 from gureum.resources.egress_only_gateway import EgressOnlyGateway
 from gureum.resources.elastic_ip import ElasticIp, association_of
 from gureum.resources.internet_gateway import InternetGateway
@@ -39,6 +39,9 @@ DATABASES = {
     1433: "SQL Server", 1521: "Oracle", 3306: "MySQL", 5432: "PostgreSQL", 6379: "Redis",
     9200: "Elasticsearch", 11211: "Memcached", 27017: "MongoDB",
 }  # fmt: skip
+FEW = {4: 1 << 16, 6: 1 << 80}
+"""As many addresses of an IP version as a company has: who admits no more than that has chosen
+whom.  They are a /16 and a /48."""
 ADMINISTRATION = {22: "ssh", 3389: "remote desktop"}
 
 
@@ -86,28 +89,23 @@ def _exposed(account: Account, ports: dict[int, str]) -> Iterator[Remark]:
     for port, name in ports.items():
         for version in VERSIONS:
             reach = account.reach[version]
-            for node in reach.targets(reach.outside(), TCP, port):
-                row = account.view.find(NetworkInterface, node.id)
-                if row and account.owns(row):
-                    yield _open_port(account, node, row, port, name)
-        for node, row in _by_secondary_addresses(account):
-            reach = account.reach.of(node)
-            if reach.point(reach.outside(), node, TCP, port).works:
-                yield _open_port(account, node, row, port, name)
+            every = sorted(reach.exposed(TCP, port), key=lambda each: _primary_first(reach, each))
+            for found in every:
+                row = account.view.find(NetworkInterface, found.target.id)
+                if row and account.owns(row) and found.addresses > FEW[version]:
+                    yield _open_port(account, found, row, port, name)
 
 
-def _by_secondary_addresses(account: Account) -> Iterator[tuple[Node, NetworkInterface]]:
-    """Interfaces that are up, by their secondary addresses: each private one may have a public
-    one."""
-    for row in account.all(NetworkInterface):
-        if row.id in account.network.ports:
-            ips = (*row.ips[1:], *row.ips6[1:])
-            yield from ((Node("port", row.id, ip), row) for ip in ips)
+def _primary_first(reach: Reach, found: Exposure) -> tuple[str, bool, str]:
+    node = found.target
+    return node.id, node != reach.node(node.id), node.ip
 
 
-def _open_port(account: Account, node: Node, row: NetworkInterface, port: int, name: str) -> Remark:
-    reach = account.reach.of(node)
-    admitting = reach.why(reach.outside(), node, TCP, port)
+def _open_port(
+    account: Account, found: Exposure, row: NetworkInterface, port: int, name: str
+) -> Remark:
+    node = found.target
+    admitting = account.reach.of(node).why(found.who, node, TCP, port)
     rules = [account.view.find(SecurityGroupRule, key) for key in admitting]
     commands = tuple(
         aws(rule, "revoke-security-group-ingress", "--group-id", rule.group,
@@ -118,7 +116,9 @@ def _open_port(account: Account, node: Node, row: NetworkInterface, port: int, n
     at = "" if node.ip == row.ip else f" at its address {node.ip}"
     if node.ip in row.ips6[:1]:
         at = " over IPv6"
-    said = f"anybody on the internet reaches tcp {port} ({name}) of {host or row.id}{at}"
+    blocks = found.who.part.blocks if found.who.part else ()
+    where = f"in {found.who.id}" if blocks else f"on the {found.who.id}"
+    said = f"anybody {where} reaches tcp {port} ({name}) of {host or row.id}{at}"
     return Remark(row.id, f"{said}, by {' '.join(admitting)}", commands)
 
 

@@ -8,10 +8,12 @@ from typing import Literal
 
 from gureum.explain.packet import ICMP, ICMPV6, TCP, UDP
 from gureum.policy.language import Exit, Policy, Range, Selector, Services, Statement, Version
-from gureum.reach import Dual, Node, Reach, Span
+from gureum.reach import Dual, Node, Piece, Reach, Span
 
 ALL: Services = ((TCP, 0, 65535), (UDP, 0, 65535), (ICMP, 0, 65535), (None, 0, 255))
 """All headers as spans have them: of ICMP type x 256 + code, of None other protocols' numbers."""
+
+What = Literal["reaches", "does not reach", "leaves"]
 
 _ONLY_OUT = "egress-only-internet-gateway"
 
@@ -22,7 +24,7 @@ class Finding:
     ``last`` are headers as in :class:`gureum.reach.Span`; ``by`` are the rules that admit what
     should not be."""
 
-    what: Literal["reaches", "does not reach", "leaves"]
+    what: What
     source: Node | str
     target: Node | str
     protocol: int | None = None
@@ -124,7 +126,7 @@ def _reachability(
             if _is_pair(source, target):
                 pairs += 1
                 reach = both.of(source)
-                findings += _pair(statement, reach, source, target)
+                findings += _alike(statement, reach, source, target)
                 for other in _secondary(source, target, addresses):
                     findings += _wrongly(statement, reach, *other)
     return Result(statement, pairs, tuple(findings), _empty(statement, found))
@@ -142,6 +144,30 @@ def _secondary(source: Node, target: Node, addresses: Addresses) -> Iterator[tup
         for called in (target, *addresses(target)):
             if (begins, called) != (source, target):
                 yield begins, called
+
+
+def _alike(statement: Statement, reach: Reach, source: Node, target: Node) -> Iterator[Finding]:
+    """What does not hold between two; of the internet, the pieces for which the same does not are
+    told as one."""
+    outward = target.part is not None
+    part = target.part if outward else source.part
+    if part is None:
+        yield from _pair(statement, reach, source, target)
+        return
+    outside = reach.internet((source if outward else target).id, part)
+    found: dict[tuple[What, int | None, int, int], tuple[list[Piece], dict[str, None]]] = {}
+    for piece in outside.pieces:
+        stranger = outside.node([piece])
+        ends = (source, stranger) if outward else (stranger, target)
+        for each in _pair(statement, reach, *ends):
+            key = (each.what, each.protocol, each.first, each.last)
+            pieces, by = found.setdefault(key, ([], {}))
+            pieces.append(piece)
+            by.update(dict.fromkeys(each.by))
+    for (what, protocol, first, last), (pieces, by) in found.items():
+        stranger = outside.node(pieces)
+        ends = (source, stranger) if outward else (stranger, target)
+        yield Finding(what, *ends, protocol, first, last, tuple(by), source.version)
 
 
 def _pair(statement: Statement, reach: Reach, source: Node, target: Node) -> Iterator[Finding]:

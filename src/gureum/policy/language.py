@@ -16,9 +16,10 @@
       leave_by: nat
 
 A statement is about both IP versions unless it says ``over: ipv4`` or ``over: ipv6``.  An end is a
-name, id or address, ``internet`` (anybody there), ``any`` (every interface), one of
-``{tag: {key: value}}``, ``{group: …}``, ``{subnet: …}``, ``{vpc: …}``, ``{cidr: …}``, or a list of
-these.  A service is ``tcp/80``, ``udp/1-1023``, ``icmp``, ``any``, or a list of these.
+name, id or address, ``internet`` (anybody there), ``{internet: {except: …}}`` (anybody but some
+blocks), ``any`` (every interface), one of ``{tag: {key: value}}``, ``{group: …}``, ``{subnet: …}``,
+``{vpc: …}``, ``{cidr: …}`` (interfaces, and who is on the internet), or a list of these.  A service
+is ``tcp/80``, ``udp/1-1023``, ``icmp``, ``any``, or a list of these.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ _KEYS = (
     "name", "from", "to", "never", "only", "always", "subnets", "leave_by", "over", "allow_empty",
 )  # fmt: skip
 _OVER: dict[str, tuple[Version, ...]] = {"ipv4": (4,), "ipv6": (6,)}
-_KINDS = ("tag", "group", "subnet", "vpc", "cidr")
+_KINDS = ("tag", "group", "subnet", "vpc", "cidr", "internet")
 _SERVICE = re.compile(r"(tcp|udp)(?:/(\d{1,5})(?:-(\d{1,5}))?)?|icmp|any")
 _LINE = "__line__"
 
@@ -63,14 +64,15 @@ class PolicyError(Exception):
 @dataclass(frozen=True)
 class Selector:
     """Who is meant: ``kind`` is ``name``, ``internet``, ``any`` or one of the kinds of mappings;
-    ``value`` what it names (of a tag ``key=value``)."""
+    ``value`` what it names (of a tag ``key=value``, of the internet the blocks that are not meant,
+    with spaces between)."""
 
     kind: str
     value: str = ""
 
     def __str__(self) -> str:
         if self.kind in ("internet", "any"):
-            return self.kind
+            return self.kind + (f" except {self.value}" if self.value else "")
         return self.value if self.kind == "name" else f"{self.kind} {self.value}"
 
 
@@ -216,14 +218,30 @@ def _end(line: int, given: Any) -> Selector:
         raise PolicyError(line, f"nobody is selected by '{kind}'{_close(kind, _KINDS)}")
     if kind == "tag":
         return Selector(kind, _tag(line, value))
+    if kind == "internet":
+        return Selector(kind, " ".join(_except(line, value)))
     if not isinstance(value, str):
         raise PolicyError(line, f"{kind} needs a text, not {value!r}")
-    if kind == "cidr":
-        try:
-            ip_network(value)
-        except ValueError as error:
-            raise PolicyError(line, f"{error}") from None
-    return Selector(kind, value)
+    return Selector(kind, _block(line, value) if kind == "cidr" else value)
+
+
+def _except(line: int, value: Any) -> list[str]:
+    items = {key: v for key, v in value.items() if key != _LINE} if isinstance(value, dict) else {}
+    if list(items) != ["except"]:
+        raise PolicyError(line, "say whom of the internet: {internet: {except: 203.0.113.0/24}}")
+    blocks = items["except"] if isinstance(items["except"], list) else [items["except"]]
+    if not blocks:
+        raise PolicyError(line, "an empty list means nobody")
+    return [_block(line, each) for each in blocks]
+
+
+def _block(line: int, value: Any) -> str:
+    if not isinstance(value, str):
+        raise PolicyError(line, f"{value!r} is no block of addresses")
+    try:
+        return str(ip_network(value))
+    except ValueError as error:
+        raise PolicyError(line, f"{error}") from None
 
 
 def _tag(line: int, value: Any) -> str:

@@ -8,12 +8,13 @@ one by one, as they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from gureum.program import Target, ViaPort, ViaUplink
 from gureum.reach.headers import HEADERS
+from gureum.reach.internet import Internet, Piece, around, outward
 from gureum.reach.prefixes import number
 from gureum.reach.reach import Reach
 from gureum.reach.screens import Line
@@ -43,8 +44,10 @@ def difference(older: Reach, newer: Reach) -> Iterator[Change]:
 
 class _Difference:
     def __init__(self, older: Reach, newer: Reach) -> None:
-        self._both = (older, newer)
-        self._nodes = list(dict.fromkeys(node for reach in self._both for node in reach.nodes()))
+        self._both, self._version = (older, newer), newer.version
+        every = (node for reach in self._both for node in reach.nodes() if node.part is None)
+        self._nodes = [*dict.fromkeys(every), newer.outside()]
+        self._usual = number(newer.outside().ip)
         self._port = {node.id: node for node in self._nodes if node.kind == "port"}
         self._members = _changed_members(older.state, newer.state)
         self._public = {node for node in self._nodes if self._called_outside(node)}
@@ -59,8 +62,26 @@ class _Difference:
             if (source, target) in self._seen:
                 continue
             self._seen.add((source, target))
-            if changed := self._change(source, target):
+            if source.part is not None:
+                yield from self._by_piece(target, lambda piece, port: (piece, port))
+            elif target.part is not None:
+                yield from self._by_piece(source, lambda piece, port: (port, piece))
+            elif changed := self._change(source, target):
                 yield changed
+
+    def _by_piece(
+        self, port: Node, pair: Callable[[Node, Node], tuple[Node, Node]]
+    ) -> Iterator[Change]:
+        """The changes between an interface and the rest of the internet, pieces that change alike
+        together."""
+        states = [reach.state for reach in self._both]
+        outside = Internet(states, around(states, port.id), self._usual)
+        alike: dict[tuple[tuple[Span, ...], ...], list[Piece]] = {}
+        for piece in outside.pieces:
+            if changed := self._change(*pair(outside.node([piece]), port)):
+                alike.setdefault((changed.before, changed.after), []).append(piece)
+        for (before, after), found in alike.items():
+            yield Change(*pair(outside.node(found), port), before, after)
 
     def _called_outside(self, node: Node) -> bool:
         """Whether a node has an address that others than its neighbours may call."""
@@ -151,6 +172,9 @@ class _Difference:
         if any(self._about(router, line, ip) for line in lines for ip in self._hiding(router)):
             bits = older.everyone  # behind a NAT gateway may be anybody
         outside = not moved.isdisjoint(self._addresses)  # a peer's group may be named, too
+        outside |= any(
+            outward((line.mask, line.base), self._version) for line in lines if line.group is None
+        )
         outside |= any(self._about(router, line, ip) for line in lines for ip in self._addresses)
         return older.members_of(bits), outside
 
@@ -193,7 +217,7 @@ def _has(reach: Reach, node: Node) -> bool:
     if node.kind == "port":
         state = reach.state
         return node.id in state.primary and node.id in state.ports and reach.node(node.id) == node
-    return reach.outside(node.ip) == node
+    return node.part is not None or reach.outside(node.ip) == node
 
 
 def _siblings(state: State, port: str) -> Iterable[Station]:

@@ -38,6 +38,12 @@ def spelled(ip: int, version: Version) -> str:
     return f"{ip >> 24}.{ip >> 16 & 255}.{ip >> 8 & 255}.{ip & 255}"
 
 
+def spell(where: Prefix, version: Version) -> str:
+    """A prefix of an IP version as text."""
+    mask, base = where
+    return f"{spelled(base, version)}/{mask.bit_count()}"
+
+
 def version_of(text: str) -> Version:
     """The IP version of an address or a prefix."""
     return 6 if ":" in text else 4

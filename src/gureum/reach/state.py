@@ -25,6 +25,7 @@ from gureum.program import (
     Peering,
     Port,
     PublicAddress,
+    Range,
     Route,
     Segment,
     SegmentFilter,
@@ -127,6 +128,8 @@ class State:
         self.version = version
         self.places: dict[str, Place] = {}
         self.segments: dict[str, Longest[Place]] = {}
+        self.homes: Longest[Place] = Longest()
+        self.ranges: dict[str, set[Prefix]] = {}
         self.tables: dict[str, str] = {}
         self.routes: dict[str, Longest[Target]] = {}
         self.stations: dict[tuple[str, int], Station] = {}
@@ -189,6 +192,11 @@ class State:
         table = self.tables.get(place.id)
         routes = self.routes.get(table) if table is not None else None
         return routes.find(ip) if routes else None
+
+    def routes_of(self, place: str) -> list[tuple[int, int, Target]]:
+        """Every route of a segment's table: mask, base and target, the longest first."""
+        routes = self.routes.get(self.tables.get(place, ""))
+        return routes.prefixes() if routes else []
 
     def leads(self, place: Place, ip: int) -> str | None:
         """The router into which a peering or a transit gateway leads packets from a segment to an
@@ -253,6 +261,7 @@ class State:
         return {
             Segment: self._segment,
             SegmentTable: self._segment_table,
+            Range: self._range,
             Route: self._route,
             Port: self._port,
             Address: self._address,
@@ -302,6 +311,14 @@ class State:
         place = self._place(it)
         _put(self.places, it.id, place, there)
         self._longest("segments", it.router, self._cidr(it), place if there else None)
+        if self.version == 6 and there:
+            self.homes.add((place.mask, place.base), place)
+        elif self.version == 6 and self.homes.find(place.base) == place:
+            self.homes.remove((place.mask, place.base))
+
+    def _range(self, it: Range, there: bool) -> None:
+        ranges: set[Prefix] = self._nested("ranges", it.router, set)
+        (ranges.add if there else ranges.remove)(prefix(it.cidr, self.version))
 
     def _segment_table(self, it: SegmentTable, there: bool) -> None:
         _put(self.tables, it.segment.id, it.table.id, there)
@@ -410,6 +427,7 @@ _CONCERNS: dict[Version, dict[type, Callable[[Any], bool]]] = {
     4: {
         Address: lambda it: ":" not in it.ip,
         Member: lambda it: ":" not in it.ip,
+        Range: lambda it: ":" not in it.cidr,
         Route: lambda it: ":" not in it.destination,
         GlobalAddress: lambda it: False,
         GlobalPrefix: lambda it: False,
@@ -417,6 +435,7 @@ _CONCERNS: dict[Version, dict[type, Callable[[Any], bool]]] = {
     6: {
         Address: lambda it: ":" in it.ip,
         Member: lambda it: ":" in it.ip,
+        Range: lambda it: ":" in it.cidr,
         Route: lambda it: ":" in it.destination,
         PublicAddress: lambda it: False,
         Translator: lambda it: False,

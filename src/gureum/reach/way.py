@@ -35,18 +35,31 @@ _LATE = without(_BEGUN, ((0, PORTS - 1),))
 no connection (docs/dataplane.md)."""
 
 
+class Part(NamedTuple):
+    """A part of the internet: all of it where there are no ``blocks``, without those of ``but``; of
+    several that contain an address the longest says whether it is meant."""
+
+    blocks: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        whole = ", ".join(self.blocks) or "internet"
+        return f"{whole} except {', '.join(self.but)}" if self.but else whole
+
+
 class Node(NamedTuple):
     """An end of a pair.
 
     A ``port`` is an instance's interface: ``id`` is the interface's (``eni-…``), ``ip`` its
     primary private address of the IP version that is asked about.  An ``internet`` node is an
     address outside: ``id`` is the internet host's name, or ``internet`` for one that no host of the
-    program has.
+    program has.  Where it stands for a part of the internet, ``part`` says for which.
     """
 
     kind: Literal["port", "internet"]
     id: str
     ip: str
+    part: Part | None = None
 
     @property
     def version(self) -> Version:
@@ -265,10 +278,10 @@ class _Leg:
 
     def _on_internet(self) -> str | None:
         target, (mask, base) = self.target, _PUBLIC[self._state.version]
-        if target & mask != base:
-            return None
         if target in self._state.internet or target in self._outside:
             return ""
+        if target & mask != base:
+            return None
         if self._state.version == 6:
             return self._from_outside6()
         behind = self._state.public.get(target)

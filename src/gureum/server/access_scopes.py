@@ -10,20 +10,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from itertools import islice, pairwise, product
+from itertools import islice, product
 from typing import Any
 
 from gureum.explain import Network, Packet, explain
 from gureum.explain.aws import Projection, ids
 from gureum.explain.filters import is_group
 from gureum.explain.packet import TCP, UDP
-from gureum.explain.walk import PUBLIC, PUBLIC6
 from gureum.kind import Shape
 from gureum.model import View
-from gureum.model.cidr import is_ipv6
 from gureum.program import InternetHost, ViaUplink
-from gureum.reach import VERSIONS, Dual, Node, Span, Version
-from gureum.reach.prefixes import number
+from gureum.reach import VERSIONS, Cuts, Dual, Internet, Node, Span, Version
+from gureum.reach.prefixes import NOWHERE, number, prefix
 from gureum.resources.access_scope import TYPES, AccessScope, port_range
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_interface import NetworkInterface
@@ -83,48 +81,39 @@ class _Search:
         versions."""
         view, reach = self._view, self._reach
         for node in reach.nodes():
+            if node.kind == "internet" and node.part is None:
+                yield _End(node, None, frozenset())
             row = view.find(NetworkInterface, node.id)
             if row and (row.account, row.region) == (self._scope.account, self._scope.region):
                 instance = (row.attachment.instance if row.attachment else None) or ""
                 around = (row.id, instance, row.subnet, row.vpc, *row.groups)
                 yield _End(node, row.vpc, frozenset(around))
         for version in VERSIONS:
-            for address in self._outside(version):
-                yield _End(reach[version].outside(address), None, frozenset())
+            state = reach[version].state
+            usual = number(reach[version].outside().ip)
+            for node in Internet([state], self._cuts(version), usual).nodes():
+                yield _End(node, None, frozenset())
 
-    def _outside(self, version: Version) -> Iterator[str]:
-        """An address of each piece into which statements and rules cut the internet: all addresses
-        of a piece are alike to them."""
-        internet = PUBLIC if version == 4 else PUBLIC6
-        first, end = _bounds(internet)
-        inside = [_bounds(block) for block in self._ours(version)]
-        blocks = (text for text in {*self._blocks(), *self._peers()} if _version(text) == version)
-        edges = (edge for ends in (*map(_bounds, blocks), *inside) for edge in ends)
-        cuts = sorted({first, end, *(edge for edge in edges if first <= edge <= end)})
-        reach = self._reach[version]
-        anybody, taken = int(ip_address(reach.outside().ip)), reach.state.public
-        for low, high in pairwise(cuts):
-            if any(begin <= low < over for begin, over in inside):
-                continue
-            free = anybody
-            if not low <= anybody < high:
-                free = next((ip for ip in range(low, high) if ip not in taken), 0)
-            if free:
-                yield str(ip_network(internet)[free - first])
-
-    def _ours(self, version: Version) -> list[str]:
-        """The blocks of VPCs that are the internet's own addresses, which nobody outside has."""
-        every = (block for blocks in self._network.ranges.values() for block in blocks)
-        return [block for block in every if version == 6 and is_ipv6(block)]
+    def _cuts(self, version: Version) -> Cuts:
+        """What statements, rules and routes name: all addresses of a piece that these cut out of
+        the internet are alike to them."""
+        blocks = {*self._blocks(), *self._peers(), *self._destinations()}
+        every = {block for ranges in self._network.ranges.values() for block in ranges}
+        own = {prefix(block, 6) for block in every} if version == 6 else set()
+        return Cuts({prefix(block, version) for block in blocks}, own - {NOWHERE})
 
     def _blocks(self) -> Iterator[str]:
         for path in (*self._match, *self._exclude):
             for name in ("SourceAddresses", "DestinationAddresses"):
-                yield from _all(path, name)
+                yield from (str(ip_network(text, strict=False)) for text in _all(path, name))
 
     def _peers(self) -> Iterator[str]:
         for filter_ in self._network.filters.values():
             yield from (rule.peer for rule in filter_.rules if not is_group(rule))
+
+    def _destinations(self) -> Iterator[str]:
+        for routes in self._network.routes.values():
+            yield from (route.destination for route in routes)
 
     def findings(self) -> Iterator[list[Shape]]:
         """The components of each way that matches and is not excluded.  Pieces of the internet
@@ -222,16 +211,6 @@ class _Search:
         shown = Projection(self._view, network).analysis(answer, start)
         components: list[Shape] = shown["ForwardPathComponents"]
         return components
-
-
-def _bounds(block: str) -> tuple[int, int]:
-    """A block's first address, and the one behind its last."""
-    network = ip_network(block, strict=False)
-    return int(network[0]), int(network[-1]) + 1
-
-
-def _version(block: str) -> Version:
-    return 6 if is_ipv6(block) else 4
 
 
 def _without_headers(components: list[Shape]) -> str:

@@ -23,12 +23,14 @@ from gureum.explain import (
 )
 from gureum.explain.aws import Projection
 from gureum.explain.codes import Code
+from gureum.explain.network import contains
 from gureum.explain.osi import HIGHEST, devices
 from gureum.explain.packet import ECHO, ECHO_V6, ICMP, ICMPV6, TCP, UDP
 from gureum.explain.steps import Step, Trace
 from gureum.kind import Shape
 from gureum.program import InternetHost as Outside
 from gureum.program import Port
+from gureum.reach import is_outward
 from gureum.resources.internet_host import ME, InternetHost
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.server import places
@@ -47,7 +49,8 @@ class Question:
 
     ``protocol`` is a number, ``port`` for TCP and UDP, ``icmp`` type and code; the source address
     is the place's own unless ``spoofed`` is another.  ``ipv6`` means IPv6 where names leave it
-    open; a ping is one of ICMPv6 then.
+    open; a ping is one of ICMPv6 then.  ``supposed`` is an address of the internet that somebody is
+    supposed to have.
     """
 
     source: str
@@ -57,6 +60,7 @@ class Question:
     icmp: tuple[int, int] | None = None
     spoofed: str | None = None
     ipv6: bool = False
+    supposed: str | None = None
 
     @property
     def version(self) -> int:
@@ -95,11 +99,13 @@ class Explainer:
         Raises:
             ApiError: the codes of :mod:`gureum.server.places`.
         """
-        source = _place(scope, question.source)
+        network = self.network(scope)
+        source = _source(scope, network, question.source)
         address, aim = _aim(scope, source, question.target, question.version)
         if question.spoofed and (":" in question.spoofed) != (":" in address):
             raise ApiError("BadRequest", f"Nobody sends from {question.spoofed} to {address}.")
-        network = self.network(scope)
+        for ip in {question.supposed, source.id if source.kind == places.STRANGER else None}:
+            network = network.with_host(_somebody_at(ip)) if ip else network
         start, own = _begin(scope, network, source, question.source, address)
         packet = _packet(question, question.spoofed or own, address)
         if start is None:
@@ -128,6 +134,24 @@ class Explainer:
                 if row["state"] == "listening"
             ],
         )
+
+
+def _source(scope: Scope, network: Network, text: str) -> Place:
+    """Who sends: a place, or somebody who has an address of the internet that is nobody's here."""
+    try:
+        return _place(scope, text)
+    except ApiError as error:
+        if error.code != "NoSuchPlace" or not places.is_address(text) or not is_outward(text):
+            raise
+        if any(contains(block, text) for blocks in network.ranges.values() for block in blocks):
+            raise
+    v6 = ":" in text
+    public, ipv6 = (None, text) if v6 else (text, None)
+    return Place(places.STRANGER, text, text, public=public, addresses=(text,), ipv6=ipv6)
+
+
+def _somebody_at(ip: str) -> Outside:
+    return Outside(ip, "", ip) if ":" in ip else Outside(ip, ip)
 
 
 def _place(scope: Scope, text: str) -> Place:
@@ -194,7 +218,7 @@ def _begin(
     scope: Scope, network: Network, place: Place, text: str, target: str
 ) -> tuple[Port | Outside | None, str]:
     version = 6 if ":" in target else 4
-    if place.kind == places.INTERNET_HOST:
+    if place.kind in (places.INTERNET_HOST, places.STRANGER):
         host = network.named(place.host)
         ip = (host.ip6 if version == 6 else host.ip) if host else ""
         return host, ip

@@ -19,6 +19,7 @@ from gureum.explain.packet import UDP
 from gureum.explain.steps import Trace
 from gureum.kind import Shape
 from gureum.program import InternetHost, Port
+from gureum.server import places
 from gureum.server.cloud import Cloud
 from gureum.server.console_explain import Explained, Explainer, Question, shown
 from gureum.server.places import Scope
@@ -55,6 +56,9 @@ class Live:
         if question.spoofed is not None:
             raise ApiError("BadRequest", "A packet with a forged source is predicted, not sent.")
         found = self._explain(scope, question)
+        if found.source.kind == places.STRANGER:
+            said = f"Nobody here has {found.source.id}: nothing can be sent from it."
+            raise ApiError("BadRequest", said)
         if found.start is None:
             raise ApiError("NotRunning", f"The {found.source} sends nothing: it is not up.", 409)
         if not self._cloud.reconciler.wait(scope.view.revision, IN_FORCE):

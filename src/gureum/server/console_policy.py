@@ -13,15 +13,15 @@ from gureum.kind import Shape
 from gureum.model.cidr import inside
 from gureum.policy import CHECKS, Account, Finding, PolicyError, Result, Selector, check, read
 from gureum.policy.language import Exit, Version
-from gureum.program import Blackhole, ViaPort, ViaUplink
-from gureum.reach import Dual, Node
+from gureum.program import ViaPort, ViaUplink
+from gureum.reach import VERSIONS, Dual, Node, Part
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import associations
 from gureum.resources.security_group import SecurityGroup
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
 from gureum.server.console_explain import Explainer, Question, shown
-from gureum.server.console_reach import end_shown, nodes_named
+from gureum.server.console_reach import end_shown, nodes_named, part_of_internet
 from gureum.server.networks import Networks
 from gureum.server.places import Scope
 
@@ -121,13 +121,15 @@ class Policies:
             return None
         icmp = divmod(it.first, 256) if it.protocol in (ICMP, ICMPV6) else None
         port = None if icmp else it.first
-        # Somebody on the internet is nobody in particular; an interface goes by its id.
+        # A part of the internet goes by one of its addresses, an interface by its id.
         near = _near(scope, it.source, it.target)
         target = it.target.ip if near else _public(scope, it.target) or it.target.ip
         own = it.source.ip if it.source.kind == "port" else None
+        source = it.source.id if it.source.part is None else it.source.ip
+        supposed = it.target.ip if it.target.part is not None else None
         v6 = it.version == 6
         try:
-            question = Question(it.source.id, target, it.protocol, port, icmp, own, v6)
+            question = Question(source, target, it.protocol, port, icmp, own, v6, supposed)
             return shown(scope, self._explain(scope, question))
         except ApiError:  # a host of the internet that has been removed meanwhile
             return None
@@ -169,8 +171,12 @@ class _Selectors:
 
     def nodes(self, selector: Selector) -> Sequence[Node]:
         """The interfaces that are up, and addresses of the internet, that a selector means."""
-        if selector.kind in ("name", "internet"):
-            return nodes_named(self._scope, self._reach, selector.value or selector.kind)
+        if selector.kind == "name":
+            return nodes_named(self._scope, self._reach, selector.value)
+        if selector.kind == "internet":
+            part = Part(but=tuple(selector.value.split()))
+            outside = (self._reach[version].outside() for version in VERSIONS)
+            return [node._replace(id=str(part), part=part) for node in outside]
         if selector.kind == "cidr":
             return self._inside(selector.value)
         fits = self._fits(selector)
@@ -181,15 +187,21 @@ class _Selectors:
         ]
 
     def _inside(self, cidr: str) -> Sequence[Node]:
-        """The interfaces with an address in a block, in the IP version of that."""
+        """The interfaces with an address in a block, in the IP version of that, and the part of the
+        internet that it is, unless it is of a VPC."""
         block = ip_network(cidr)
-        return [
+        found = [
             node
             for node in self._reach.nodes()
             if node.version == block.version
             and (row := self._mine(node)) is not None
             and any(ip_address(ip) in block for ip in (*row.ips, *row.ips6))
         ]
+        ranges = (each for blocks in self._network.ranges.values() for each in blocks)
+        part = part_of_internet(cidr)
+        if part is not None and not any(inside(cidr, each) for each in ranges):
+            found.append(part)
+        return found
 
     def addresses(self, node: Node) -> Sequence[Node]:
         """An interface by its secondary addresses of the node's IP version."""
@@ -202,7 +214,7 @@ class _Selectors:
         if selector.kind == "cidr" and ip_network(selector.value).version != version:
             return []
         rows = (row for row in self._subnets(selector) if version == 4 or row.ipv6)
-        return [(row.id, self._exit(row, version)) for row in rows]
+        return [(row.id, by) for row in rows for by in self._exits(row, version)]
 
     def _mine(self, node: Node) -> NetworkInterface | None:
         row = self._scope.view.find(NetworkInterface, node.id)
@@ -255,11 +267,16 @@ class _Selectors:
             rows = (row for row in rows if any(inside(cidr, value) for cidr in row.cidrs))
         return sorted(rows, key=lambda row: row.id)
 
-    def _exit(self, subnet: Subnet, version: Version) -> Exit:
-        """By what packets to the internet leave a subnet."""
+    def _exits(self, subnet: Subnet, version: Version) -> list[Exit]:
+        """By what packets to the internet leave a subnet, to any part of it."""
+        found = {
+            self._exit(subnet, node.ip) for node in self._reach[version].routed(subnet.id).nodes()
+        }
+        return sorted(found - {"nothing"}) or ["nothing"]
+
+    def _exit(self, subnet: Subnet, ip: str) -> Exit:
         table = self._network.tables.get(subnet.id)
-        outside = self._reach[version].outside().ip
-        routes = self._network.matching(table, outside) if table else []
+        routes = self._network.matching(table, ip) if table else []
         match routes[0].target if routes else None:
             case ViaUplink(gateway=gateway):
                 only_out = gateway in self._network.egress_only
@@ -267,7 +284,7 @@ class _Selectors:
             case ViaPort(port=key):
                 port = self._network.ports.get(key)
                 return "nat" if port and port.host in self._network.translators else "interface"
-            case Blackhole() | _:
+            case _:
                 return "nothing"
 
 

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_network
 from typing import Any, overload
 
 from gureum.errors import ApiError
 from gureum.explain.packet import ECHO, ECHO_V6, ICMP, ICMPV6, protocol_name
 from gureum.kind import Shape
 from gureum.model import View
-from gureum.reach import VERSIONS, Dual, Node, Reach, Span, Verdict, Version, differences
+from gureum.reach import (
+    VERSIONS,
+    Dual,
+    Node,
+    Part,
+    Piece,
+    Reach,
+    Span,
+    Verdict,
+    Version,
+    differences,
+    is_outward,
+)
 from gureum.resources.instance import Instance
 from gureum.resources.network_interface import NetworkInterface
 from gureum.server import places
@@ -48,9 +62,9 @@ class Reaches:
             for version in versions:
                 reach, meant = both[version], what and of_version(what, version)
                 sources, targets = (_of(each, version) for each in nodes)
-                pairs = list(_pairs(scope, reach, sources, targets, meant))
-                found += [_shown(scope, reach, *pair, meant) for pair in pairs]
-        return {"pairs": [each for each in found if each["spans"]]}
+                for pair in _pairs(scope, reach, sources, targets, meant):
+                    found += _shown(scope, reach, *pair, meant)
+        return {"pairs": found}
 
     def keep(self, scope: Scope) -> Shape:
         """Keep the reachability of this revision to compare later ones with; the oldest of
@@ -108,20 +122,28 @@ def _pairs(
     if sources is not None and targets is not None:
         return ((a, b) for a in sources for b in targets if a != b)
     if sources is not None:
-        found = (
-            (a, b)
-            for a in sources
-            for b in (reach.targets(a, *what) if what else reach.nodes())
-            if a != b
-        )
+        found = ((a, b) for a in sources for b in _targets(reach, a, what) if a != b)
         return (pair for pair in found if _mine(scope, pair[1]) and "port" in _kinds(pair))
-    found = (
-        (a, b)
-        for b in targets or ()
-        for a in (reach.sources(b, *what) if what else reach.nodes())
-        if a != b
-    )
+    found = ((a, b) for b in targets or () for a in _sources(reach, b, what) if a != b)
     return (pair for pair in found if _mine(scope, pair[0]) and "port" in _kinds(pair))
+
+
+def _targets(reach: Reach, source: Node, what: Header | None) -> Iterable[Node]:
+    """Whom a node may reach; the internet as one node."""
+    if what is None:
+        return reach.nodes()
+    if source.part is not None:
+        return [each.target for each in reach.exposed(*what, within=source.part)]
+    return _as_one(reach, reach.targets(source, *what))
+
+
+def _sources(reach: Reach, target: Node, what: Header | None) -> Iterable[Node]:
+    """Who may reach a node; the internet as one node."""
+    return _as_one(reach, reach.sources(target, *what)) if what else reach.nodes()
+
+
+def _as_one(reach: Reach, nodes: Iterable[Node]) -> Iterable[Node]:
+    return dict.fromkeys(reach.outside() if node.part is not None else node for node in nodes)
 
 
 def _kinds(pair: tuple[Node, Node]) -> set[str]:
@@ -138,7 +160,8 @@ def _mine(scope: Scope, node: Node, views: Iterable[View] = ()) -> bool:
 
 def nodes_named(scope: Scope, both: Dual, text: str) -> list[Node]:
     """The nodes that a name means: all interfaces of an instance, in both IP versions; an address
-    means those of its own.
+    means those of its own.  An address or a block of the internet that nobody here has is a part of
+    that.
 
     Raises:
         ApiError: the codes of :mod:`gureum.server.places`.
@@ -148,15 +171,33 @@ def nodes_named(scope: Scope, both: Dual, text: str) -> list[Node]:
     eni = scope.view.find(NetworkInterface, text)
     if eni is not None:
         return _up(both, [eni.id])
-    place = places.resolve(scope, text, (places.INSTANCE, places.INTERNET_HOST))
+    try:
+        place = places.resolve(scope, text, (places.INSTANCE, places.INTERNET_HOST))
+    except ApiError as error:
+        found = part_of_internet(text) if error.code == "NoSuchPlace" else None
+        if found is None:
+            raise
+        return [found]
     if place.kind == places.INTERNET_HOST:
-        found = [both[6 if ":" in ip else 4].outside(ip) for ip in place.addresses if ip]
+        nodes = [both[6 if ":" in ip else 4].outside(ip) for ip in place.addresses if ip]
     else:
         rows = scope.view.referrers(places.in_use(place).id, NetworkInterface)
-        found = _up(both, sorted({row.id for row in rows if row.host == place.id}))
+        nodes = _up(both, sorted({row.id for row in rows if row.host == place.id}))
     if places.is_address(text):
-        return _of(found, 6 if ":" in text else 4)
-    return found
+        return _of(nodes, 6 if ":" in text else 4)
+    return nodes
+
+
+def part_of_internet(text: str) -> Node | None:
+    """The part of the internet that an address or a block is; None where it is none."""
+    try:
+        block = ip_network(text)
+    except ValueError:
+        return None
+    if not is_outward(str(block)):
+        return None
+    part = Part((str(block),))
+    return Node("internet", str(part), str(block[0]), part)
 
 
 def _up(both: Dual, keys: list[str]) -> list[Node]:
@@ -196,28 +237,50 @@ def _some(
 
 
 # --- words --------------------------------------------------------------------------------------
-def _shown(scope: Scope, reach: Reach, source: Node, target: Node, what: Header | None) -> Shape:
-    if what is None:
-        spans = [_span(each) for each in reach.spans(source, target)]
-        return {
-            "version": source.version,
-            "source": end_shown(scope, source),
-            "target": end_shown(scope, target),
+def _shown(
+    scope: Scope, reach: Reach, source: Node, target: Node, what: Header | None
+) -> list[Shape]:
+    """What works between two ends, if anything does: of the internet once for all pieces for which
+    the same works."""
+    outward = target.part is not None
+    part = target.part if outward else source.part
+    port = source if outward else target
+    if part is None:
+        found = [(source, target, _spans(reach, source, target, what))]
+    elif port.kind != "port" or (not outward and reach.called(source, port) is None):
+        return []
+    else:
+        outside = reach.internet(port.id, part)
+        alike: dict[str, tuple[list[Piece], list[Shape]]] = {}
+        for piece in outside.pieces:
+            stranger = outside.node([piece])
+            spans = _spans(reach, *((port, stranger) if outward else (stranger, port)), what)
+            alike.setdefault(json.dumps(spans), ([], spans))[0].append(piece)
+        some = [(outside.node(pieces), spans) for pieces, spans in alike.values()]
+        found = [(port, it, spans) if outward else (it, port, spans) for it, spans in some]
+    return [
+        {
+            "version": one.version,
+            "source": end_shown(scope, one),
+            "target": end_shown(scope, other),
             "spans": spans,
         }
+        for one, other, spans in found
+        if spans
+    ]
+
+
+def _spans(reach: Reach, source: Node, target: Node, what: Header | None) -> list[Shape]:
+    if what is None:
+        return [_span(each) for each in reach.spans(source, target)]
     verdict = reach.point(source, target, *what)
-    spans = [_one(what, verdict) | {"by": list(reach.why(source, target, *what))}]
-    return {
-        "version": source.version,
-        "source": end_shown(scope, source),
-        "target": end_shown(scope, target),
-        "spans": spans if verdict.works else [],
-    }
+    by = list(reach.why(source, target, *what))
+    return [_one(what, verdict) | {"by": by}] if verdict.works else []
 
 
 def end_shown(scope: Scope, node: Node, views: Iterable[View] = ()) -> Shape:
     """A node in words: an interface is called after the instance that has it, or that had it in
-    the first view that knows of one."""
+    the first view that knows of one.  Of a part of the internet ``ip`` is one of its addresses."""
     name = node.id
     for view in views or (scope.view,):
         row = view.find(NetworkInterface, node.id)
@@ -225,7 +288,10 @@ def end_shown(scope: Scope, node: Node, views: Iterable[View] = ()) -> Shape:
         if holder:
             name = holder.tag("Name") or holder.id
             break
-    return {"kind": node.kind, "id": node.id, "name": name, "ip": node.ip}
+    shown = {"kind": node.kind, "id": node.id, "name": name, "ip": node.ip}
+    if node.part is None:
+        return shown
+    return shown | {"blocks": list(node.part.blocks), "except": list(node.part.but)}
 
 
 def _span(span: Span) -> Shape:

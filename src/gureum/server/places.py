@@ -34,6 +34,8 @@ SUBNET: Final = "subnet"
 VPC: Final = "VPC"
 INTERNET_GATEWAY: Final = "internet gateway"
 INTERNET_HOST: Final = "internet host"
+STRANGER: Final = "internet address"
+"""An address of the internet that no host here has; packets from it are supposed, not sent."""
 
 ALL = (INSTANCE, INTERNET_HOST, NAT_GATEWAY, SUBNET, VPC, INTERNET_GATEWAY)
 STACKS = (INSTANCE, INTERNET_HOST, NAT_GATEWAY, VPC, INTERNET_GATEWAY)
@@ -82,7 +84,7 @@ class Place:
         return (self.name or self.id) if self.kind == INTERNET_HOST else self.id
 
     def __str__(self) -> str:
-        if self.kind == INTERNET_HOST:
+        if self.kind in (INTERNET_HOST, STRANGER):
             return f"{self.kind} {self.name}"
         return f"{self.kind} {self.id}" + (f" ({self.name})" if self.name else "")
 
