@@ -96,6 +96,8 @@ class _Difference:
         before, after = (self._way(reach, source, target) for reach in self._both)
         if before == after and not self._renamed(before):
             return None
+        if before and after and self._alike(before, after):
+            return None
         older, newer = self._both
         headers = HEADERS[newer.version]
         old = spans(headers, before, older.state.members)
@@ -106,6 +108,22 @@ class _Difference:
         """Whether a filter on a way has a peer whose groups have changed."""
         checks: list[Check] = [*way.forth, *way.back] if way else []
         return any((check.screen.router, check.peer) in self._members for check in checks)
+
+    def _alike(self, before: Way, after: Way) -> bool:
+        """Whether two ways lead through filters that let the same pass."""
+        if (before.carried, before.returned) != (after.carried, after.returned):
+            return False
+        old, new = (reach.state.members for reach in self._both)
+        sides = ((before.forth, after.forth), (before.back, after.back))
+        return all(
+            len(one) == len(other)
+            and all(
+                a.scope == b.scope
+                and a.screen.admitted(a.peer, old) == b.screen.admitted(b.peer, new)
+                for a, b in zip(one, other, strict=True)
+            )
+            for one, other in sides
+        )
 
     def _way(self, reach: Reach, source: Node, target: Node) -> Way | None:
         there = _has(reach, source) and _has(reach, target)

@@ -13,8 +13,10 @@ from typing import NamedTuple, TypeAlias
 
 from gureum.program import Filter, Rule
 from gureum.reach.headers import HEADERS
-from gureum.reach.line import Ranges, intersection, union, without
+from gureum.reach.line import WHOLE, Ranges, intersection, union, without
 from gureum.reach.prefixes import Version, prefix, version_of
+
+_KEPT = 256
 
 Members: TypeAlias = Mapping[tuple[str, str], Set[int]]
 """The addresses of each router's groups."""
@@ -46,7 +48,7 @@ class Screen:
     """A filter, as one IP version sees it: ``stateful`` lets answers pass and takes the rules in
     any order."""
 
-    __slots__ = ("default", "lines", "router", "stateful")
+    __slots__ = ("_known", "default", "lines", "router", "stateful")
 
     def __init__(self, filter_: Filter, version: Version) -> None:
         self.router = filter_.router
@@ -54,6 +56,7 @@ class Screen:
         self.default = filter_.default
         lines = (line_of(rule, version) for rule in filter_.rules)
         self.lines = tuple(line for line in lines if line is not None)
+        self._known: dict[tuple[int, ...], Ranges] = {}
 
     def about(self, peer: int, members: Members) -> Iterator[Line]:
         """The lines that are about a peer."""
@@ -91,19 +94,43 @@ class Screen:
 
     def passing(self, within: Ranges, peer: int, members: Members) -> Ranges:
         """Which headers of a set pass, from or to a peer."""
+        return intersection(within, self.admitted(peer, members))
+
+    def admitted(self, peer: int, members: Members) -> Ranges:
+        """All headers that pass, from or to a peer.  Peers that the same lines are about share what
+        was worked out; ``_KEPT`` such sets are remembered."""
+        places = self._about(peer, members)
+        known = self._known.get(places)
+        if known is None:
+            if len(self._known) == _KEPT:
+                self._known.clear()
+            known = self._known[places] = self._let([self.lines[place] for place in places])
+        return known
+
+    def _about(self, peer: int, members: Members) -> tuple[int, ...]:
+        """The places of the lines that are about a peer."""
+        found, router = [], self.router
+        for place, (_, _, _, group, mask, base) in enumerate(self.lines):
+            if group is None:
+                if peer & mask == base:
+                    found.append(place)
+            elif peer in members.get((router, group), ()):
+                found.append(place)
+        return tuple(found)
+
+    def _let(self, lines: list[Line]) -> Ranges:
+        """What some lines let pass: of groups what any does, of an ACL what the first one does that
+        is about a header."""
         if self.stateful:
-            lines = self.about(peer, members)
-            return intersection(within, union(item for line in lines for item in line.ranges))
+            return union(item for line in lines for item in line.ranges)
         found: list[tuple[int, int]] = []
-        for each in self.about(peer, members):
+        within = WHOLE
+        for each in lines:
             part = intersection(within, each.ranges)
             if each.allow:
                 found += part
-            if part == within:
-                break
-            if part:
-                within = without(within, part)
-        return union(found) if len(found) > 1 else tuple(found)
+            within = without(within, part)
+        return union(found)
 
     def cuts(self) -> set[int]:
         """The points at which what the filter lets pass may change."""
