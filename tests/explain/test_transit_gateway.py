@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gureum.explain import Answer, Network, Packet, explain
+from gureum.explain import Answer, Network, Packet, explain, told_anew
 from gureum.explain.aws import Projection
 from gureum.explain.codes import Code
 from gureum.explain.osi import devices
@@ -230,3 +230,15 @@ def test_spokes_reach_a_shared_network_by_tables_of_their_own(pair: Pair) -> Non
     )
     assert pair.ask(pair.one, pair.two).works
     assert pair.ask(pair.two, pair.one).works
+
+
+def test_a_static_route_goes_before_a_propagated_one(pair: Pair) -> None:
+    route = pair.table(DestinationCidrBlock=FORTH, Blackhole=True)
+    pair.cloud.call("CreateTransitGatewayRoute", **route)
+    settle(pair.cloud)
+    answer = told_anew(pair.cloud.store.view, pair.ask(pair.one, pair.two))
+    (block,) = answer.forth.blocks()
+    assert block.code is Code.TGW_RTB_BAD_STATE_ROUTE
+    lost = block.tried[0]
+    assert lost.code is Code.TGW_RTB_HIGHER_PRIORITY_ROUTE
+    assert pair.star.attachments[1] in lost.said

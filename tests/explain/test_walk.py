@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from gureum.explain import Answer, Network, Packet, explain
+from gureum.explain import Answer, Network, Packet, explain, told_anew
 from gureum.explain.aws import Projection
 from gureum.explain.codes import Code
 from gureum.explain.packet import ECHO, ICMP, TCP
 from gureum.program import InternetHost, Port
 from tests.conftest import Cloud
+from tests.resources.building import settle
 from tests.resources.test_instance import image
 
 ANY = "0.0.0.0/0"
@@ -280,6 +281,48 @@ def test_a_spoofed_source_is_told(shop: Shop) -> None:
     answer = explain(network, start, forged)
     assert Code.ENI_ADDRESS_RESTRICTION in codes(answer)
     assert answer.reach == "none"
+
+
+@pytest.mark.parametrize(
+    ("forged", "code"),
+    [
+        ("10.0.1.99", Code.IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS),
+        ("100.64.0.9", Code.IGW_SOURCE_ADDRESS_NOT_IN_RFC6598_INGRESS),
+    ],
+)
+def test_nobody_on_the_internet_has_a_private_address(shop: Shop, forged: str, code: Code) -> None:
+    public = shop.public_ip(shop.web)
+    answer = explain(shop.network(), ME, Packet(forged, public, TCP, 40000, 80))
+    (block,) = answer.forth.blocks()
+    assert (block.code, block.place) == (code, shop.gateway)
+    assert shop.ask(ME, public, 80).works
+
+
+def test_a_route_that_somebody_made_goes_before_one_that_a_gateway_brings(shop: Shop) -> None:
+    call = shop.cloud.call
+    vgw = call("CreateVpnGateway", Type="ipsec.1")["VpnGateway"]["VpnGatewayId"]
+    call("AttachVpnGateway", VpnGatewayId=vgw, VpcId=shop.vpc)
+    site = call("CreateCustomerGateway", Type="ipsec.1", PublicIp="198.19.7.7")["CustomerGateway"]
+    vpn = call(
+        "CreateVpnConnection", Type="ipsec.1", VpnGatewayId=vgw,
+        CustomerGatewayId=site["CustomerGatewayId"], Options={"StaticRoutesOnly": True},
+    )["VpnConnection"]["VpnConnectionId"]  # fmt: skip
+    block = "192.0.2.0/24"
+    call("CreateVpnConnectionRoute", VpnConnectionId=vpn, DestinationCidrBlock=block)
+    table = shop.routed(shop.private)
+    call("EnableVgwRoutePropagation", GatewayId=vgw, RouteTableId=table)
+    settle(shop.cloud)
+
+    def asked() -> tuple[Code | None, list[Code | None]]:
+        answer = told_anew(shop.cloud.store.view, shop.ask(shop.db, "192.0.2.9", 80))
+        (step,) = (each for each in answer.forth.steps if each.kind == "route")
+        return step.code, [each.code for each in step.tried]
+
+    assert asked()[1] == [Code.VPC_LOCAL_ROUTE_CIDR_RESTRICTION], "only the gateway's leads there"
+    shop.route(table, block, GatewayId=shop.gateway)
+    code, tried = asked()
+    assert code is None, "out by the internet gateway"
+    assert tried[0] is Code.HIGHER_PRIORITY_ROUTE
 
 
 def test_pings_are_answered_by_their_own_kind(shop: Shop) -> None:

@@ -11,6 +11,7 @@ from gureum.server.insights import Insights
 from gureum.server.networks import Networks
 from tests.conftest import Cloud
 from tests.explain.test_walk import ANY, Shop
+from tests.resources.building import settle
 
 NOBODY = "i-0123456789abcdef0"
 
@@ -165,6 +166,69 @@ def test_components_can_be_asked_for_and_excluded(shop: Shop) -> None:
     assert codes(found) == ["COMPONENT_FILTER_RESTRICTION_REMOVED_COMPONENT"]
     found = analysis(shop, key, FilterInArns=[f"{prefix}instance/{shop.db}"])
     assert codes(found) == ["COMPONENT_FILTER_RESTRICTION"]
+
+
+def ports_of(first: int, last: int) -> dict[str, int]:
+    return {"FromPort": first, "ToPort": last}
+
+
+def test_a_filter_at_the_source_is_about_what_is_sent(shop: Shop) -> None:
+    def found(**filter_: Any) -> dict[str, Any]:
+        return analysis(shop, path(shop, shop.web, Destination=shop.db, FilterAtSource=filter_))
+
+    mysql = {"DestinationPortRange": ports_of(3306, 3306)}
+    web, db = (shop.ip(each) for each in (shop.web, shop.db))
+    assert found(**mysql, SourceAddress=web, DestinationAddress=db)["NetworkPathFound"]
+    assert codes(found(**mysql, SourceAddress="10.0.1.250")) == ["FILTER_AT_SOURCE_SOURCE_ADDRESS"]
+    assert codes(found(**mysql, DestinationAddress=web)) == ["FILTER_AT_SOURCE_DESTINATION_ADDRESS"]
+
+
+def test_a_filter_at_the_destination_is_about_what_arrives(shop: Shop) -> None:
+    """From the internet the target becomes the private address on the way."""
+    private = shop.ip(shop.web)
+
+    def found(**filter_: Any) -> dict[str, Any]:
+        key = path(shop, shop.gateway, Destination=shop.web, FilterAtDestination=filter_)
+        return analysis(shop, key)
+
+    assert found(DestinationAddress=private)["NetworkPathFound"]
+    assert found(SourceAddress="203.0.113.5")["NetworkPathFound"]
+    assert codes(found(DestinationAddress="198.18.0.1")) == [
+        "FILTER_AT_DESTINATION_DESTINATION_ADDRESS"
+    ]
+    both = {"FilterAtSource": {"DestinationPortRange": ports_of(80, 80)}}
+    both["FilterAtDestination"] = {"DestinationPortRange": ports_of(81, 90)}
+    key = path(shop, shop.gateway, Destination=shop.web, **both)
+    (told,) = analysis(shop, key)["Explanations"]
+    assert told["ExplanationCode"] == "FILTER_AT_DESTINATION_DESTINATION_PORT_RANGE"
+    assert told["PacketField"] == "destination-port"
+    both = {"FilterAtSource": {"SourcePortRange": ports_of(40000, 40000)}}
+    both["FilterAtDestination"] = {"SourcePortRange": ports_of(50000, 50001)}
+    key = path(shop, shop.web, Destination=shop.db, **both)
+    assert codes(analysis(shop, key)) == ["FILTER_AT_DESTINATION_SOURCE_PORT_RANGE"]
+
+
+def test_a_filter_behind_a_nat_gateway_cannot_ask_for_what_it_rewrites(shop: Shop) -> None:
+    call = shop.cloud.call
+    address = call("AllocateAddress")["AllocationId"]
+    nat = call("CreateNatGateway", SubnetId=shop.public, AllocationId=address)["NatGateway"]
+    shop.route(shop.routed(shop.private), ANY, NatGatewayId=nat["NatGatewayId"])
+    settle(shop.cloud)
+
+    def found(**filter_: Any) -> dict[str, Any]:
+        key = path(shop, shop.db, Destination=shop.gateway, FilterAtDestination=filter_)
+        return analysis(shop, key)
+
+    assert found(SourcePortRange=ports_of(1024, 2000))["NetworkPathFound"]
+    assert codes(found(SourceAddress=shop.ip(shop.db))) == [
+        *("FILTER_AT_DESTINATION_SOURCE_ADDRESS", "NGW_SOURCE_ADDRESS_REASSIGN"),
+    ]
+    assert codes(found(SourcePortRange=ports_of(53, 53))) == [
+        *("FILTER_AT_DESTINATION_SOURCE_PORT_RANGE", "REMAP_EPHEMERAL_PORT"),
+    ]
+    assert codes(found(DestinationAddress="198.19.0.10")) == [
+        *("FILTER_AT_DESTINATION_DESTINATION_ADDRESS", "NGW_DEST_ADDRESS_PRESERVATION"),
+    ]
 
 
 def test_an_instance_sends_out_of_the_interface_that_is_near(shop: Shop) -> None:

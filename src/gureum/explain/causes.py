@@ -13,17 +13,19 @@ from ipaddress import ip_address
 from gureum.explain.codes import Code
 from gureum.explain.network import contains
 from gureum.explain.packet import Packet
-from gureum.explain.steps import Step, Trace
+from gureum.explain.steps import Step, Trace, Tried
 from gureum.explain.verdict import Answer
 from gureum.model import View
 from gureum.model.cidr import is_ipv6, resolver_address
+from gureum.resources import route_table, transit_gateway
 from gureum.resources.elastic_ip import ElasticIp
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import Association, PublicIp, public_ip_id
+from gureum.resources.route_table import RouteTable
 from gureum.resources.subnet import Subnet, lease_of
-from gureum.resources.transit_gateway import attached_with, shared
+from gureum.resources.transit_gateway import TransitGatewayRouteTable, attached_with, shared
 from gureum.resources.vpc import RESOLVER_ADDRESS, Vpc
 from gureum.resources.vpc_endpoint import endpoint_of
 from gureum.resources.vpc_peering import link, peers_of
@@ -47,7 +49,32 @@ def not_up(view: View, instance: str, packet: Packet) -> Answer | None:
 
 
 def _steps(view: View, trace: Trace) -> list[Step]:
-    return [step if step.passed else _better(view, step) for step in trace.steps]
+    steps = [step if step.passed else _better(view, step) for step in trace.steps]
+    return [_with_outranked(view, step) if step.kind in _ROUTED else step for step in steps]
+
+
+_ROUTED = ("route", "transit-route")
+
+
+def _with_outranked(view: View, step: Step) -> Step:
+    """A network has one route to a block: the rows know those that it goes before."""
+    lost = [
+        Tried(table, f"{cidr} -> {target}: a route that goes before it leads there", code=code)
+        for table, cidr, target, code in _outranked(view, step)
+        if contains(cidr, step.packet.target)
+    ]
+    return replace(step, tried=(*lost, *step.tried)) if lost else step
+
+
+def _outranked(view: View, step: Step) -> Iterator[tuple[str, str, str, Code]]:
+    table = step.by[0] if step.by else None
+    if (row := view.find(RouteTable, table)) is not None:
+        for cidr, route in route_table.outranked(view, row).items():
+            yield row.id, cidr, route.target, Code.HIGHER_PRIORITY_ROUTE
+    if (hub := view.find(TransitGatewayRouteTable, table)) is not None:
+        for way in transit_gateway.outranked(view, hub):
+            target = way.attachment or "blackhole"
+            yield hub.id, way.destination, target, Code.TGW_RTB_HIGHER_PRIORITY_ROUTE
 
 
 def _better(view: View, step: Step) -> Step:

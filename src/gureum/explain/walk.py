@@ -419,12 +419,20 @@ class Walk(ServiceWalk):
         return any(contains(cidr, self.packet.source) for cidr in ranges)
 
     def _into_gateway(self) -> None:
-        pair = self.network.public[self.packet.target]
+        pair, source = self.network.public[self.packet.target], self.packet.source
+        for cidrs, code in (
+            (RFC1918, Code.IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS),
+            ((RFC6598,), Code.IGW_SOURCE_ADDRESS_NOT_IN_RFC6598_INGRESS),
+        ):
+            if any(contains(cidr, source) for cidr in cidrs):
+                said = f"nobody on the internet has {source}: it is forged"
+                self._end("gateway", pair.gateway, said, code)
+                return
         after = replace(self.packet, target=pair.private)
         said = f"target {pair.public} becomes {pair.private}"
         # AWS's analyser gives up where a gateway is in the middle of a way; the packet does not.
-        code = Code.IGW_NAT_REFLECTION if self._been_out else None
-        self._tell("translate", pair.gateway, said, after=after, code=code, passed=True)
+        reflected = Code.IGW_NAT_REFLECTION if self._been_out else None
+        self._tell("translate", pair.gateway, said, after=after, code=reflected, passed=True)
         self._connected(pair.router)
 
     # --- gateways, IPv6: nothing is translated --------------------------------------------------

@@ -128,7 +128,10 @@ def _check_filters(call: Call) -> None:
 
 
 def _target_ip(call: Call) -> str | None:
-    found = (call.get("FilterAtSource") or {}).get("DestinationAddress")
+    given = (call.get(name) or {} for name in ("FilterAtSource", "FilterAtDestination"))
+    found = next(
+        (each["DestinationAddress"] for each in given if "DestinationAddress" in each), None
+    )
     return str(found) if found is not None else None
 
 

@@ -357,6 +357,14 @@ def blocks(reader: Reader, table: RouteTable) -> dict[str, StaticRoute]:
     return _propagated(reader, table, local) | spelled_out(reader, table.routes, local)
 
 
+def outranked(reader: Reader, table: RouteTable) -> dict[str, StaticRoute]:
+    """The routes that gateways bring to blocks to which somebody made one, which goes before."""
+    local = cidrs(reader, table.vpc)
+    made = spelled_out(reader, table.routes, local)
+    brought = _propagated(reader, table, local)
+    return {cidr: route for cidr, route in brought.items() if cidr in made}
+
+
 def _subnets(table: RouteTable, view: Reader) -> Iterator[tuple[str, str]]:
     """The ids of the subnets that have the table, each with the id that says so."""
     for row in associations(view, table.id):

@@ -229,9 +229,22 @@ def ways(reader: Reader, table: TransitGatewayRouteTable) -> dict[str, Way]:
     ones (VPC Transit Gateways, "Route evaluation order"); of those the oldest attachment's counts.
     """
     found: dict[str, Way] = {}
-    for way in (*_static(reader, table), *_listed(reader, table), *_propagated(reader, table)):
+    for way in _all_ways(reader, table):
         found.setdefault(way.destination, way)
     return found
+
+
+def outranked(reader: Reader, table: TransitGatewayRouteTable) -> list[Way]:
+    """The routes of a table that another one to the same block goes before."""
+    taken = ways(reader, table)
+    return [way for way in _all_ways(reader, table) if taken[way.destination] != way]
+
+
+def _all_ways(reader: Reader, table: TransitGatewayRouteTable) -> Iterator[Way]:
+    """Those that go before others come first."""
+    yield from _static(reader, table)
+    yield from _listed(reader, table)
+    yield from _propagated(reader, table)
 
 
 def static_ways(reader: Reader, table: TransitGatewayRouteTable) -> list[Way]:

@@ -14,11 +14,12 @@ from gureum.model import Resource, View
 from gureum.program import InternetHost, Port
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
-from gureum.resources.network_insights import NetworkInsightsPath, PathFilter
+from gureum.resources.network_insights import NetworkInsightsPath
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.public_ip import associations
 from gureum.resources.transit_gateway import shared
 from gureum.resources.vpc_peering import link
+from gureum.server import insights_filters as filters
 from gureum.server.console_explain import PROTOCOLS
 from gureum.server.networks import Networks
 
@@ -49,9 +50,25 @@ class Insights:
         missing = [key for key in (path.source, path.target) if key and key not in view.rows]
         if missing:
             return _unfound(Code.NO_SOURCE_OR_DESTINATION, missing[0])
+        wrong = filters.at_source(path, *_addresses(view, path))
+        if wrong:
+            return {"NetworkPathFound": False, "Explanations": wrong}
         start, answer = _answered(view, network, path, outside)
         found = Projection(view, network).analysis(answer, start)
+        wrong = filters.at_target(path, answer) if found["NetworkPathFound"] else []
+        if wrong:
+            return {"NetworkPathFound": False, "Explanations": wrong}
         return _filtered(found, filter_in, filter_out)
+
+
+def _addresses(view: View, path: NetworkInsightsPath) -> tuple[frozenset[str], frozenset[str]]:
+    """From which addresses the source may send, and by which the destination may be called; none
+    where any may be."""
+    source = _interface(view, path.source)
+    target = _interface(view, path.target) if path.target else None
+    called = {row.ip for row in associations(view, target.id)} | {*target.ips} if target else set()
+    own = {*source.ips} if source and source.source_dest_check else set()
+    return frozenset(own), frozenset(called)
 
 
 def _answered(
@@ -60,8 +77,9 @@ def _answered(
     """Where the packet begins, and what becomes of it: the first port that works, or else one."""
     source = _interface(view, path.source)
     target = _target(view, path, source, outside)
-    own = path.source_ip or _field(path, "source_ip") or (source.ip if source else outside.ip)
-    packet = Packet(own, target, PROTOCOLS[path.protocol], _client(path))
+    given = filters.source_ip(path, begins_outside=source is None)
+    own = given or (source.ip if source else outside.ip)
+    packet = Packet(own, target, PROTOCOLS[path.protocol], filters.client(path))
     if source is None:
         answers = (explain(network, outside, each) for each in _packets(network, path, packet))
         return None, told_anew(view, _best(answers))
@@ -73,7 +91,7 @@ def _answered(
         return None, known or _nowhere(source, first)
     if start.host == path.source:  # the host chooses, and the address with it
         start = network.egress(start.host, target) or start
-        if not (path.source_ip or _field(path, "source_ip")):
+        if given is None:
             packet = replace(packet, source=network.own_address(start) or own)
     answers = (explain(network, start, each) for each in _packets(network, path, packet))
     return start, told_anew(view, _best(answers))
@@ -118,7 +136,7 @@ def _target(
 ) -> str:
     """Where the packet goes: an address that the path gives, else that of its destination, which
     is the public one from outside of its VPC, if it has one."""
-    given = path.target_ip or _field(path, "target_ip")
+    given = filters.target_ip(path)
     if given:
         return given
     eni = _interface(view, path.target) if path.target else None
@@ -133,34 +151,17 @@ def _target(
 def _outside(path: NetworkInsightsPath) -> str:
     """The address of whoever is meant on the internet."""
     begins = path.source.startswith(f"{InternetGateway.prefix}-")
-    given = path.source_ip or _field(path, "source_ip")
+    given = filters.source_ip(path, begins_outside=begins)
     if not begins:
         ends = path.target is None or path.target.startswith(f"{InternetGateway.prefix}-")
-        given = (path.target_ip or _field(path, "target_ip")) if ends else None
+        given = filters.target_ip(path) if ends else None
     return given or SOMEBODY
-
-
-def _filters(path: NetworkInsightsPath) -> Iterator[PathFilter]:
-    """What is said of the packet where it begins, then of where it arrives."""
-    yield from (each for each in (path.at_source, path.at_target) if each is not None)
-
-
-def _field(path: NetworkInsightsPath, name: str) -> str | None:
-    return next((getattr(each, name) for each in _filters(path) if getattr(each, name)), None)
-
-
-def _client(path: NetworkInsightsPath) -> int | None:
-    found = next((each.source_ports for each in _filters(path) if each.source_ports), None)
-    return found[0] if found else None
 
 
 def _packets(network: Network, path: NetworkInsightsPath, packet: Packet) -> Iterator[Packet]:
     """The packet with each target port that may matter: the path's, or one of each kind that
     rules tell apart."""
-    allowed = next((each.target_ports for each in _filters(path) if each.target_ports), None)
-    if path.port is not None:
-        allowed = (path.port, path.port)
-    low, high = allowed or (1, 65535)
+    low, high = filters.target_ports(path)
     cuts = {low}
     for filter_ in network.filters.values():
         for rule in filter_.rules:
