@@ -13,6 +13,11 @@ from gureum.model import Resource, Txn
 from gureum.resources.instance import ENDED, USER_REQUEST, Instance, reason
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.region import DEFAULT_REGION
+from gureum.resources.transit_gateway import (
+    TransitGateway,
+    TransitGatewayAttachment,
+    TransitGatewayRouteTable,
+)
 from gureum.server.cloud import Cloud
 from gureum.wire import Request
 from gureum.wire.models import SERVICES
@@ -27,7 +32,12 @@ SETTLED = 45.0
 
 _BOOTING = frozenset({"pending"})
 _ENDING = frozenset({"stopping", "shutting-down"})
-_CHANGING = frozenset({"pending", "deleting"})
+_CHANGING = frozenset({"pending", "modifying", "deleting"})
+
+_Stated = (
+    Instance | NatGateway | TransitGateway | TransitGatewayAttachment | TransitGatewayRouteTable
+)
+_BEGUN = (NatGateway, TransitGateway, TransitGatewayAttachment, TransitGatewayRouteTable)
 
 
 class LabAccount:
@@ -58,8 +68,8 @@ class LabAccount:
         request = Request("ec2", SERVICES["ec2"], action, dict(params))
         answer = self._cloud.dispatch(request, self.number, DEFAULT_REGION)
         self.in_force()
-        # As a client waits for NAT gateways and for what ends.  Instances boot side by side.
-        self._until(lambda: not self._any(NatGateway, _CHANGING))
+        # As a client waits for gateways and for what ends.  Instances boot side by side.
+        self._until(lambda: not any(self._any(cls, _CHANGING) for cls in _BEGUN))
         self._until(lambda: not self._any(Instance, _ENDING))
         return answer
 
@@ -72,7 +82,7 @@ class LabAccount:
         quiet = self._until(lambda: not self._any(Instance, _BOOTING | _ENDING))
         return self.in_force() and quiet
 
-    def _any(self, cls: type[Instance | NatGateway], states: frozenset[str]) -> bool:
+    def _any(self, cls: type[_Stated], states: frozenset[str]) -> bool:
         return any(row.state in states for row in self.rows(cls))
 
     def _until(self, holds: Callable[[], bool]) -> bool:
