@@ -22,6 +22,7 @@ from gureum.resources.network_interface import NetworkInterface, interfaces_of, 
 from gureum.resources.public_ip import PublicIp, association_at, public_dns, public_ip_id
 from gureum.resources.vpc import METADATA_ADDRESS, Vpc
 from gureum.resources.vpc_peering import link
+from gureum.services.endpoint_names import addresses
 
 INTERNET = "internet.test"
 """The domain of the internet's hosts: ``mirror.internet.test`` (RFC 6761: ``test`` is nobody's)."""
@@ -53,6 +54,8 @@ def look_up(view: View, vpc_id: str, name: str) -> Records | None:
         return {"A": (host.ip,), "AAAA": (host.ip6,)} if host else None
     if name.endswith(f".{REVERSE}"):
         return _reverse(view, vpc, name.removesuffix(f".{REVERSE}"))
+    if found := addresses(view, vpc, name):
+        return {"A": found}
     return _public(view, vpc, name)
 
 
