@@ -145,7 +145,7 @@ def test_an_egress_only_gateway(cloud: Cloud) -> None:
     found = cloud.call("DescribeEgressOnlyInternetGateways", Filters=only({"tag:Name": "out"}))
     assert found["EgressOnlyInternetGateways"] == [shape]
     second = refusal(cloud, "CreateEgressOnlyInternetGateway", VpcId=vpc)[0]
-    assert second == "EgressOnlyInternetGatewayLimitExceeded"
+    assert second == "ResourceLimitExceeded"
     assert Gateway(key, egress_only=True) in cloud.program().statements
     assert Uplink(vpc, key) in cloud.program().statements
     assert refusal(cloud, "DeleteVpc", VpcId=vpc)[0] == "DependencyViolation"

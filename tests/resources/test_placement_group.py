@@ -127,7 +127,7 @@ def test_launches_into_groups_that_are_refused(cloud: Cloud) -> None:
     make(cloud, "apart", Strategy="partition")
     for place, code in (
         ({"GroupName": "nobody"}, "InvalidPlacementGroup.Unknown"),
-        ({"GroupId": "pg-00000000000000001"}, "InvalidPlacementGroupId.NotFound"),
+        ({"GroupId": "pg-00000000000000001"}, "InvalidPlacementGroup.Unknown"),
         ({"GroupName": "near"}, "InvalidParameterCombination"),
         ({"PartitionNumber": 1}, "InvalidParameterCombination"),
         ({"GroupName": "apart", "PartitionNumber": 3}, "InvalidParameterValue"),

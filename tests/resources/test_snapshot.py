@@ -188,7 +188,7 @@ def test_a_locked_snapshot_cannot_be_deleted(cloud: Cloud) -> None:
     lock = {"SnapshotId": key, "LockMode": "governance", "LockDuration": 2}
     answer = cloud.call("LockSnapshot", **lock)
     assert (answer["LockState"], answer["LockDuration"]) == ("governance", 2)
-    assert refusal(cloud, "DeleteSnapshot", SnapshotId=key)[0] == "SnapshotLocked"
+    assert refusal(cloud, "DeleteSnapshot", SnapshotId=key)[0] == "OperationNotPermitted"
     shown = cloud.call("DescribeLockedSnapshots", Filters=only({"lock-state": "governance"}))
     assert [item["SnapshotId"] for item in shown["Snapshots"]] == [key]
     assert cloud.call("UnlockSnapshot", SnapshotId=key)["SnapshotId"] == key

@@ -287,7 +287,7 @@ def test_a_reference_is_a_route_to_each_block(cloud: Cloud) -> None:
     )
     assert found(cloud, star.table)["10.8.0.0/16"] == f"static active {two}"
     twice = cloud.error("CreateTransitGatewayPrefixListReference", **where, Blackhole=True)
-    assert twice.code == "PrefixListReferenceAlreadyExists"
+    assert twice.code == "RouteAlreadyExists"
     cloud.call("ModifyTransitGatewayPrefixListReference", **where, Blackhole=True)
     assert found(cloud, star.table)["10.1.0.0/16"] == "static blackhole"
     assert cloud.error("DeleteManagedPrefixList", PrefixListId=key).code == "DependencyViolation"

@@ -96,7 +96,7 @@ def create(call: Call) -> Shape:
     """CreateNetworkInsightsAccessScope."""
     if sum(1 for _ in call.txn.all(AccessScope)) >= MAX_SCOPES:
         raise ApiError(
-            "NetworkInsightsAccessScopeLimitExceeded",
+            "ResourceLimitExceeded",
             "The maximum number of network insights access scopes has been reached.",
         )
     given = {name: call.get(name, []) for name in ("MatchPaths", "ExcludePaths")}
@@ -201,7 +201,7 @@ def start(call: Call) -> Shape:
     scope = call.txn.get(AccessScope, call.params["NetworkInsightsAccessScopeId"])
     if sum(1 for _ in call.txn.all(AccessScopeAnalysis)) >= MAX_ANALYSES:
         raise ApiError(
-            "NetworkInsightsAccessScopeAnalysisLimitExceeded",
+            "ResourceLimitExceeded",
             "The maximum number of network insights access scope analyses has been reached.",
         )
     row = call.created(

@@ -40,7 +40,7 @@ def create_egress_only_gateway(call: Call) -> Shape:
     full = sum(1 for _ in call.txn.all(EgressOnlyGateway)) >= MAX_PER_REGION
     if full or vpc.egress_gateway is not None:
         raise ApiError(
-            "EgressOnlyInternetGatewayLimitExceeded",
+            "ResourceLimitExceeded",
             "The maximum number of egress-only internet gateways has been reached.",
         )
     row = call.created(EgressOnlyGateway(**call.common(EgressOnlyGateway), vpc=vpc.id))

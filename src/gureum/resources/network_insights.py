@@ -260,7 +260,7 @@ def start_analysis(call: Call) -> Shape:
     path = call.txn.get(NetworkInsightsPath, call.params["NetworkInsightsPathId"])
     if sum(1 for _ in call.txn.all(NetworkInsightsAnalysis)) >= MAX_ANALYSES:
         raise ApiError(
-            "NetworkInsightsAnalysisLimitExceeded",
+            "ResourceLimitExceeded",
             "The maximum number of network insights analyses has been reached.",
         )
     unsupported(call, "AdditionalAccounts")

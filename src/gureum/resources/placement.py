@@ -16,7 +16,8 @@ class PlacementGroup(
     Resource,
     kind="placement-group",
     prefix="pg",
-    not_found="InvalidPlacementGroupId.NotFound",
+    not_found="InvalidPlacementGroup.Unknown",
+    malformed="InvalidPlacementGroupId.Malformed",
     noun="placement group",
 ):
     """A placement group, by a name that is unique in the account's region.  ``partitions`` and

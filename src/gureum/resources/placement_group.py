@@ -102,7 +102,7 @@ def placed(call: Call, given: Mapping[str, Any], kind: str) -> tuple[str | None,
     """The id of the group that ``Placement`` names, and the partition in it.
 
     Raises:
-        ApiError: ``InvalidPlacementGroup.Unknown``, ``InvalidPlacementGroupId.NotFound``,
+        ApiError: ``InvalidPlacementGroup.Unknown``, ``InvalidPlacementGroupId.Malformed``,
             ``InvalidParameterCombination``, ``InvalidParameterValue``.
     """
     name, key, number = given.get("GroupName"), given.get("GroupId"), given.get("PartitionNumber")

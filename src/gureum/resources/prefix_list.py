@@ -68,7 +68,7 @@ class PrefixListVersion(
     Resource,
     kind="prefix-list-version",
     prefix="plv",
-    not_found="InvalidPrefixListVersion.NotFound",
+    not_found="InvalidParameterValue",
     noun="prefix list version",
 ):
     """The entries that a list has or had under a version number.  The id is made of both, so that

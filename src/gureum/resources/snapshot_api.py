@@ -173,7 +173,7 @@ def delete_snapshot(call: Call) -> Shape:
             "InvalidSnapshot.InUse", f"The snapshot {row.id} is currently in use by {image.id}"
         )
     if row.lock is not None and row.lock.expires > call.now:
-        raise ApiError("SnapshotLocked", f"The snapshot '{row.id}' is locked.")
+        raise ApiError("OperationNotPermitted", f"The snapshot '{row.id}' is locked.")
     call.txn.delete(row)
     return {}
 

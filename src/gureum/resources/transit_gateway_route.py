@@ -221,7 +221,7 @@ def create_reference(call: Call) -> Shape:
     table, attachment = _asked(call)
     key = call.txn.get(PrefixList, call.params["PrefixListId"]).id
     if table.route(key) is not None:
-        raise ApiError("PrefixListReferenceAlreadyExists", f"{table.id} already refers to {key}.")
+        raise ApiError("RouteAlreadyExists", f"{table.id} already refers to {key}.")
     route = StaticWay(destination=key, attachment=attachment, prefix_list=key)
     return _answer(call, _stored(call, table, route), route, "pending")
 

@@ -25,7 +25,7 @@ class VpnConnection(
     kind="vpn-connection",
     prefix="vpn",
     not_found="InvalidVpnConnectionID.NotFound",
-    malformed="InvalidVpnConnectionId.Malformed",
+    malformed="InvalidVpnConnectionID.Malformed",
     noun="vpnConnection",
 ):
     """A connection.  ``static`` says that it has routes by hand instead of BGP; ``local`` and

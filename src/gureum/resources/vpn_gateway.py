@@ -26,7 +26,7 @@ class VpnGateway(
     kind="vpn-gateway",
     prefix="vgw",
     not_found="InvalidVpnGatewayID.NotFound",
-    malformed="InvalidVpnGatewayId.Malformed",
+    malformed="InvalidVpnGatewayID.Malformed",
     noun="vpnGateway",
 ):
     """A gateway, attached to one VPC or to none.  ``asn`` is Amazon's BGP number, ``ended`` when it
