@@ -5,7 +5,8 @@ from __future__ import annotations
 from gureum.explain import told_anew
 from gureum.explain.codes import Code
 from gureum.explain.steps import Step
-from tests.explain.test_walk import ME, Shop, shop
+from gureum.resources.public_ip import Association
+from tests.explain.test_walk import ME, MIRROR, Shop, shop
 
 __all__ = ["shop"]
 
@@ -47,6 +48,20 @@ def test_an_address_in_a_vpc_without_a_gateway(shop: Shop) -> None:
     found = block(shop, "me", address["PublicIp"])
     assert found.code is Code.BAD_STATE_ATTACHMENT
     assert found.by == (eni, other)
+
+
+def test_block_public_access_closes_a_gateway(shop: Shop) -> None:
+    view = shop.cloud.store.view
+    (web,) = (each for each in view.all(Association) if each.interface)
+    mode = "ModifyVpcBlockPublicAccessOptions"
+    assert not shop.ask(ME, web.ip, 80).blocks()
+    shop.cloud.call(mode, InternetGatewayBlockMode="block-bidirectional")
+    code = Code.VPC_BLOCK_PUBLIC_ACCESS_ENABLED
+    inwards = block(shop, "me", web.ip)
+    assert (inwards.code, web.interface in inwards.by) == (code, True)
+    assert block(shop, shop.web, MIRROR.ip).code is code
+    shop.cloud.call(mode, InternetGatewayBlockMode="off")
+    assert not shop.ask(ME, web.ip, 80).blocks()
 
 
 def test_a_private_address_of_another_vpc(shop: Shop) -> None:

@@ -131,6 +131,11 @@ def _empty_group(site: Site) -> None:
     site.api.call("ModifyNetworkInterfaceAttribute", NetworkInterfaceId=eni, Groups=[key])
 
 
+def _closed_region(site: Site) -> None:
+    mode = {"InternetGatewayBlockMode": "block-bidirectional"}
+    site.api.call("ModifyVpcBlockPublicAccessOptions", **mode)
+
+
 CASES: list[tuple[Break, list[str], list[str]]] = [
     (_nothing, ["me", "web", "22"], ["ENI_SG_RULES_MISMATCH"]),
     (_nothing, ["web", "db", "3306"], ["ENI_SG_RULES_MISMATCH"]),
@@ -151,6 +156,8 @@ CASES: list[tuple[Break, list[str], list[str]]] = [
     (_inside_to_gateway, ["db", "mirror", "80"], ["IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS"]),
     (_stopped, ["web", "db", "22"], ["BAD_STATE"]),
     (_stopped, ["db", "web", "8080"], ["BAD_STATE"]),
+    (_closed_region, ["me", "web", "8080"], ["VPC_BLOCK_PUBLIC_ACCESS_ENABLED"]),
+    (_closed_region, ["web", "mirror", "80"], ["VPC_BLOCK_PUBLIC_ACCESS_ENABLED"]),
     (_empty_group, ["db", "web", "8080"], ["SG_HAS_NO_RULES"]),
     (_empty_group, ["web", "db", "22"], ["SG_HAS_NO_RULES"]),
 ]

@@ -18,11 +18,13 @@ from gureum.explain.verdict import Answer
 from gureum.model import View
 from gureum.model.cidr import is_ipv6, resolver_address
 from gureum.resources import route_table, transit_gateway
+from gureum.resources.egress_only_gateway import EgressOnlyGateway
 from gureum.resources.elastic_ip import ElasticIp
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_interface import NetworkInterface
-from gureum.resources.public_ip import Association, PublicIp, public_ip_id
+from gureum.resources.public_access import admits
+from gureum.resources.public_ip import Association, PublicIp, associations, public_ip_id
 from gureum.resources.route_table import RouteTable
 from gureum.resources.subnet import Subnet, lease_of
 from gureum.resources.transit_gateway import TransitGatewayRouteTable, attached_with, shared
@@ -151,7 +153,7 @@ def _public(view: View, step: Step) -> Step | None:
     if next(view.referrers(eni.vpc, InternetGateway), None) is None:
         said = f"{taken.ip} is {eni.id}'s, but no internet gateway is attached to {eni.vpc}"
         return replace(step, said=said, by=(eni.id, eni.vpc), code=Code.BAD_STATE_ATTACHMENT)
-    return _interface(view, step, eni)
+    return _closed(view, step, eni) or _interface(view, step, eni)
 
 
 def _global(view: View, step: Step) -> Step | None:
@@ -164,7 +166,29 @@ def _global(view: View, step: Step) -> Step | None:
         whose = f"{step.packet.target} is {eni.id}'s"
         said = f"{whose}, but no internet gateway is attached to {eni.vpc}"
         return replace(step, said=said, by=(eni.id, eni.vpc), code=Code.BAD_STATE_ATTACHMENT)
-    return _interface(view, step, eni)
+    return _closed(view, step, eni) or _interface(view, step, eni)
+
+
+def _leaving(view: View, step: Step) -> Step | None:
+    """A source that a gateway does not let out: Block Public Access, perhaps."""
+    only_out = view.find(EgressOnlyGateway, step.place)
+    gateway = only_out or view.find(InternetGateway, step.place)
+    vpc = gateway.vpc if gateway else None
+    eni = interface_at(view, vpc, step.packet.source) if vpc else None
+    if eni is None or not (is_ipv6(step.packet.source) or any(associations(view, eni.id))):
+        return None
+    return _closed(view, step, eni, outwards=only_out is not None)
+
+
+def _closed(
+    view: View, step: Step, eni: NetworkInterface, *, outwards: bool = False
+) -> Step | None:
+    """An interface to which Block Public Access closes the gateway."""
+    if admits(view, eni, outwards=outwards or eni.interface_type == "nat_gateway"):
+        return None
+    said = f"Block Public Access in {eni.region} closes the gateway to {eni.subnet}"
+    code = Code.VPC_BLOCK_PUBLIC_ACCESS_ENABLED
+    return replace(step, said=said, code=code, by=(eni.subnet, eni.id))
 
 
 def _mapped(view: View, taken: PublicIp) -> Iterator[Association]:
@@ -226,6 +250,8 @@ def _private(view: View, step: Step) -> Step | None:
 _CAUSES: dict[Code, Callable[[View, Step], Step | None]] = {
     Code.NO_POSSIBLE_DESTINATION: _nobody,
     Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS: _public,
+    Code.IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS: _leaving,
+    Code.GATEWAY_REJECTS_SPOOFED_TRAFFIC: _leaving,
     Code.IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS: _private,
     Code.NO_ROUTE_TO_DESTINATION: _no_route,
 }

@@ -47,4 +47,5 @@ _FIXES: dict[Code, Callable[[View, Step], Iterator[Fix]]] = {
     Code.TGW_ROUTE_AZ_RESTRICTION: fixes_transit.served,
     Code.TGW_RTB_BAD_STATE_ROUTE: fixes_transit.rerouted,
     Code.TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT: fixes_transit.known,
+    Code.VPC_BLOCK_PUBLIC_ACCESS_ENABLED: fixes_ways.excluded,
 }

@@ -17,6 +17,7 @@ from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.permissions import ANY_V4, ANY_V6
+from gureum.resources.public_access import ALLOW_BOTH, GONE, PublicAccessExclusion
 from gureum.resources.public_ip import associations
 from gureum.resources.route_table import RouteTable, table_of
 from gureum.resources.subnet import Lease, Subnet, lease_id
@@ -188,6 +189,20 @@ def egress_address(view: View, step: Step) -> Iterator[Fix]:
     if eni is not None:
         said = f"give {step.packet.source} a public address"
         yield Fix(said, _address(eni, step.packet.source))
+
+
+def excluded(view: View, step: Step) -> Iterator[Fix]:
+    """An exclusion from Block Public Access for the subnet."""
+    subnet = view.find(Subnet, step.by[0])
+    if subnet is None:
+        return
+    rows = view.referrers(subnet.id, PublicAccessExclusion)
+    own = next((row for row in rows if row.state not in GONE), None)
+    words = ("modify", "--exclusion-id", own.id) if own else ("create", "--subnet-id", subnet.id)
+    action = f"{words[0]}-vpc-block-public-access-exclusion"
+    mode = ("--internet-gateway-exclusion-mode", ALLOW_BOTH)
+    said = f"except {subnet.id} from Block Public Access"
+    yield Fix(said, (aws(subnet, action, *words[1:], *mode),))
 
 
 def ingress_address(view: View, step: Step) -> Iterator[Fix]:

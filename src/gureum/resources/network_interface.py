@@ -18,15 +18,13 @@ from gureum.kind import Call, Lowering, Shape
 from gureum.model import Reader, Resource, Tags, Txn, View, ref
 from gureum.program import (
     Address,
-    GlobalAddress,
     Guard,
     Member,
     Port,
-    PublicAddress,
     Recorded,
     ViaPort,
 )
-from gureum.resources import public_ip
+from gureum.resources import public_ip, public_ways
 from gureum.resources.dhcp_options import internal_domain
 from gureum.resources.flow_log import flow_logs_of
 from gureum.resources.group_filter import Direction, filter_id, group_filters
@@ -473,7 +471,7 @@ def lower(eni: NetworkInterface, lowering: Lowering) -> None:
     )
     if logs := flow_logs_of(lowering.view, eni):
         lowering.say(Recorded(port=port, addresses=own), *(log.id for log in logs))
-    _lower_public(eni, lowering)
+    public_ways.lower(eni, lowering)
 
 
 def _filter(eni: NetworkInterface, direction: Direction, lowering: Lowering) -> str | None:
@@ -482,19 +480,3 @@ def _filter(eni: NetworkInterface, direction: Direction, lowering: Lowering) -> 
         return None
     lowering.need(group_filters, (eni.vpc, groups, direction))
     return filter_id(groups, direction)
-
-
-def _lower_public(eni: NetworkInterface, lowering: Lowering) -> None:
-    vpc = lowering.view.find(Vpc, eni.vpc)
-    if vpc is None:
-        return
-    for gateway in (vpc.gateway, vpc.egress_gateway):
-        for ip in eni.ips6 if gateway else ():
-            lowering.say(GlobalAddress(gateway=str(gateway), router=eni.vpc, ip=ip))
-    if vpc.gateway is None:
-        return
-    for item in associations(lowering.view, eni.id):
-        statement = PublicAddress(
-            gateway=vpc.gateway, router=eni.vpc, private=item.private_ip, public=item.ip
-        )
-        lowering.say(statement, item.allocation or item.id)
