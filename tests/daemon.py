@@ -130,13 +130,13 @@ class Daemon:
         return found
 
     # --- the API -------------------------------------------------------------------------------
-    def ec2(self, service: str = "ec2") -> Any:
-        """An unmodified client of AWS's."""
+    def ec2(self, service: str = "ec2", account: str = "test") -> Any:
+        """An unmodified client of AWS's, of an account or of the usual one."""
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
             region_name=REGION,
-            aws_access_key_id="test",
+            aws_access_key_id=account,
             aws_secret_access_key="test",
             config=Config(retries={"max_attempts": 0}),
         )

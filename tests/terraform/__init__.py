@@ -1,1 +1,1 @@
-"""A plain configuration, applied, planned and destroyed by Terraform itself."""
+"""The folders of ``examples/terraform``, applied, changed and destroyed by Terraform itself."""

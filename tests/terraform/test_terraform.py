@@ -1,166 +1,113 @@
-"""Terraform and its AWS provider against a real daemon: apply, no drift, packets, destroy."""
+"""Every folder of ``examples/terraform`` against a real daemon: apply, no drift, what the topic is
+about, change, no drift, destroy.
+
+Terraform mostly waits: all folders are worked on at the same time, each in an account of its own.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from ipaddress import IPv4Network
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.daemon import Daemon
-from tests.kernel.packets import eventually, run, tcp
+from tests.terraform.program import EXAMPLES, KNOWN, Terraform
+from tests.terraform.topics import TOPICS, Seen
 
 pytestmark = [pytest.mark.terraform, pytest.mark.kernel, pytest.mark.timeout(600)]
 
-CONFIGURATIONS = Path(__file__).parent
-PROVIDER = "registry.terraform.io/hashicorp/aws"
+AT_ONCE = 4
+"""How many are worked on at the same time: each takes some 800 MB of memory."""
+
+topics = pytest.mark.parametrize("name", TOPICS)
 
 
-def mirrors() -> list[Path]:
-    """Folders that hold the AWS provider for use without a network."""
-    given = os.environ.get("GUREUM_TERRAFORM_PLUGINS")
-    roots = [Path(given)] if given else [*Path("/opt").glob("*"), Path("/usr/share/terraform")]
-    return [root for root in roots if (root / PROVIDER).is_dir()]
+class Work:
+    """What is being done in each folder: the steps of one follow each other, each once the test of
+    the one before has seen what it made."""
 
-
-class Terraform:
-    """Terraform in a folder of its own."""
-
-    def __init__(self, folder: Path, endpoint: str, configuration: str) -> None:
-        self.folder = folder
-        self.environment = os.environ | {
-            "TF_VAR_endpoint": endpoint,
-            "TF_IN_AUTOMATION": "1",
-            "CHECKPOINT_DISABLE": "1",
-            "AWS_EC2_METADATA_DISABLED": "true",
+    def __init__(self, daemon: Daemon, folder: Path, pool: ThreadPoolExecutor) -> None:
+        self.daemon, self.pool = daemon, pool
+        self.accounts = {name: str(100000000001 + n) for n, name in enumerate(TOPICS)}
+        self.programs = {
+            name: Terraform(
+                EXAMPLES / name,
+                folder / name,
+                {
+                    "AWS_ENDPOINT_URL": daemon.endpoint,
+                    "AWS_ACCESS_KEY_ID": account,
+                    "AWS_SECRET_ACCESS_KEY": "test",
+                },
+            )
+            for name, account in self.accounts.items()
         }
-        shutil.copy(CONFIGURATIONS / configuration, folder)
+        self.steps: dict[str, Future[Any]] = {}
 
-    def __call__(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["terraform", *args],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    def begin(self, name: str) -> None:
+        self.steps[name] = self.pool.submit(self.programs[name].apply)
 
-    def must(self, *args: str) -> str:
-        done = self(*args)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout
+    def change(self, name: str) -> None:
+        self.steps[name] = self.pool.submit(self.programs[name].apply, KNOWN, *TOPICS[name].change)
 
-    def outputs(self) -> dict[str, Any]:
-        return {k: v["value"] for k, v in json.loads(self.must("output", "-json")).items()}
+    def destroy(self, name: str) -> None:
+        self.steps[name] = self.pool.submit(self.programs[name].destroy, *TOPICS[name].change)
+
+    def seen(self, name: str) -> Seen:
+        """What the last step of a folder made, once it is done."""
+        return Seen(self.daemon, self.accounts[name], self.steps[name].result() or {})
 
 
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    made = Daemon(tmp_path / "state", "--no-host-link")
-    made.start()
-    yield made
-    made.close()
+@pytest.fixture(scope="module")
+def work(request: Any, tmp_path_factory: Any) -> Iterator[Work]:
+    folder = tmp_path_factory.mktemp("terraform")
+    daemon = Daemon(folder / "state", "--no-host-link")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        made = Work(daemon, folder, pool)
+        daemon.start()
+        try:
+            chosen = {item.callspec.params["name"] for item in request.session.items if _ours(item)}
+            for name in TOPICS:
+                if name in chosen:
+                    made.begin(name)
+            yield made
+        finally:
+            pool.shutdown(cancel_futures=True)
+            daemon.close()
 
 
-@pytest.fixture
-def terraform(request: Any, tmp_path: Path, daemon: Daemon) -> Terraform:
-    """Terraform for the configuration that a test names, ``main.tf`` unless it does."""
-    found = mirrors()
-    if shutil.which("terraform") is None or not found:
-        pytest.skip("NOT TESTED: terraform or a mirror of its AWS provider is not on this machine")
-    folder = tmp_path / "configuration"
-    folder.mkdir()
-    made = Terraform(folder, daemon.endpoint, getattr(request, "param", "main.tf"))
-    made.must("init", "-input=false", f"-plugin-dir={found[0]}")
-    return made
+def _ours(item: Any) -> bool:
+    return bool(item.path == Path(__file__) and hasattr(item, "callspec"))
 
 
-def test_apply_shows_no_drift_carries_packets_and_destroys(
-    terraform: Terraform, daemon: Daemon
-) -> None:
-    terraform.must("apply", "-auto-approve", "-input=false", "-parallelism=20")
-    plan = terraform("plan", "-detailed-exitcode", "-input=false")
-    assert plan.returncode == 0, plan.stdout[-4000:]
-    made = terraform.outputs()
-    assert made["path_found"] is True
-    me = daemon.netns("host-me")
-    assert eventually(lambda: tcp(me, made["web"], 80) == "open", 10)
-    assert "hello" in run(me, "curl", "-s", f"http://{made['web']}/").stdout
-    assert tcp(daemon.netns(made["db"]), "198.19.0.20", 9) == "refused", "out by the NAT gateway"
-    assert tcp(me, made["web6"], 22) == "timeout"
-    assert tcp(me, made["web6"], 80) == "open"
-    assert tcp(daemon.netns(made["db"]), "3fff:800::20", 9) == "refused", "out by egress-only"
-    terraform.must("destroy", "-auto-approve", "-input=false", "-parallelism=20")
-    ec2 = daemon.ec2()
-    assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
-    assert ec2.describe_addresses()["Addresses"] == []
+def test_every_example_is_a_topic() -> None:
+    folders = {path.parent.name for path in EXAMPLES.glob("*/main.tf")}
+    assert folders == set(TOPICS)
+    assert folders == {path.parent.name for path in EXAMPLES.glob("*/README.md")}
 
 
-@pytest.mark.parametrize("terraform", ["network.tf"], indirect=True)
-def test_the_lesser_resources_of_networks(terraform: Terraform, daemon: Daemon) -> None:
-    once = ("-auto-approve", "-input=false", "-parallelism=20")
-
-    def same() -> None:
-        plan = terraform("plan", "-detailed-exitcode", "-input=false", *changes)
-        assert plan.returncode == 0, plan.stdout[-4000:]
-
-    changes: tuple[str, ...] = ()
-    terraform.must("apply", *once)
-    same()
-    made = terraform.outputs()
-    prefix = IPv4Network(made["prefix"])
-    assert prefix.prefixlen == 28
-    # Not always its first: an address that was given out before the reservation may lie in it.
-    assert prefix.subnet_of(IPv4Network("10.0.1.64/26")), "delegated from the reservation"
-    assert len(set(made["s3"])) == 1
-    ec2 = daemon.ec2()
-    changes = ("-var", 'offices=["198.51.100.0/24", "192.0.2.128/25"]')
-    terraform.must("apply", *once, *changes)
-    same()
-    found = ec2.get_managed_prefix_list_entries(PrefixListId=made["offices"])["Entries"]
-    assert [entry["Cidr"] for entry in found] == ["198.51.100.0/24", "192.0.2.128/25"]
-    terraform.must("destroy", *once, *changes)
-    assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
-    lists = ec2.describe_managed_prefix_lists()["PrefixLists"]
-    assert {each["OwnerId"] for each in lists} == {"AWS"}
-    assert ec2.describe_flow_logs()["FlowLogs"] == []
+@topics
+def test_apply_leaves_no_drift(work: Work, name: str) -> None:
+    try:
+        TOPICS[name].applied(work.seen(name))
+    finally:
+        work.change(name)
 
 
-@pytest.mark.parametrize("terraform", ["peering.tf"], indirect=True)
-def test_two_vpcs_are_peered(terraform: Terraform, daemon: Daemon) -> None:
-    once = ("-auto-approve", "-input=false", "-parallelism=20")
-    terraform.must("apply", *once)
-    plan = terraform("plan", "-detailed-exitcode", "-input=false")
-    assert plan.returncode == 0, plan.stdout[-4000:]
-    made = terraform.outputs()
-    assert _resolves(daemon, made["connection"]) == (True, True)
-    for one, other in (("shop", "store"), ("store", "shop")):
-        seen = tcp(daemon.netns(made["instances"][one]["id"]), made["instances"][other]["ip"], 80)
-        assert seen == "refused", f"{one} reaches {other}, where nobody listens"
-    changes = ("-var", "resolve=false")
-    terraform.must("apply", *once, *changes)
-    assert _resolves(daemon, made["connection"]) == (False, True)
-    terraform.must("destroy", *once, *changes)
-    ec2 = daemon.ec2()
-    assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
-    (row,) = ec2.describe_vpc_peering_connections()["VpcPeeringConnections"]
-    assert row["Status"]["Code"] == "deleted"
+@topics
+def test_a_change_leaves_no_drift(work: Work, name: str) -> None:
+    try:
+        TOPICS[name].changed(work.seen(name))
+    finally:
+        work.destroy(name)
 
 
-def _resolves(daemon: Daemon, key: str) -> tuple[bool, bool]:
-    """The DNS option of the requester's and of the accepter's side."""
-    answer = daemon.ec2().describe_vpc_peering_connections(VpcPeeringConnectionIds=[key])
-    (row,) = answer["VpcPeeringConnections"]
-    one, other = (
-        row[side]["PeeringOptions"]["AllowDnsResolutionFromRemoteVpc"]
-        for side in ("RequesterVpcInfo", "AccepterVpcInfo")
-    )
-    return one, other
+@topics
+def test_destroy_leaves_nothing(work: Work, name: str) -> None:
+    seen = work.seen(name)
+    blocks = [vpc["CidrBlock"] for vpc in seen.ec2().describe_vpcs()["Vpcs"]]
+    assert blocks == ["172.31.0.0/16"]
+    assert seen.ec2().describe_addresses()["Addresses"] == []
+    TOPICS[name].destroyed(seen)
