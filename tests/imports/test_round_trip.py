@@ -50,9 +50,8 @@ def network(cloud: Cloud) -> set[str]:
 
 
 NOT_WRITTEN = {
-    *("image", "instance-connect-endpoint", "launch-template", "launch-template-version"),
-    *("network-insights-access-scope", "network-insights-path", "network-interface-permission"),
-    *("snapshot", "vpc-endpoint-service", "vpn-connection"),
+    *("image", "instance-connect-endpoint", "network-insights-access-scope"),
+    *("network-insights-path", "snapshot"),
 }
 """Kinds that neither way knows yet.  This set is only ever made smaller."""
 

@@ -22,13 +22,16 @@ IDS: Mapping[str, str] = {
     "Addresses": "AllocationId",
     "CustomerGateways": "CustomerGatewayId",
     "DhcpOptions": "DhcpOptionsId",
+    "FlowLogs": "FlowLogId",
     "EgressOnlyInternetGateways": "EgressOnlyInternetGatewayId",
     "IamInstanceProfileAssociations": "AssociationId",
     "InternetGateways": "InternetGatewayId",
     "KeyPairs": "KeyPairId",
+    "LaunchTemplates": "LaunchTemplateId",
     "ManagedPrefixLists": "PrefixListId",
     "NatGateways": "NatGatewayId",
     "NetworkAcls": "NetworkAclId",
+    "NetworkInterfacePermissions": "NetworkInterfacePermissionId",
     "NetworkInterfaces": "NetworkInterfaceId",
     "PlacementGroups": "GroupId",
     "PrefixLists": "PrefixListId",
@@ -36,6 +39,7 @@ IDS: Mapping[str, str] = {
     "RouteTables": "RouteTableId",
     "SecurityGroupRules": "SecurityGroupRuleId",
     "SecurityGroups": "GroupId",
+    "ServiceConfigurations": "ServiceId",
     "SubnetIpv4CidrReservations": "SubnetCidrReservationId",
     "Subnets": "SubnetId",
     "TransitGatewayAttachments": "TransitGatewayAttachmentId",
@@ -43,9 +47,12 @@ IDS: Mapping[str, str] = {
     "TransitGatewayVpcAttachments": "TransitGatewayAttachmentId",
     "TransitGateways": "TransitGatewayId",
     "Volumes": "VolumeId",
+    "VpcBlockPublicAccessExclusions": "ExclusionId",
+    "VpcBlockPublicAccessOptions": "AwsRegion",
     "VpcEndpoints": "VpcEndpointId",
     "VpcPeeringConnections": "VpcPeeringConnectionId",
     "Vpcs": "VpcId",
+    "VpnConnections": "VpnConnectionId",
     "VpnGateways": "VpnGatewayId",
 }
 """The lists that are read, with the member that is an item's id."""
@@ -62,6 +69,9 @@ PARTS = frozenset({"Entries", "Routes", "TransitGatewayRouteTablePropagations"})
 """Lists of parts of something, which the name of the file tells."""
 
 _BESIDE = frozenset({"AdditionalRoutesAvailable", "NextToken", "ResponseMetadata"})
+_SINGLE = frozenset({"VpcBlockPublicAccessOptions"})
+"""Members that are one structure, of which there is one in a region."""
+
 _WHOSE = re.compile(r"(?:pl|tgw-rtb)-[0-9a-f]+")
 
 
@@ -113,6 +123,8 @@ def _lists(found: Answers, name: str, document: Shape) -> None:
     for what, items in document.items():
         if what in _BESIDE:
             continue
+        if what in _SINGLE and isinstance(items, dict):
+            items = [items]
         if not _is_list(items):
             found.strange.append((name, f"its member {what} is no list of structures"))
         elif what in PARTS:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gureum.errors import ApiError
-from gureum.imports import endpoints, filters, hosts, networks, supplement, transit, ways
+from gureum.imports import endpoints, filters, hosts, networks, records, supplement, transit, ways
 from gureum.imports.answers import FACTS, IDS, Answers, Item
 from gureum.imports.conform import conforming
 from gureum.imports.names import names
@@ -25,6 +25,8 @@ _FIRST: Mapping[str, Read] = {
     "EgressOnlyInternetGateways": networks.egress_only_gateway,
     "CustomerGateways": ways.customer_gateway,
     "VpnGateways": ways.vpn_gateway,
+    "VpnConnections": records.vpn_connection,
+    "LaunchTemplates": records.launch_template,
     "Subnets": networks.subnet,
     "NetworkAcls": filters.acl,
     "SubnetIpv4CidrReservations": networks.reservation,
@@ -43,9 +45,14 @@ _LAST: Mapping[str, Read] = {
     "TransitGateways": transit.gateway,
     "TransitGatewayRouteTables": transit.table,
     "TransitGatewayVpcAttachments": transit.attachment,
+    "ServiceConfigurations": records.endpoint_service,
     "VpcEndpoints": endpoints.endpoint,
     "NatGateways": ways.nat_gateway,
     "RouteTables": ways.route_table,
+    "FlowLogs": records.flow_log,
+    "NetworkInterfacePermissions": records.interface_permission,
+    "VpcBlockPublicAccessOptions": records.public_access,
+    "VpcBlockPublicAccessExclusions": records.exclusion,
 }
 """What refers to something is read after that.  Rules come after groups, which name each other,
 and interfaces after instances."""
@@ -53,7 +60,7 @@ and interfaces after instances."""
 _ELSEWHERE = frozenset(
     {
         *("NetworkInterfaces", "PrefixLists", "SecurityGroupRules", "TransitGatewayAttachments"),
-        "TransitGatewayPrefixListReferences",
+        *("AllowedPrincipals", "LaunchTemplateVersions", "TransitGatewayPrefixListReferences"),
     }
 )
 

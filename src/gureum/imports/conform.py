@@ -21,6 +21,8 @@ _PARTS = {
     "TransitGatewayRouteTablePropagations": "GetTransitGatewayRouteTablePropagations",
 }
 _MORE = {
+    "AllowedPrincipals": "DescribeVpcEndpointServicePermissions",
+    "LaunchTemplateVersions": "DescribeLaunchTemplateVersions",
     "PrefixLists": "DescribePrefixLists",
     "SubnetIpv4CidrReservations": "GetSubnetCidrReservations",
     "TransitGatewayPrefixListReferences": "GetTransitGatewayPrefixListReferences",

@@ -8,7 +8,7 @@ from gureum.imports.answers import Item
 from gureum.imports.reading import Left, Reading
 from gureum.resources.endpoint_service import GATEWAY, INTERFACE, asked_service
 from gureum.resources.network_interface import NetworkInterface
-from gureum.resources.vpc_endpoint import Placed, VpcEndpoint
+from gureum.resources.vpc_endpoint import Placed, VpcEndpoint, of_service
 from gureum.resources.vpc_endpoint_api import FULL_ACCESS
 
 
@@ -26,11 +26,7 @@ def endpoint(reading: Reading, item: Item) -> None:
             **reading.common(VpcEndpoint, item, key, "CreationTimestamp"),
             vpc=item["VpcId"],
             type=kind,
-            service=service.name,
-            service_owner=service.owner,
-            configuration=service.configuration,
-            domain=service.domain,
-            names=service.names if service.verification == "verified" else (),
+            **of_service(service),
             label=_label(key, item),
             state=item["State"].lower(),
             policy=None if policy == FULL_ACCESS[kind] else policy,

@@ -12,9 +12,14 @@ from gureum.imports.listed import COMPANIONS, LISTED, Listed
 from gureum.imports.plain import plain
 from gureum.kind import Shape
 from gureum.model import Resource, View
-from gureum.resources import subnet_reservation, transit_gateway_route
+from gureum.resources import launch_template_api, subnet_reservation, transit_gateway_route
+from gureum.resources.endpoint_service import EndpointService
+from gureum.resources.endpoint_service_api import show_permission
 from gureum.resources.instance import Instance
+from gureum.resources.launch_template import LaunchTemplate, LaunchTemplateVersion
 from gureum.resources.prefix_list import PrefixList
+from gureum.resources.public_access import PublicAccessOptions
+from gureum.resources.public_access_api import show_options
 from gureum.resources.subnet import CidrReservation, Subnet, reservations
 from gureum.resources.transit_gateway import TransitGatewayRouteTable, static_ways
 from gureum.resources.transit_gateway_table import propagations
@@ -42,6 +47,8 @@ def export(view: View, account: str, region: str) -> Exported:
         found.files.update(_beside(row))
         if isinstance(row, TransitGatewayRouteTable):
             found.files.update(_of_table(row, view))
+        if isinstance(row, LaunchTemplate):
+            found.files[f"LaunchTemplateVersions-{row.id}.json"] = _versions(row, view)
         if isinstance(row, Subnet) and (kept := reservations(view, row.id)):
             found.files[f"SubnetCidrReservations-{row.id}.json"] = _reserved(kept, view)
     written = {listed.row for listed in LISTED.values()}
@@ -63,6 +70,12 @@ def _reserved(kept: list[CidrReservation], view: View) -> Shape:
     items = [subnet_reservation.show(each, view) for each in sorted(kept, key=lambda row: row.id)]
     answer = {"SubnetIpv4CidrReservations": items, "SubnetIpv6CidrReservations": []}
     return plain("GetSubnetCidrReservations", answer)
+
+
+def _versions(row: LaunchTemplate, view: View) -> Shape:
+    rows = sorted(view.referrers(row.id, LaunchTemplateVersion), key=lambda each: each.number)
+    items = [launch_template_api.show_version(each, view) for each in rows]
+    return plain("DescribeLaunchTemplateVersions", {"LaunchTemplateVersions": items})
 
 
 def _of_table(row: TransitGatewayRouteTable, view: View) -> Iterator[tuple[str, Shape]]:
@@ -99,6 +112,14 @@ def _beside(row: Resource) -> Iterator[tuple[str, Shape]]:
     if isinstance(row, Instance) and row.user_data:
         told = {"InstanceId": row.id, "UserData": {"Value": row.user_data}}
         yield f"InstanceAttribute-{row.id}-UserData.json", told
+    if isinstance(row, EndpointService) and row.permissions:
+        named = [show_permission(row, each) for each in row.permissions]
+        answer = plain("DescribeVpcEndpointServicePermissions", {"AllowedPrincipals": named})
+        yield f"VpcEndpointServicePermissions-{row.id}.json", answer
+    if isinstance(row, PublicAccessOptions):
+        blocked = {"VpcBlockPublicAccessOptions": show_options(row)}
+        answer = plain("DescribeVpcBlockPublicAccessOptions", blocked)
+        yield "VpcBlockPublicAccessOptions.json", answer
     if isinstance(row, PrefixList) and not row.managed_by_aws:
         entries = [
             {"Cidr": entry.cidr} | ({"Description": entry.description} if entry.description else {})

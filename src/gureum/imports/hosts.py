@@ -48,10 +48,15 @@ def address(reading: Reading, item: Item) -> None:
 
 def _elastic(reading: Reading, key: str, ip: str, item: Item) -> None:
     row = ElasticIp(**reading.common(ElasticIp, item, key), ip=ip, ptr=item.get("PtrRecord"))
-    _take(reading, reading.put(row).ip, key)
+    take(reading, reading.put(row).ip, key)
 
 
-def _take(reading: Reading, ip: str, holder: str) -> None:
+def take(reading: Reading, ip: str, holder: str) -> None:
+    """Give a public address to a row.
+
+    Raises:
+        Left: somebody has it.
+    """
     if not public_ip.is_free(reading.call.txn.view, ip):
         raise Left(f"the public address {ip} is taken")
     common = {**reading.call.common(PublicIp, public_ip.public_ip_id(ip)), "tags": ()}
@@ -65,7 +70,7 @@ def _map(reading: Reading, eni: NetworkInterface, private: str, item: Item) -> N
         _elastic(reading, key, ip, {})
         reading.report.assumed.append((key, f"an Elastic IP, {ip}, that describe-addresses lacks"))
     if key is None:
-        _take(reading, ip, eni.id)
+        take(reading, ip, eni.id)
     name = item.get("AssociationId") or reading.call.new_id(Association)
     common = reading.common(Association, {}, name)
     reading.put(Association(**common, ip=ip, private_ip=private, interface=eni.id, allocation=key))

@@ -13,15 +13,20 @@ from gureum.resources import (
     dhcp_options,
     egress_only_gateway,
     elastic_ip,
+    endpoint_service_api,
+    flow_log_api,
     instance_profile,
     instance_shape,
     internet_gateway,
     key_pair,
+    launch_template_api,
     nat_gateway,
     network_acl,
     network_interface,
+    network_interface_permission,
     placement_group,
     prefix_list_api,
+    public_access_api,
     route_table,
     security_group,
     security_group_rule,
@@ -33,21 +38,27 @@ from gureum.resources import (
     vpc,
     vpc_endpoint_api,
     vpc_peering,
+    vpn_connection_api,
     vpn_gateway_api,
 )
 from gureum.resources.customer_gateway import CustomerGateway
 from gureum.resources.dhcp_options import DhcpOptions
 from gureum.resources.egress_only_gateway import EgressOnlyGateway
 from gureum.resources.elastic_ip import ElasticIp
+from gureum.resources.endpoint_service import EndpointService
+from gureum.resources.flow_log import FlowLog
 from gureum.resources.instance import Instance
 from gureum.resources.instance_profile import ProfileAssociation
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.key_pair import KeyPair
+from gureum.resources.launch_template import LaunchTemplate
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_acl import NetworkAcl
 from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.network_interface_permission import InterfacePermission
 from gureum.resources.placement import PlacementGroup
 from gureum.resources.prefix_list import PrefixList
+from gureum.resources.public_access import PublicAccessExclusion
 from gureum.resources.route_table import RouteTable
 from gureum.resources.security_group import SecurityGroup, SecurityGroupRule
 from gureum.resources.subnet import Subnet
@@ -60,6 +71,7 @@ from gureum.resources.volume import Volume
 from gureum.resources.vpc import Vpc
 from gureum.resources.vpc_endpoint import VpcEndpoint
 from gureum.resources.vpc_peering import VpcPeeringConnection
+from gureum.resources.vpn_connection import VpnConnection
 from gureum.resources.vpn_gateway import VpnGateway
 
 
@@ -82,16 +94,23 @@ LISTED: Mapping[str, Listed] = {
     "EgressOnlyInternetGateways": Listed(
         "DescribeEgressOnlyInternetGateways", EgressOnlyGateway, egress_only_gateway.show
     ),
+    "FlowLogs": Listed("DescribeFlowLogs", FlowLog, flow_log_api.show),
     "IamInstanceProfileAssociations": Listed(
         "DescribeIamInstanceProfileAssociations", ProfileAssociation, instance_profile.show
     ),
     "InternetGateways": Listed("DescribeInternetGateways", InternetGateway, internet_gateway.show),
     "KeyPairs": Listed("DescribeKeyPairs", KeyPair, key_pair.show),
+    "LaunchTemplates": Listed("DescribeLaunchTemplates", LaunchTemplate, launch_template_api.show),
     "ManagedPrefixLists": Listed(
         "DescribeManagedPrefixLists", PrefixList, prefix_list_api.show, member="PrefixLists"
     ),
     "NatGateways": Listed("DescribeNatGateways", NatGateway, nat_gateway.show),
     "NetworkAcls": Listed("DescribeNetworkAcls", NetworkAcl, network_acl.show),
+    "NetworkInterfacePermissions": Listed(
+        "DescribeNetworkInterfacePermissions",
+        InterfacePermission,
+        network_interface_permission.show,
+    ),
     "NetworkInterfaces": Listed(
         "DescribeNetworkInterfaces", NetworkInterface, network_interface.show
     ),
@@ -104,6 +123,9 @@ LISTED: Mapping[str, Listed] = {
         "DescribeSecurityGroupRules", SecurityGroupRule, security_group_rule.show
     ),
     "SecurityGroups": Listed("DescribeSecurityGroups", SecurityGroup, security_group.show),
+    "ServiceConfigurations": Listed(
+        "DescribeVpcEndpointServiceConfigurations", EndpointService, endpoint_service_api.show
+    ),
     "Subnets": Listed("DescribeSubnets", Subnet, subnet.show),
     "TransitGatewayAttachments": Listed(
         "DescribeTransitGatewayAttachments",
@@ -120,11 +142,15 @@ LISTED: Mapping[str, Listed] = {
     ),
     "TransitGateways": Listed("DescribeTransitGateways", TransitGateway, transit_gateway_api.show),
     "Volumes": Listed("DescribeVolumes", Volume, volume.show),
+    "VpcBlockPublicAccessExclusions": Listed(
+        "DescribeVpcBlockPublicAccessExclusions", PublicAccessExclusion, public_access_api.show
+    ),
     "VpcEndpoints": Listed("DescribeVpcEndpoints", VpcEndpoint, vpc_endpoint_api.show),
     "VpcPeeringConnections": Listed(
         "DescribeVpcPeeringConnections", VpcPeeringConnection, vpc_peering.show
     ),
     "Vpcs": Listed("DescribeVpcs", Vpc, vpc.show),
+    "VpnConnections": Listed("DescribeVpnConnections", VpnConnection, vpn_connection_api.show),
     "VpnGateways": Listed("DescribeVpnGateways", VpnGateway, vpn_gateway_api.show),
 }
 """By what names the file, which is the member that lists the items but for one."""
@@ -132,6 +158,7 @@ LISTED: Mapping[str, Listed] = {
 COMPANIONS = frozenset(
     {
         *("address-lease", "elastic-ip-association", "home", "image-alias", "internet-host"),
+        *("launch-template-version", "vpc-block-public-access-options"),
         *("network-acl-association", "prefix-list-version", "public-ip"),
         *("route-table-association", "subnet-cidr-reservation", "vpc-ipv6-cidr-block"),
     }

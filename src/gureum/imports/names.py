@@ -110,6 +110,9 @@ def _public_of(answers: Answers) -> Iterator[str]:
         yield item.get("PublicIp", "")
     for item in answers.of("NatGateways"):
         yield from (part.get("PublicIp", "") for part in item.get("NatGatewayAddresses", ()))
+    for item in answers.of("VpnConnections"):
+        tunnels = item.get("Options", {}).get("TunnelOptions", ())
+        yield from (part.get("OutsideIpAddress", "") for part in tunnels)
     for item in interfaces(answers):
         for part in (item, *item.get("PrivateIpAddresses", ())):
             yield part.get("Association", {}).get("PublicIp", "")

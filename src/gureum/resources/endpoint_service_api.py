@@ -173,7 +173,7 @@ def modify_permissions(call: Call) -> Shape:
     )
     row = call.txn.put(replace(row, permissions=(*kept, *added)))
     return {
-        "AddedPrincipals": [_show_permission(row, each) for each in added],
+        "AddedPrincipals": [show_permission(row, each) for each in added],
         "ReturnValue": True,
     }
 
@@ -195,7 +195,8 @@ def _principal_type(principal: str) -> str:
     return kind
 
 
-def _show_permission(row: EndpointService, permission: Permission) -> Shape:
+def show_permission(row: EndpointService, permission: Permission) -> Shape:
+    """The API's ``AllowedPrincipal`` structure."""
     return {
         "PrincipalType": _principal_type(permission.principal),
         "Principal": permission.principal,
@@ -217,7 +218,7 @@ class _Permitted:
 def _permitted(call: Call) -> Iterator[_Permitted]:
     row = _asked(call)
     for number, each in enumerate(row.permissions):
-        yield _Permitted(f"{number:06}", "", _show_permission(row, each))
+        yield _Permitted(f"{number:06}", "", show_permission(row, each))
 
 
 def _show_permitted(row: _Permitted, view: View) -> Shape:

@@ -53,16 +53,27 @@ def describe_options(call: Call) -> Shape:
 
 
 def _show_options(call: Call) -> Shape:
-    row = call.txn.find(PublicAccessOptions, options_id(call.account, call.region))
-    shape: Shape = {
-        "AwsAccountId": call.account,
-        "AwsRegion": call.region,
-        "State": row.state if row else "default-state",
-        "InternetGatewayBlockMode": row.mode if row else "off",
+    key = options_id(call.account, call.region)
+    row = call.txn.find(PublicAccessOptions, key)
+    if row is not None:
+        return show_options(row)
+    never = PublicAccessOptions(
+        id=key, account=call.account, region=call.region, created="", updated=""
+    )
+    return {k: v for k, v in show_options(never).items() if k != "LastUpdateTimestamp"}
+
+
+def show_options(row: PublicAccessOptions) -> Shape:
+    """The API's ``VpcBlockPublicAccessOptions`` structure."""
+    return {
+        "AwsAccountId": row.account,
+        "AwsRegion": row.region,
+        "State": row.state,
+        "InternetGatewayBlockMode": row.mode,
+        "LastUpdateTimestamp": row.updated,
         "ManagedBy": "account",
         "ExclusionsAllowed": "allowed",
     }
-    return shape | ({"LastUpdateTimestamp": row.updated} if row else {})
 
 
 def settled_options(txn: Txn, row: PublicAccessOptions, now: str) -> None:

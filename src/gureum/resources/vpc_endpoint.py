@@ -13,12 +13,13 @@ import hashlib
 from base64 import b32encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gureum.errors import ApiError
 from gureum.kind import Call, Shape
 from gureum.model import Reader, Resource, Txn, ref
 from gureum.resources import network_interface
-from gureum.resources.endpoint_service import INTERFACE
+from gureum.resources.endpoint_service import INTERFACE, Service
 from gureum.resources.network_interface import AMAZON, Attachment, NetworkInterface
 from gureum.resources.subnet import Subnet
 
@@ -66,6 +67,17 @@ class VpcEndpoint(
     groups: tuple[str, ...] = ref(default=())
     private_dns: bool = False
     inbound: bool = False
+
+
+def of_service(service: Service) -> dict[str, Any]:
+    """The fields of an endpoint that say what it leads to."""
+    return {
+        "service": service.name,
+        "service_owner": service.owner,
+        "configuration": service.configuration,
+        "domain": service.domain,
+        "names": service.names if service.verification == "verified" else (),
+    }
 
 
 # --- network interfaces -------------------------------------------------------------------------
