@@ -116,6 +116,11 @@ resource "aws_ebs_snapshot_copy" "data" {
   source_region      = "ap-northeast-2"
 }
 
+resource "aws_ebs_fast_snapshot_restore" "data" {
+  availability_zone = "ap-northeast-2a"
+  snapshot_id       = aws_ebs_snapshot.data.id
+}
+
 resource "aws_snapshot_create_volume_permission" "friend" {
   snapshot_id = aws_ebs_snapshot.data.id
   account_id  = "210987654321"

@@ -14,6 +14,7 @@ from gureum.resources import (
     elastic_ip,
     endpoint_service,
     endpoint_service_api,
+    fast_restore,
     flow_log_api,
     id_format,
     image_api,
@@ -59,6 +60,7 @@ from gureum.resources import (
     vpc_endpoint_api,
     vpc_peering,
     vpn_connection_api,
+    vpn_device,
     vpn_gateway_api,
 )
 from gureum.resources.registry import Registry
@@ -102,6 +104,7 @@ REGISTRY = Registry(
         region_settings.KIND,
         ebs_defaults.KIND,
         snapshot_api.KIND,
+        fast_restore.KIND,
         volume_api.KIND,
         launch_template_api.KIND,
         launch_template_api.VERSION,
@@ -119,6 +122,7 @@ REGISTRY = Registry(
         customer_gateway.KIND,
         vpn_gateway_api.KIND,
         vpn_connection_api.KIND,
+        vpn_device.KIND,
         vpc_endpoint_api.KIND,
         transit_gateway_api.KIND,
         transit_gateway_table.KIND,
