@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gureum.resources.public_access import PublicAccessExclusion
 from tests.conftest import Cloud
 from tests.imports.accounts import exported, imported, texts
 from tests.resources.building import make_subnet, make_vpc, settle
@@ -84,6 +85,9 @@ def test_all_of_it_comes_back(there: Cloud) -> None:
     report = imported(here, files)
     assert (report.left, report.lost, report.mapped, report.assumed) == ([], {}, [], [])
     assert written(here) == files
+    excepted = [row.vpc or row.subnet for row in here.store.view.all(PublicAccessExclusion)]
+    arns = [row.arn.rpartition("/")[2] for row in here.store.view.all(PublicAccessExclusion)]
+    assert (len(excepted), excepted) == (2, arns)
     for name in ("VpnConnections", "ServiceConfigurations", "FlowLogs", "LaunchTemplates"):
         assert len(files[f"{name}.json"][name]) == 1
     assert here.call("RunInstances", MinCount=1, MaxCount=1, **_launch(here))

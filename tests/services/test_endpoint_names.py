@@ -95,6 +95,23 @@ def test_private_dns_can_be_off(cloud: Cloud) -> None:
     assert _ask(cloud, vpc, made["DnsEntries"][0]["DnsName"]) is None
 
 
+def test_names_for_those_who_come_from_elsewhere_only(cloud: Cloud) -> None:
+    """S3's private name is for inbound resolver endpoints: the VPC itself has the gateway."""
+    vpc, subnets = _vpc(cloud, 0)
+    service = "com.amazonaws.ap-northeast-2.s3"
+    cloud.call("CreateVpcEndpoint", VpcId=vpc, ServiceName=service)
+    asked = {"ServiceName": service, "PrivateDnsEnabled": True}
+    made = _endpoint(cloud, vpc, subnets[:1], **asked)
+    name = made["DnsEntries"][-1]["DnsName"]
+    assert name.removeprefix("*.") == "s3.ap-northeast-2.amazonaws.com"
+    assert _ask(cloud, vpc, name) is None
+    everybody = {"PrivateDnsOnlyForInboundResolverEndpoint": False}
+    key = made["VpcEndpointId"]
+    change = {"PrivateDnsEnabled": True, "DnsOptions": everybody}
+    cloud.call("ModifyVpcEndpoint", VpcEndpointId=key, **change)
+    assert _ask(cloud, vpc, name) == {"A": ("10.0.0.10",)}
+
+
 def test_wildcards_cover_what_is_below_them(cloud: Cloud) -> None:
     vpc, subnets = _vpc(cloud, 0)
     asked = {"ServiceName": "com.amazonaws.ap-northeast-2.ecr.dkr"}
