@@ -9,6 +9,7 @@ import pytest
 
 from gureum.resources.public_access import PublicAccessExclusion
 from tests.conftest import Cloud
+from tests.explain.recorded import Account
 from tests.imports.accounts import exported, imported, texts
 from tests.resources.building import make_subnet, make_vpc, settle
 from tests.resources.test_instance import image
@@ -128,6 +129,29 @@ def test_what_is_not_built_is_left_out(
     assert [(what, said) for what, _, said in report.left if why in said] == [
         (name, report.left[0][2])
     ]
+
+
+def test_tunnels_that_only_the_configuration_tells() -> None:
+    """As AWS answered in 2019."""
+    account = Account("test-public-private-subnet")
+    (shown,) = account.cloud.call("DescribeVpnConnections")["VpnConnections"]
+    tunnels = shown["Options"]["TunnelOptions"]
+    assert [each["TunnelInsideCidr"] for each in tunnels] == [
+        "169.254.58.232/30",
+        "169.254.58.220/30",
+    ]
+    outside = [each["OutsideIpAddress"] for each in tunnels]
+    assert outside == [account.public[ip] for ip in ("3.13.210.90", "18.221.157.90")]
+    assert tunnels[0]["PreSharedKey"] == "k1TInAs3HRuiwr3Nosj4kbtsHGi3pJfN"
+    assert account.report.left == []
+
+
+def test_a_connection_of_which_nothing_tells_the_tunnels(there: Cloud) -> None:
+    files = written(there)
+    (item,) = files["VpnConnections.json"]["VpnConnections"]
+    del item["Options"]["TunnelOptions"], item["CustomerGatewayConfiguration"]
+    report = imported(Cloud(), files)
+    assert [key for key, _ in report.assumed] == [item["VpnConnectionId"]]
 
 
 def test_addresses_of_tunnels_become_some_of_here(there: Cloud) -> None:

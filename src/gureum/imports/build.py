@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gureum.errors import ApiError
-from gureum.imports import endpoints, filters, hosts, networks, records, supplement, transit, ways
+from gureum.imports import (
+    endpoints,
+    filters,
+    hosts,
+    networks,
+    records,
+    supplement,
+    transit,
+    tunnels,
+    ways,
+)
 from gureum.imports.answers import FACTS, IDS, Answers, Item
 from gureum.imports.conform import conforming
 from gureum.imports.names import names
@@ -81,7 +91,7 @@ def build(call: Call, answers: Answers, options: Options) -> Report:
         ApiError: ``ImportClash`` where ids are taken.
     """
     report = Report()
-    answers = conforming(answers, report)
+    answers = tunnels.told(conforming(answers, report))
     translated = names(answers, call.txn.view, call.account, call.region, report)
     answers = _translate(answers, translated.here)
     reading = Reading(call, answers, report, options.image, options.aliases)

@@ -43,6 +43,8 @@ def vpn_connection(reading: Reading, item: Item) -> None:
     if item.get("TransitGatewayId"):
         raise Left("VPN connections of transit gateways are not built")
     tunnels = tuple(_tunnel(given) for given in options.get("TunnelOptions", ()))
+    if not tunnels:
+        reading.report.assumed.append((key, "a VPN connection without tunnels: nothing tells them"))
     telemetry = item.get("VgwTelemetry") or [{}]
     common = reading.common(VpnConnection, item, key)
     if changed := telemetry[0].get("LastStatusChange"):
