@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -21,8 +22,9 @@ from gureum.server.console_watch import MOST
 from tests.cloud.site import Guest, Site
 from tests.cloud.test_live import namespaces
 from tests.daemon import Daemon
+from tests.frames.samples import client_hello
 from tests.kernel import packets
-from tests.kernel.packets import eventually, listening, make
+from tests.kernel.packets import connection, eventually, listening, make
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
@@ -135,6 +137,26 @@ def test_the_layers_of_a_name_and_a_page(daemon: Daemon, guests: tuple[Guest, Gu
     assert asks["layers"][-1]["said"] == "HTTP GET /page HTTP/1.1"
     assert told["layers"][-1]["said"] == "HTTP HTTP/1.1 204 No Content"
     assert [each["layer"] for each in asks["layers"]] == [2, 3, 4, 7]
+
+
+def test_a_hello_and_a_page_over_several_segments(
+    daemon: Daemon, guests: tuple[Guest, Guest]
+) -> None:
+    web, db = guests
+    hello, page = client_hello("db.example"), b"GET /page HTTP/1.1\r\nHost: db\r\n\r\n"
+    for proto, message, said in (
+        ("tls", hello, "TLS client hello db.example TLS 1.3 [3 segments]"),
+        ("http", page, "HTTP GET /page HTTP/1.1 [3 segments]"),
+    ):
+        with (
+            watching(daemon, "db", "--proto", proto, "-c", "3", "--json") as process,
+            connection(web.ns, db.ip, db.ns, 80) as (client, server, _),
+        ):
+            for low, high in itertools.pairwise((0, 20, 25, len(message))):
+                client.sendall(message[low:high])
+                assert len(server.recv(4096)) == high - low
+            *_, last = frames(ended(process)[0])
+        assert last["layers"][-1]["said"] == said
 
 
 def test_a_filter_lets_nothing_else_through(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
