@@ -61,6 +61,9 @@ class Live:
             raise ApiError("BadRequest", said)
         if found.start is None:
             raise ApiError("NotRunning", f"The {found.source} sends nothing: it is not up.", 409)
+        if found.answer.drawn:
+            said = "A NAT gateway draws a port in the place of one below 1024, and which one cannot"
+            raise ApiError("BadRequest", f"{said} be foretold: call from a higher one.")
         if not self._cloud.reconciler.wait(scope.view.revision, IN_FORCE):
             raise ApiError("NotInForce", "The latest changes are not in force: see status.", 409)
         if not self._turn.acquire(timeout=TURN):
@@ -79,25 +82,32 @@ class Live:
     def _proved(
         self, scope: Scope, found: Explained, start: Port | InternetHost
     ) -> tuple[Explained, Overlay]:
-        spaces = Namespaces(self._cloud.tag)
+        spaces, own = Namespaces(self._cloud.tag), found.source_port
         try:
-            for _ in range(TRIES):
-                proof = _attempt(spaces, scope, found, start)
+            for _ in range(TRIES if own is None else 1):
+                ports = found.answer.ports if own is None else ((own, own),)
+                proof = _attempt(spaces, scope, found, start, ports)
                 if proof is not None:
                     return proof
         finally:
             spaces.close()
-        raise ApiError("Busy", "All client ports that were tried have flows: ask again.", 409)
+        tried = "All client ports that were tried have" if own is None else f"Port {own} has"
+        raise ApiError("Busy", f"{tried} flows: ask again, or from another port.", 409)
 
 
 def _attempt(
-    spaces: Namespaces, scope: Scope, found: Explained, start: Port | InternetHost
+    spaces: Namespaces,
+    scope: Scope,
+    found: Explained,
+    start: Port | InternetHost,
+    ports: Sequence[tuple[int, int]],
 ) -> tuple[Explained, Overlay] | None:
-    """Send one packet; None where it would belong to a flow that is there already."""
+    """Send one packet, from a client port of some ranges; None where it would belong to a flow that
+    is there already."""
     host = start.host if isinstance(start, Port) else start.name
     (sender,) = stations(found.network, [host])
     predicted = found.answer.forth.steps[0].packet
-    probe = _probe(spaces, sender.ns, predicted, found.answer.ports)
+    probe = _probe(spaces, sender.ns, predicted, ports)
     try:
         exact = _exact(scope, found, start, probe.packet)
         wanted = Wanted(headers(exact.answer.forth), headers(exact.answer.back), probe.ident)
