@@ -13,7 +13,7 @@ from gureum.cli.explain_osi import show_devices
 from gureum.cli.explain_show import show_answer
 from gureum.cli.explain_sides import show_sides
 from gureum.cli.failure import CONTRADICTED, FAILED
-from gureum.cli.options import Base, Where, json_option, pass_base, where_options
+from gureum.cli.options import Base, Where, ipv6_option, json_option, pass_base, where_options
 from gureum.cli.output import print_json
 
 PARTLY = 2
@@ -62,7 +62,7 @@ class Service(click.ParamType[dict[str, Any]]):
     type=click.IntRange(1, 65535),
     help="Call from this port; without it, from each that a client may call from.",
 )
-@click.option("-6", "--ipv6", is_flag=True, help="Go by the names' IPv6 addresses.")
+@ipv6_option
 @click.option("-v", "--verbose", count=True, help="What else was looked at; twice: the headers.")
 @click.option("--osi", is_flag=True, help="Show the devices and what each layer sees.")
 @click.option("--sides", is_flag=True, help="Show the way forth and back side by side.")

@@ -11,7 +11,7 @@ import click
 from gureum.cli.client import Daemon
 from gureum.cli.explain import Service
 from gureum.cli.failure import FAILED
-from gureum.cli.options import Base, Where, json_option, pass_base, where_options
+from gureum.cli.options import Base, Where, ipv6_option, json_option, pass_base, where_options
 from gureum.cli.output import clean, note, print_json
 
 _PAGE = re.compile(r"http(?:/(\d{1,5}))?")
@@ -36,7 +36,7 @@ class Exchange(Service):
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @click.argument("service", metavar="[SERVICE]", type=Exchange(), default="icmp")
-@click.option("-6", "--ipv6", is_flag=True, help="Go by the names' IPv6 addresses.")
+@ipv6_option
 @json_option
 @where_options
 @pass_base
