@@ -109,4 +109,5 @@ def everything() -> list[bytes]:
         datagram(dhcp_discover(), 68, 67),
         ethernet(TWO, ONE, 0x86DD, ipv6("fe80::1", "fe80::2", neighbour(135, "fe80::2", ONE), 58)),
         ethernet(TWO, ONE, 0x86DD, ipv6("3fff::1", "3fff::2", b"hello")),
+        ethernet(TWO, ONE, 0x86DD, ipv6("3fff::1", "3fff::2", bytes((17, 0)) + bytes(14), 60)),
     ]

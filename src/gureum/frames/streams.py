@@ -161,7 +161,7 @@ def _segment(frame: Frame) -> _Segment | None:
     """The segment that a frame carries; not one that an ICMP error quotes."""
     packet = next(_layers(frame, "IPv4", "IPv6"), None)
     tcp = next(_layers(frame, "TCP"), None)
-    if packet is None or tcp is None or tcp.start != packet.end:
+    if packet is None or tcp is None or next(_layers(frame, "ICMP", "ICMPv6"), None) is not None:
         return None
     size = int(packet["total length"] or packet["payload length"])
     begin = packet.start if packet.protocol == "IPv4" else packet.end
