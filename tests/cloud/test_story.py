@@ -202,6 +202,7 @@ def test_for_people(daemon: Daemon, world: World) -> None:
     [
         (("web", "nobody"), 4, "No place is called 'nobody'"),
         (("web", "twin", "sctp/9"), 2, "is none of icmp, 443"),
+        (("203.0.113.5", "web"), 1, "nothing can be sent from it"),
     ],
 )
 def test_refusals(

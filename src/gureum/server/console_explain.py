@@ -276,6 +276,20 @@ def shown(scope: Scope, found: Explained) -> Shape:
     }
 
 
+def start_of(found: Explained) -> Port | Outside:
+    """Where a packet of an explanation can be sent from.
+
+    Raises:
+        ApiError: ``BadRequest`` where the sender is nobody here, ``NotRunning`` where it is not up.
+    """
+    if found.source.kind == places.STRANGER:
+        said = f"Nobody here has {found.source.id}: nothing can be sent from it."
+        raise ApiError("BadRequest", said)
+    if found.start is None:
+        raise ApiError("NotRunning", f"The {found.source} sends nothing: it is not up.", 409)
+    return found.start
+
+
 def as_aws(scope: Scope, found: Explained) -> Shape:
     """An explanation as AWS's Reachability Analyzer would give it (``NetworkInsightsAnalysis``)."""
     start = found.start if isinstance(found.start, Port) else None

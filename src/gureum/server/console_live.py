@@ -19,9 +19,8 @@ from gureum.explain.packet import UDP
 from gureum.explain.steps import Trace
 from gureum.kind import Shape
 from gureum.program import InternetHost, Port
-from gureum.server import places
 from gureum.server.cloud import Cloud
-from gureum.server.console_explain import Explained, Explainer, Question, shown
+from gureum.server.console_explain import Explained, Explainer, Question, shown, start_of
 from gureum.server.places import Scope
 
 PATIENCE, SHORT = 3.0, 0.8
@@ -56,11 +55,7 @@ class Live:
         if question.spoofed is not None:
             raise ApiError("BadRequest", "A packet with a forged source is predicted, not sent.")
         found = self._explain(scope, question)
-        if found.source.kind == places.STRANGER:
-            said = f"Nobody here has {found.source.id}: nothing can be sent from it."
-            raise ApiError("BadRequest", said)
-        if found.start is None:
-            raise ApiError("NotRunning", f"The {found.source} sends nothing: it is not up.", 409)
+        start = start_of(found)
         if found.answer.drawn:
             said = "A NAT gateway draws a port in the place of one below 1024, and which one cannot"
             raise ApiError("BadRequest", f"{said} be foretold: call from a higher one.")
@@ -71,7 +66,7 @@ class Live:
         try:
             # entering a namespace concerns one thread, and this one is used for nothing else
             with ThreadPoolExecutor(1, thread_name_prefix="live") as own:
-                exact, laid = own.submit(self._proved, scope, found, found.start).result()
+                exact, laid = own.submit(self._proved, scope, found, start).result()
         finally:
             self._turn.release()
         moved = self._cloud.store.view.revision != scope.view.revision

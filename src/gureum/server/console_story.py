@@ -27,7 +27,7 @@ from gureum.explain.packet import ICMP, TCP, UDP
 from gureum.frames import decode
 from gureum.kind import Shape
 from gureum.server.cloud import Cloud
-from gureum.server.console_explain import Explained, Explainer, Question, header
+from gureum.server.console_explain import Explained, Explainer, Question, header, start_of
 from gureum.server.places import Scope
 from gureum.server.story_frames import (
     Crossing,
@@ -112,13 +112,12 @@ class Stories:
         """The story of a real exchange.
 
         Raises:
-            ApiError: the codes of an explanation; ``NotRunning`` where the sender is not up,
-                ``Busy``, ``NotInForce``.
+            ApiError: the codes of an explanation; ``BadRequest`` where the sender is nobody here,
+                ``NotRunning`` where it is not up, ``Busy``, ``NotInForce``.
             EngineError: it could not be captured.
         """
         found = self._explain(scope, wanted.question)
-        if found.start is None:
-            raise ApiError("NotRunning", f"The {found.source} sends nothing: it is not up.", 409)
+        start_of(found)
         if not self._cloud.reconciler.wait(scope.view.revision, _IN_FORCE):
             raise ApiError("NotInForce", "The latest changes are not in force: see status.", 409)
         if not self._turn.acquire(timeout=TURN):
