@@ -44,7 +44,7 @@ def test_three_parts_are_as_large_as_four_would_be(tmp_path: Path) -> None:
         (("fit", "10.0.0.0/24", "64", "--taken", "x"), "not a valid CIDR block"),
         (("merge", "x"), "not a valid CIDR block"),
         (("classify", "x"), "not a valid CIDR block"),
-        (("classify", "::1"), "not a valid CIDR block"),
+        (("classify", "::x"), "not a valid CIDR block"),
         (("overlap", "x"), "not a valid CIDR block"),
         (("show", "10.0.0.0/30"), "AWS keeps five of each"),
     ],
@@ -144,6 +144,14 @@ def test_blocks_are_merged(tmp_path: Path) -> None:
             "192.0.0.0/16",
             [("public", "RFC 7020"), ("reserved", "RFC 6890"), ("reserved", "RFC 5737")],
         ),
+        ("::1", [("reserved", "RFC 4291")]),
+        ("fd00:ec2::254", [("private", "RFC 4193")]),
+        ("3fff:7:0:100::/56", [("reserved", "RFC 9637")]),
+        ("2406:da12::/36", [("public", "RFC 4291")]),
+        ("2001:1::1", [("public", "RFC 7723")]),
+        ("2001:1::4", [("reserved", "RFC 2928")]),
+        ("64:ff9b::808:808", [("public", "RFC 6052")]),
+        ("4000::/3", [("reserved", "RFC 4291"), ("reserved", "RFC 9602")]),
     ],
 )
 def test_blocks_are_classified_with_the_rfc(
@@ -185,6 +193,7 @@ def test_an_overlap_is_only_known_of_a_running_cloud(tmp_path: Path) -> None:
         "cidr fit 192.168.55.0/24 64 64 32 32",
         "cidr merge 10.0.0.0/24 10.0.1.0/24 10.0.2.0/23",
         "cidr classify 10.1.2.3 100.64.0.0/10 192.0.0.0/16",
+        "cidr classify fd00::1 3fff::/20",
     ],
 )
 def test_the_documentation_shows_what_is_printed(tmp_path: Path, args: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gureum.cli.explain_show import show_verdict
 from gureum.engines import Row, TableKind
 from gureum.engines.fake import FakeEngine
 from tests.cli.clouds import Served
@@ -46,6 +47,19 @@ def test_a_ping_needs_no_port_and_a_datagram_does(shop: Served) -> None:
     found = json.loads(shop.cli("explain", "web", "db", "--json").output)
     assert found["forth"]["steps"][0]["packet"]["icmp"] == [8, 0]
     assert shop.cli("explain", "web", "db", "--udp").exit_code == 2
+
+
+def test_only_tcp_and_udp_have_a_source_port(shop: Served) -> None:
+    refused = shop.cli("explain", "me", "web", "--source-port", "7")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert shop.cli("explain", "me", "web", "80", "--source-port", "0").exit_code == 2
+
+
+def test_the_words_where_a_nat_gateway_draws_the_port(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"reach": "some", "listening": None, "source_port": 500, "client_ports": [[500, 500]]}
+    show_verdict({**found, "drawn_ports": [[1024, 39999], [50000, 65535]]})
+    said = capsys.readouterr().out.strip()
+    assert said.endswith("draws one of some ports only: 1024-39999, 50000-65535")
 
 
 @pytest.mark.parametrize(
@@ -143,6 +157,34 @@ def test_whether_somebody_listens(listening: Served, monkeypatch: pytest.MonkeyP
     assert result.exit_code == 1
     assert "tcp port 8080 is listened on at 127.0.0.1 only" in result.output
     assert result.output.splitlines()[-1] == "the network lets it through, but nobody listens"
+
+
+def test_from_one_client_port(listening: Served) -> None:
+    """Answers to ports from 40000 on are denied."""
+    acls = listening.api.call("DescribeNetworkAcls")["NetworkAcls"]
+    mine = (each for each in acls for one in each["Associations"]
+            if one["SubnetId"] == listening.ids["outside"])  # fmt: skip
+    listening.api.call(
+        "CreateNetworkAclEntry", NetworkAclId=next(mine)["NetworkAclId"], RuleNumber=1,
+        Protocol="6", RuleAction="deny", Egress=True, CidrBlock="0.0.0.0/0",
+        PortRange={"From": 40000, "To": 65535},
+    )  # fmt: skip
+    call = ("explain", "me", "web", "8080")
+    for port, status, said in (
+        ("39999", 0, "works from client port 39999"),
+        ("40000", 1, "does not work from client port 40000"),
+        ("1", 0, "works from client port 1"),
+    ):
+        result = listening.cli(*call, "--source-port", port)
+        assert result.exit_code == status, result.output
+        assert said in result.output.splitlines()
+        found = json.loads(listening.cli(*call, "--source-port", port, "--json").output)
+        assert found["source_port"] == int(port)
+        assert found["client_ports"] == ([] if status else [[int(port), int(port)]])
+        assert found["forth"]["steps"][0]["packet"]["source_port"] == int(port)
+    assert listening.cli(*call).exit_code == 2, "of all ports some"
+    found = json.loads(listening.cli(*call, "--json").output)
+    assert (found["source_port"], found["client_ports"]) == (None, [[32768, 39999]])
 
 
 def test_a_place_that_is_not_there(shop: Served) -> None:

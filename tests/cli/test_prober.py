@@ -40,6 +40,15 @@ def test_a_port_where_somebody_listens_is_open(listener: socket.socket) -> None:
     assert ends[2:] == ["127.0.0.1", port_of(listener)]
 
 
+def test_over_ipv6() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as made:
+        met = probe("::1", port_of(made), "tcp", 5, 2)
+        closed = port_of(made)
+    assert met["counts"] == {OPEN: 2}
+    assert {tuple(ends[2:]) for ends in met["connections"]} == {("::1", closed)}
+    assert probe("::1", closed, "tcp", 5, 1)["state"] == REFUSED
+
+
 def test_many_connections_are_open_at_once_with_different_ends(listener: socket.socket) -> None:
     met = probe("127.0.0.1", port_of(listener), "tcp", 5, 100)
     assert met["counts"] == {OPEN: 100}

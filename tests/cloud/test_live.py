@@ -254,6 +254,20 @@ def test_a_free_client_port_is_taken_of_those_that_work(daemon: Daemon, world: W
     assert found["evidence"]["outcome"] == "answered"
 
 
+def test_from_one_client_port(daemon: Daemon, world: World) -> None:
+    call = ("web", "answering", "80", "--source-port")
+    with listening(world.answering.ns, 80):
+        inside = confirmed(daemon, *call, str(FEW[0] + 7), status=0)
+        outside = confirmed(daemon, *call, str(FEW[1] + 7), status=1)
+        taken = daemon.gureum("explain", "--live", *call, str(FEW[0] + 7))
+    packets = [each["evidence"]["packet"]["source_port"] for each in (inside, outside)]
+    assert packets == [FEW[0] + 7, FEW[1] + 7]
+    assert stopped(outside, "back")["said"].startswith("drop acl-")
+    assert f"Port {FEW[0] + 7} has flows" in taken.stderr
+    low = daemon.gureum("explain", "--live", "private", "mirror", "80", "--source-port", "500")
+    assert (low.returncode, "cannot be foretold" in low.stderr) == (1, True), low.stderr
+
+
 def test_a_port_with_a_flow_is_not_taken_again(daemon: Daemon, world: World) -> None:
     """The second packet of a flow would be judged as established, by no rule."""
     question = ("web", "answering", "udp/53")

@@ -117,7 +117,7 @@ def test_a_ping_after_an_empty_arp_cache(daemon: Daemon, world: World) -> None:
 def test_a_name_and_a_page_by_way_of_nat(daemon: Daemon, world: World) -> None:
     mirror = daemon.netns("host-mirror")
     with listening(mirror, 80) as server:
-        answering = threading.Thread(target=_answer_one, args=(server,))
+        answering = threading.Thread(target=answer_one, args=(server,))
         answering.start()
         found = story(daemon, "private", "mirror", "http")
         answering.join(5)
@@ -145,7 +145,7 @@ def test_a_name_and_a_page_by_way_of_nat(daemon: Daemon, world: World) -> None:
     assert way(found, "FIN"), "to the end of the connection"
 
 
-def _answer_one(server: Any) -> None:
+def answer_one(server: Any) -> None:
     taken, _ = server.accept()
     with taken:
         taken.recv(1000)
@@ -202,6 +202,7 @@ def test_for_people(daemon: Daemon, world: World) -> None:
     [
         (("web", "nobody"), 4, "No place is called 'nobody'"),
         (("web", "twin", "sctp/9"), 2, "is none of icmp, 443"),
+        (("203.0.113.5", "web"), 1, "nothing can be sent from it"),
     ],
 )
 def test_refusals(

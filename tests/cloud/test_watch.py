@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -21,12 +22,15 @@ from gureum.server.console_watch import MOST
 from tests.cloud.site import Guest, Site
 from tests.cloud.test_live import namespaces
 from tests.daemon import Daemon
+from tests.frames.samples import client_hello
 from tests.kernel import packets
-from tests.kernel.packets import eventually, listening, make
+from tests.kernel.packets import connection, eventually, listening, make
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
 ANY = "0.0.0.0/0"
+PATIENCE = 20.0
+"""Seconds until a command listens, or does no more, on a busy machine; it takes some 0.5 s."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,7 @@ def readers(daemon: Daemon) -> list[str]:
 def leaves_nothing(daemon: Daemon) -> Iterator[None]:
     """Each test ends without anybody who listens."""
     yield
-    assert eventually(lambda: readers(daemon) == [])
+    assert eventually(lambda: readers(daemon) == [], PATIENCE)
 
 
 @contextlib.contextmanager
@@ -65,7 +69,7 @@ def watching(
         call, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE
     ) as process:
         try:
-            assert eventually(lambda: len(readers(daemon)) > before)
+            assert eventually(lambda: len(readers(daemon)) > before, PATIENCE)
             yield process
         finally:
             process.kill()
@@ -73,7 +77,7 @@ def watching(
 
 def ended(process: subprocess.Popen[bytes], status: int = 0) -> tuple[str, str]:
     """What a watch has said when it has ended by itself."""
-    out, error = process.communicate(timeout=packets.LONG)
+    out, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == status, error.decode()
     return out.decode(errors="replace"), error.decode()
 
@@ -137,6 +141,26 @@ def test_the_layers_of_a_name_and_a_page(daemon: Daemon, guests: tuple[Guest, Gu
     assert [each["layer"] for each in asks["layers"]] == [2, 3, 4, 7]
 
 
+def test_a_hello_and_a_page_over_several_segments(
+    daemon: Daemon, guests: tuple[Guest, Guest]
+) -> None:
+    web, db = guests
+    hello, page = client_hello("db.example"), b"GET /page HTTP/1.1\r\nHost: db\r\n\r\n"
+    for proto, message, said in (
+        ("tls", hello, "TLS client hello db.example TLS 1.3 [3 segments]"),
+        ("http", page, "HTTP GET /page HTTP/1.1 [3 segments]"),
+    ):
+        with (
+            watching(daemon, "db", "--proto", proto, "-c", "3", "--json") as process,
+            connection(web.ns, db.ip, db.ns, 80) as (client, server, _),
+        ):
+            for low, high in itertools.pairwise((0, 20, 25, len(message))):
+                client.sendall(message[low:high])
+                assert len(server.recv(4096)) == high - low
+            *_, last = frames(ended(process)[0])
+        assert last["layers"][-1]["said"] == said
+
+
 def test_a_filter_lets_nothing_else_through(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
     web, db = guests
     with watching(daemon, "db", "-P", "80", "-H", "web", "-c", "2", "--json") as process:
@@ -157,7 +181,7 @@ def test_a_file_and_a_pipe_that_tcpdump_reads(
     ):
         assert packets.ping(web.ns, db.ip, size=100) == "reply"
         out, error = ended(one)
-        raw, _ = two.communicate(timeout=packets.LONG)
+        raw, _ = two.communicate(timeout=PATIENCE)
     assert len(out.splitlines()) == 2
     assert error == "2 frames, 284 bytes\n"
     read = subprocess.run(["tcpdump", "-nr", path], capture_output=True, text=True, check=True)
@@ -228,7 +252,7 @@ def test_it_ends_with_its_reader(daemon: Daemon, guests: tuple[Guest, Guest]) ->
         assert process.stderr.read() == b"0 frames, 0 bytes\n"
     with watching(daemon, "db") as process:
         process.send_signal(signal.SIGKILL)
-        assert eventually(lambda: readers(daemon) == [])
+        assert eventually(lambda: readers(daemon) == [], PATIENCE)
 
 
 def test_it_ends_with_what_is_watched(daemon: Daemon, guests: tuple[Guest, Guest]) -> None:
@@ -259,7 +283,7 @@ def test_no_more_than_a_few_at_a_time(daemon: Daemon, guests: tuple[Guest, Guest
             assert told.status_code == 200
         done = daemon.gureum("watch", "db")
         assert (done.returncode, f"{MOST} watches are going on" in done.stderr) == (1, True)
-    assert eventually(lambda: readers(daemon) == [])
+    assert eventually(lambda: readers(daemon) == [], PATIENCE)
     assert daemon.gureum("watch", "db", "--for", "0.1").returncode == 0
 
 
@@ -283,7 +307,7 @@ def test_it_ends_with_the_daemon(daemon: Daemon, guests: tuple[Guest, Guest]) ->
     """A daemon that is killed leaves nobody listening; one that is told to end is not kept up."""
     with watching(daemon, "db") as process:
         daemon.kill()
-        assert eventually(lambda: readers(daemon) == [])
+        assert eventually(lambda: readers(daemon) == [], PATIENCE)
         assert "hung up" in ended(process, status=1)[1]
     daemon.start()
     with watching(daemon, "db") as process:

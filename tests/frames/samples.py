@@ -22,9 +22,11 @@ def in_ipv4(payload: bytes, protocol: int, ttl: int = 64) -> bytes:
     return ethernet(TWO, ONE, 0x0800, ipv4(A, B, payload, protocol, ttl))
 
 
-def segment(payload: bytes, sport: int = 40000, dport: int = 80, flags: int = 0x18) -> bytes:
-    """A frame with a TCP segment: sequence number 1000, acknowledgement 2000."""
-    head = struct.pack("!HHIIBBHHH", sport, dport, 1000, 2000, 0x50, flags, 502, 0, 0)
+def segment(
+    payload: bytes, sport: int = 40000, dport: int = 80, flags: int = 0x18, number: int = 1000
+) -> bytes:
+    """A frame with a TCP segment: acknowledgement 2000."""
+    head = struct.pack("!HHIIBBHHH", sport, dport, number, 2000, 0x50, flags, 502, 0, 0)
     return in_ipv4(head + payload, 6)
 
 
@@ -107,4 +109,5 @@ def everything() -> list[bytes]:
         datagram(dhcp_discover(), 68, 67),
         ethernet(TWO, ONE, 0x86DD, ipv6("fe80::1", "fe80::2", neighbour(135, "fe80::2", ONE), 58)),
         ethernet(TWO, ONE, 0x86DD, ipv6("3fff::1", "3fff::2", b"hello")),
+        ethernet(TWO, ONE, 0x86DD, ipv6("3fff::1", "3fff::2", bytes((17, 0)) + bytes(14), 60)),
     ]

@@ -111,6 +111,23 @@ def test_ipv6_and_neighbours() -> None:
     assert values(plain, "IPv6")["hop limit"] == "64"
 
 
+def test_behind_extension_headers_of_ipv6() -> None:
+    """A report of multicast groups, as Linux sends it: behind a router alert (RFC 3810)."""
+    alert = bytes((58, 0, 5, 2, 0, 0, 1, 0))
+    report = bytes((143, 0, 0, 0, 0, 0, 0, 0))
+    frame = decode(ethernet(TWO, ONE, 0x86DD, ipv6("fe80::1", "ff02::16", alert + report, 0)))
+    assert names(frame) == ["Ethernet", "IPv6", "IPv6 hop-by-hop options", "ICMPv6"]
+    assert frame.layers[-1].said == "ICMPv6 multicast listener report"
+    first = bytes((6, 0, 0, 1, 0, 0, 0, 9)) + samples.syn()[34:]
+    later = bytes((6, 0, 0x05, 0xA8, 0, 0, 0, 9)) + b"GET / HTTP/1.1"
+    one, two = (decode(ethernet(TWO, ONE, 0x86DD, ipv6("3fff::1", "3fff::2", each, 44)))
+                for each in (first, later))  # fmt: skip
+    assert names(one)[2:] == ["IPv6 fragment", "TCP"]
+    assert one.layers[2].said == "IPv6 fragment at 0, more follow"
+    assert names(two)[2:] == ["IPv6 fragment"], "nothing is read behind a later one"
+    assert two.said.endswith("IPv6 fragment at 1448")
+
+
 def test_padding_is_no_payload() -> None:
     """A frame on a cable has 60 bytes at least (IEEE 802.3 clause 3.2.8); the packet is shorter."""
     frame = decode(segment(b"") + bytes(6))

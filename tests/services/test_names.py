@@ -8,7 +8,7 @@ import pytest
 
 from gureum.resources import internet_host, vpc_peering
 from gureum.resources.instance import observed
-from gureum.services.names import look_up, zone
+from gureum.services.names import leading_to, look_up, zone
 from tests.conftest import Cloud
 from tests.resources.test_instance import image, show
 
@@ -178,6 +178,23 @@ def test_ipv6_addresses_by_id(cloud: Cloud) -> None:
     eni = made["NetworkInterfaces"][0]["NetworkInterfaceId"]
     ip = cloud.call("AssignIpv6Addresses", NetworkInterfaceId=eni, Ipv6AddressCount=1)
     assert _ask(cloud, vpc, name) == {"AAAA": tuple(ip["AssignedIpv6Addresses"])}
+    (address,) = ip["AssignedIpv6Addresses"]
+    assert leading_to(cloud.store.view, vpc, address) == name
+    assert leading_to(cloud.store.view, vpc, block.replace("/64", "beef")) is None
+
+
+def test_a_name_that_leads_to_an_address(cloud: Cloud) -> None:
+    vpc, subnet = _vpc(cloud)
+    cloud.system(internet_host.provide, cloud.now)
+    _launch(cloud, subnet)
+    names = {
+        "10.0.0.10": f"ip-10-0-0-10.{DOMAIN}",
+        "198.19.0.20": "mirror.internet.test",
+        "3fff:800::20": "mirror.internet.test",
+        "198.19.7.7": None,
+        "3fff:800::7": None,
+    }
+    assert {ip: leading_to(cloud.store.view, vpc, ip) for ip in names} == names
 
 
 def test_what_was_terminated_has_no_name(cloud: Cloud) -> None:

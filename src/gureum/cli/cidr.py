@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import click
@@ -19,6 +19,7 @@ from gureum.model.cidr import (
     fit,
     free,
     ipv4_network,
+    ipv6_network,
     merge,
     router_address,
     split,
@@ -62,6 +63,16 @@ def said(purpose: Purpose) -> str:
 def _network(text: str) -> IPv4Network:
     try:
         return ipv4_network(text)
+    except ApiError as error:
+        raise Failure(error.message) from None
+
+
+def _any(text: str) -> IPv4Network | IPv6Network:
+    """An address or a block of either version."""
+    if ":" not in text:
+        return _network(text if "/" in text else f"{text}/32")
+    try:
+        return ipv6_network(text if "/" in text else f"{text}/128")
     except ApiError as error:
         raise Failure(error.message) from None
 
@@ -234,6 +245,7 @@ def classify(blocks: tuple[str, ...], as_json: bool) -> None:
 
     \b
     gureum cidr classify 10.1.2.3 100.64.0.0/10 192.0.0.0/16
+    gureum cidr classify fd00::1 3fff::/20
     """
     found = [
         {
@@ -244,7 +256,7 @@ def classify(blocks: tuple[str, ...], as_json: bool) -> None:
             "source": each.source,
         }
         for block in blocks
-        for each in purposes(_network(block if "/" in block else f"{block}/32"))
+        for each in purposes(_any(block))
     ]
     if as_json:
         print_json(found)

@@ -13,7 +13,7 @@ from gureum.cli.explain_osi import show_devices
 from gureum.cli.explain_show import show_answer
 from gureum.cli.explain_sides import show_sides
 from gureum.cli.failure import CONTRADICTED, FAILED
-from gureum.cli.options import Base, Where, json_option, pass_base, where_options
+from gureum.cli.options import Base, Where, ipv6_option, json_option, pass_base, where_options
 from gureum.cli.output import print_json
 
 PARTLY = 2
@@ -56,7 +56,13 @@ class Service(click.ParamType[dict[str, Any]]):
 @click.argument("service", metavar="[SERVICE]", type=Service(), default="icmp")
 @click.option("--udp", is_flag=True, help="A datagram rather than a TCP connection.")
 @click.option("--source-ip", metavar="IP", help="Send from this address, though it be forged.")
-@click.option("-6", "--ipv6", is_flag=True, help="Go by the names' IPv6 addresses.")
+@click.option(
+    "--source-port",
+    metavar="PORT",
+    type=click.IntRange(1, 65535),
+    help="Call from this port; without it, from each that a client may call from.",
+)
+@ipv6_option
 @click.option("-v", "--verbose", count=True, help="What else was looked at; twice: the headers.")
 @click.option("--osi", is_flag=True, help="Show the devices and what each layer sees.")
 @click.option("--sides", is_flag=True, help="Show the way forth and back side by side.")
@@ -72,6 +78,7 @@ def explain(
     service: dict[str, Any],
     udp: bool,
     source_ip: str | None,
+    source_port: int | None,
     ipv6: bool,
     verbose: int,
     osi: bool,
@@ -96,13 +103,10 @@ def explain(
     \b
     gureum explain web db 3306
     """
-    if udp:
-        if service["protocol"] != "tcp":
-            raise click.UsageError("--udp needs a port.")
-        service = service | {"protocol": "udp"}
     refuse_beside(live, osi, sides, aws_json)
     daemon = Daemon(base.state, Where(account, region))
-    body = {"source": source, "target": target, "source_ip": source_ip, "ipv6": ipv6, **service}
+    body = {"source": source, "target": target, "source_ip": source_ip, "ipv6": ipv6}
+    body |= _asked(service, udp, source_port)
     if aws_json:
         _print_aws(daemon.post("/explain", body | {"aws": True}))
         return
@@ -121,6 +125,17 @@ def explain(
         raise click.exceptions.Exit(FAILED)
     if found["reach"] == "some":
         raise click.exceptions.Exit(PARTLY)
+
+
+def _asked(service: dict[str, Any], udp: bool, source_port: int | None) -> dict[str, Any]:
+    """The service and the client's port, as members of a question."""
+    if udp:
+        if service["protocol"] != "tcp":
+            raise click.UsageError("--udp needs a port.")
+        service = service | {"protocol": "udp"}
+    if source_port is not None and service["protocol"] not in ("tcp", "udp"):
+        raise click.UsageError("--source-port goes with TCP and UDP.")
+    return service | {"source_port": source_port}
 
 
 def _print_aws(found: dict[str, Any]) -> None:

@@ -12,11 +12,6 @@ from gureum.cli.output import clean, console, grid, show
 if TYPE_CHECKING:
     from rich.text import Text
 
-_REACH = {
-    "all": "works",
-    "some": "works from some client ports only: {ports}",
-    "none": "does not work",
-}
 LOSERS, HEADERS = 1, 2
 """How often ``-v`` must be given for what else was looked at, and for the packet's headers."""
 
@@ -95,12 +90,23 @@ def mark(step: dict[str, Any], *, blocked: bool) -> Text:
 
 def show_verdict(found: dict[str, Any]) -> None:
     """Print whether the exchange works."""
-    if found["reach"] == "all" and found["listening"] is False:
-        verdict = "the network lets it through, but nobody listens"
-    else:
-        ports = ", ".join(f"{low}-{high}" for low, high in found["client_ports"])
-        verdict = _REACH[found["reach"]].format(ports=ports)
-    console().print(verdict, markup=False)
+    console().print(_verdict(found), markup=False)
+
+
+def _verdict(found: dict[str, Any]) -> str:
+    reach, drawn = found["reach"], found["drawn_ports"]
+    if reach == "all" and found["listening"] is False:
+        return "the network lets it through, but nobody listens"
+    if reach == "some" and drawn:
+        return f"works if the NAT gateway draws one of some ports only: {_ports(drawn)}"
+    if reach == "some":
+        return f"works from some client ports only: {_ports(found['client_ports'])}"
+    asked = f" from client port {found['source_port']}" if found["source_port"] else ""
+    return f"{'works' if reach == 'all' else 'does not work'}{asked}"
+
+
+def _ports(ranges: list[list[int]]) -> str:
+    return ", ".join(f"{low}-{high}" for low, high in ranges)
 
 
 def header(packet: dict[str, Any]) -> str:

@@ -42,6 +42,12 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def ipv6_option(function: F) -> F:
+    """``-6``, passed as ``ipv6``."""
+    told = "Go by the names' IPv6 addresses."
+    return click.option("-6", "--ipv6", is_flag=True, help=told)(function)
+
+
 def where_options(function: F) -> F:
     """``--region`` and ``--account``, passed as ``region`` and ``account``."""
     function = click.option(

@@ -9,9 +9,9 @@ import click
 
 from gureum.cli.client import Daemon
 from gureum.cli.failure import FAILED
-from gureum.cli.options import Base, Where, json_option, pass_base, where_options
+from gureum.cli.options import Base, Where, ipv6_option, json_option, pass_base, where_options
 from gureum.cli.output import note, print_json
-from gureum.cli.program import become, command_line, listen, need
+from gureum.cli.program import become, command_line, listen, need, target_of
 
 _COUNTS = re.compile(r"(\d+) packets transmitted, (\d+) received")
 _TIMES = re.compile(r"= ([\d.]+)/([\d.]+)/([\d.]+)/")
@@ -34,6 +34,7 @@ def parse_ping(text: str) -> dict[str, Any]:
 @click.option(
     "-W", "--timeout", default=1.0, show_default=True, help="Seconds to wait for answers."
 )
+@ipv6_option
 @json_option
 @where_options
 @pass_base
@@ -44,19 +45,22 @@ def ping(
     count: int,
     interval: float,
     timeout: float,
+    ipv6: bool,
     as_json: bool,
     region: str | None,
     account: str | None,
 ) -> None:
-    """Ping TO from FROM: its private address within a VPC, its public one from elsewhere.
+    """Ping TO from FROM: its private address within a VPC, its public one from elsewhere; with -6,
+    or where TO is one, its IPv6 address.
 
     Ends with 0 if an answer came.
 
     \b
     gureum ping web db
+    gureum ping -6 web mirror
     """
     daemon = Daemon(base.state, Where(account, region))
-    found = daemon.get("/target", source=source, target=target)
+    found = target_of(daemon, source, target, ipv6=ipv6)
     options = [f"-c{count}", f"-i{interval}", f"-W{timeout}", "-n"]
     argv = command_line(daemon, source, [need("ping"), *options, found["address"]])
     if not as_json:

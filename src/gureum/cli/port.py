@@ -13,11 +13,11 @@ import click
 from gureum.cli import prober
 from gureum.cli.client import Daemon
 from gureum.cli.failure import FAILED, Failure
-from gureum.cli.options import Base, Where, json_option, pass_base, where_options
+from gureum.cli.options import Base, Where, ipv6_option, json_option, pass_base, where_options
 from gureum.cli.output import clean, console, note, print_json
 from gureum.cli.port_why import agrees, lines, why
-from gureum.cli.program import command_line, listen
-from gureum.cli.table_sockets import show_sockets
+from gureum.cli.program import command_line, listen, target_of
+from gureum.cli.table_sockets import joined, show_sockets
 
 _MEANS = {
     prober.OPEN: "somebody answers",
@@ -53,6 +53,7 @@ _STYLES = {prober.OPEN: "green", prober.REFUSED: "yellow"}
     type=click.IntRange(1, 10_000),
     help="Open so many connections at once, and show the server's sockets while they are open.",
 )
+@ipv6_option
 @json_option
 @where_options
 @pass_base
@@ -65,6 +66,7 @@ def port(
     timeout: float,
     count: int,
     clients: int | None,
+    ipv6: bool,
     as_json: bool,
     region: str | None,
     account: str | None,
@@ -84,7 +86,7 @@ def port(
     if clients is not None and (udp or count > 1):
         raise click.UsageError("--clients are TCP connections, and goes without --udp and --count.")
     daemon = Daemon(base.state, Where(account, region))
-    address = daemon.get("/target", source=source, target=target)["address"]
+    address = target_of(daemon, source, target, ipv6=ipv6)["address"]
     protocol = "udp" if udp else "tcp"
     script = [sys.executable, "-I", str(Path(prober.__file__).resolve())]
     asked = [address, str(number), protocol, str(timeout), str(clients or count)]
@@ -100,7 +102,7 @@ def port(
     else:
         argv = command_line(daemon, source, [*script, *asked, "hold"])
         met, facts["server"] = with_server(daemon, argv, target, number)
-    explained = why(daemon, source, target, {"protocol": protocol, "port": number})
+    explained = why(daemon, source, target, {"protocol": protocol, "port": number, "ipv6": ipv6})
     if as_json:
         print_json({**facts, **met, "explained": explained})
     else:
@@ -168,7 +170,7 @@ def _show(facts: dict[str, Any], met: dict[str, Any], count: int) -> None:
     silent = state == prober.FILTERED and facts["protocol"] == "udp"
     means = _SILENT if silent else _MEANS.get(state, "")
     named = f"{facts['to']} " if facts["to"] != facts["address"] else ""
-    where = f"{facts['from']} -> {named}{facts['address']}:{facts['port']}"
+    where = f"{facts['from']} -> {named}{joined(facts['address'], facts['port'])}"
     out = console()
     out.print(
         Text.assemble(
@@ -180,6 +182,6 @@ def _show(facts: dict[str, Any], met: dict[str, Any], count: int) -> None:
     if count > 1:
         told = ", ".join(f"{number} {word}" for word, number in met["counts"].items())
         for here, sender, there, receiver in met["connections"]:
-            out.print(f"{here}:{sender} -> {there}:{receiver}")
+            out.print(f"{joined(here, sender)} -> {joined(there, receiver)}")
         different = len({tuple(each) for each in met["connections"]})
         out.print(f"{told}; {different} distinct 4-tuples")

@@ -37,7 +37,8 @@ class Try:
     """One attempt: its socket, and what became of it."""
 
     def __init__(self, address: str, port: int, kind: socket.SocketKind) -> None:
-        self.socket = socket.socket(socket.AF_INET, kind)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.socket = socket.socket(family, kind)
         self.socket.setblocking(False)
         self.state: str | None = None
         self.reason: str | None = None
@@ -64,7 +65,7 @@ class Try:
 
     def four_tuple(self) -> list[Any]:
         """Source and destination, addresses and ports."""
-        return [*self.socket.getsockname(), *self.socket.getpeername()]
+        return [*self.socket.getsockname()[:2], *self.socket.getpeername()[:2]]
 
 
 def probe(address: str, port: int, protocol: str, timeout: float, count: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from gureum.cli.client import Daemon
 from gureum.cli.failure import Failure
@@ -35,6 +35,13 @@ def command_line(
         "net_only": net_only,
     }
     return [str(word) for word in daemon.post("/exec", body)["argv"]]
+
+
+def target_of(daemon: Daemon, source: str, target: str, *, ipv6: bool) -> dict[str, Any]:
+    """The ``address`` by which one place reaches another, and the places."""
+    version = "1" if ipv6 else None
+    found: dict[str, Any] = daemon.get("/target", source=source, target=target, ipv6=version)
+    return found
 
 
 def become(argv: Sequence[str]) -> NoReturn:

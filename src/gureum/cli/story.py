@@ -11,7 +11,7 @@ import click
 from gureum.cli.client import Daemon
 from gureum.cli.explain import Service
 from gureum.cli.failure import FAILED
-from gureum.cli.options import Base, Where, json_option, pass_base, where_options
+from gureum.cli.options import Base, Where, ipv6_option, json_option, pass_base, where_options
 from gureum.cli.output import clean, note, print_json
 
 _PAGE = re.compile(r"http(?:/(\d{1,5}))?")
@@ -36,6 +36,7 @@ class Exchange(Service):
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @click.argument("service", metavar="[SERVICE]", type=Exchange(), default="icmp")
+@ipv6_option
 @json_option
 @where_options
 @pass_base
@@ -44,13 +45,14 @@ def story(
     source: str,
     target: str,
     service: dict[str, Any],
+    ipv6: bool,
     as_json: bool,
     region: str | None,
     account: str | None,
 ) -> None:
     """Have one exchange between FROM and TO, and tell it as the frames on all links that it
     crossed: who sent what where, at which layer each place acted, which tables it used and changed.
-    Both forget first whom they have asked for by ARP.
+    Both forget first whom they have asked for by ARP or neighbour discovery.
 
     SERVICE is icmp (a ping, as by default), a TCP port such as 443 (a connection), udp/53 (a
     datagram), http or http/8080 (the name is looked up, where FROM has a resolver, and a page
@@ -61,8 +63,9 @@ def story(
     \b
     gureum story web db
     gureum story web db http
+    gureum story -6 web mirror http
     """
-    body = {"source": source, "target": target, **service}
+    body = {"source": source, "target": target, "ipv6": ipv6, **service}
     told = Daemon(base.state, Where(account, region)).post("/story", body)
     if as_json:
         print_json(told)

@@ -48,10 +48,11 @@ def _door(row: Row, doors: Sequence[Row]) -> int | None:
 
 
 def _end(row: Row) -> str:
-    return f"{row['protocol']} {_joined(row['address'], row['port'])}"
+    return f"{row['protocol']} {joined(row['address'], row['port'])}"
 
 
-def _joined(address: str, port: int) -> str:
+def joined(address: str, port: int) -> str:
+    """An address with a port; one of IPv6 is bracketed (RFC 3986, section 3.2.2)."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
@@ -72,8 +73,8 @@ def _counted(rows: Iterable[Row]) -> str:
 
 def _list(rows: Sequence[Row], arrow: str) -> None:
     for row in rows[:_MOST]:
-        ends = f"{_joined(row['address'], row['port'])} {arrow} "
-        ends += _joined(row["peer"], row["peer_port"])
+        ends = f"{joined(row['address'], row['port'])} {arrow} "
+        ends += joined(row["peer"], row["peer_port"])
         held = "".join(f", {row[key]} bytes {key}" for key in ("unread", "unsent") if row.get(key))
         click.echo(clean(f"  {ends:<45} {row['state']}{held}"))
     if len(rows) > _MOST:

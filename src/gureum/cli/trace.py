@@ -8,10 +8,10 @@ import click
 
 from gureum.cli.client import Daemon
 from gureum.cli.failure import FAILED, Failure
-from gureum.cli.options import Base, Where, json_option, pass_base, where_options
+from gureum.cli.options import Base, Where, ipv6_option, json_option, pass_base, where_options
 from gureum.cli.output import clean, grid, note, print_json, show
 from gureum.cli.port_why import lines, why
-from gureum.cli.program import command_line, listen, need
+from gureum.cli.program import command_line, listen, need, target_of
 
 _HIGH = 33434
 """The first port that traceroute sends to (traceroute(1))."""
@@ -47,6 +47,7 @@ def parse_trace(text: str) -> list[dict[str, Any]]:
 @click.option("-p", "--port", type=click.IntRange(1, 65535), default=80, show_default=True)
 @click.option("-m", "--max-hops", type=click.IntRange(1, 30), default=8, show_default=True)
 @click.option("-w", "--timeout", default=1.0, show_default=True, help="Seconds to wait for a hop.")
+@ipv6_option
 @json_option
 @where_options
 @pass_base
@@ -58,6 +59,7 @@ def trace(
     port: int,
     max_hops: int,
     timeout: float,
+    ipv6: bool,
     as_json: bool,
     region: str | None,
     account: str | None,
@@ -70,7 +72,7 @@ def trace(
     gureum trace web db
     """
     daemon = Daemon(base.state, Where(account, region))
-    address = daemon.get("/target", source=source, target=target)["address"]
+    address = target_of(daemon, source, target, ipv6=ipv6)["address"]
     how = {"icmp": ["-I"], "udp": [], "tcp": ["-T", f"-p{port}"]}[probe]
     options = [*how, "-n", "-q1", f"-w{timeout}", f"-m{max_hops}"]
     done = listen(command_line(daemon, source, [need("traceroute"), *options, address]))
@@ -86,7 +88,7 @@ def trace(
     else:
         _show(hops)
     if not reached:
-        explained = why(daemon, source, target, _service(probe, port))
+        explained = why(daemon, source, target, {**_service(probe, port), "ipv6": ipv6})
         for line in lines(explained) if explained else ():
             note(clean(line))
         raise click.exceptions.Exit(FAILED)

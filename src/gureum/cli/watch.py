@@ -157,7 +157,9 @@ def _frames(
     told: Iterator[dict[str, Any]], tally: Tally, only: str | None
 ) -> Iterator[tuple[Frame, dict[str, Any]]]:
     """Frames with what the daemon says of them; only those that have a certain layer."""
-    from gureum.frames import decode
+    from gureum.frames import Streams
+
+    streams = Streams()
 
     for each in told:
         tally.links = each.get("links", tally.links)
@@ -166,7 +168,7 @@ def _frames(
         if "data" not in each:
             give_up_where_nobody_reads()
             continue
-        frame = decode(base64.b64decode(each["data"]))
+        frame = streams.decode(base64.b64decode(each["data"]), (each["link"], each["way"]))
         if only is None or frame[only] is not None:
             tally.frames += 1
             tally.size += each["size"]

@@ -74,7 +74,7 @@ class Packet:
         if self.icmp:
             name += f" type {self.icmp[0]}"
         ends = zip((self.source, self.target), self._ports(), strict=True)
-        return f"{name} {' -> '.join(_end(ip, port) for ip, port in ends)}"
+        return f"{name} {' -> '.join(end(ip, port) for ip, port in ends)}"
 
     def _answer_to(self, kind: int) -> int:
         return _ANSWERS.get(self.protocol, {}).get(kind, kind)
@@ -83,8 +83,8 @@ class Packet:
         return self.source_port, self.target_port
 
 
-def _end(ip: str, port: int | None) -> str:
-    """An address with a port; an IPv6 one is bracketed (RFC 3986, section 3.2.2)."""
+def end(ip: str, port: int | str | None) -> str:
+    """An address with its port, if any; one of IPv6 is bracketed (RFC 3986, section 3.2.2)."""
     if port is None:
         return ip
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"

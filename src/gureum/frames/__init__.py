@@ -7,5 +7,6 @@ shown as far as it can be read and never raises.  Pure; only this room knows dpk
 from gureum.frames.decode import decode
 from gureum.frames.layers import Field, Frame, Layer
 from gureum.frames.pcap import PcapWriter
+from gureum.frames.streams import Streams
 
-__all__ = ["Field", "Frame", "Layer", "PcapWriter", "decode"]
+__all__ = ["Field", "Frame", "Layer", "PcapWriter", "Streams", "decode"]

@@ -1,7 +1,7 @@
 """What programs say to each other: DNS, DHCP, TLS hellos, HTTP (RFC 1035, 2131, 8446, 9112).
 
 TLS and HTTP are known by how they begin, on whatever port; DNS and DHCP by their ports.  A message
-that goes on in further segments is read as far as this one has it.
+that goes on in further segments is read as far as it is there (:mod:`.streams` puts them together).
 """
 
 from __future__ import annotations
@@ -27,9 +27,15 @@ _HTTP = re.compile(
     rb"(?:(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) [^\r\n]{1,8000} HTTP/1\.[01]"
     rb"|HTTP/1\.[01] [1-5][0-9][0-9][^\r\n]{0,200})\r?\n"
 )
+_METHODS = (
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+)  # fmt: skip
+_FIRST_LINE = 8200
+"""Bytes that the first line of an HTTP message may have, as :data:`_HTTP` reads it."""
 _HEADERS = 40
 """Header lines of a message that are shown at most."""
 _RECORDS = {20: "change cipher spec", 21: "alert", 22: "handshake", 23: "application data"}
+_HANDSHAKE, _HELLOS = 22, (1, 2)
 _HANDSHAKES = {
     1: "client hello", 2: "server hello", 4: "new session ticket", 11: "certificate",
     14: "server hello done", 16: "client key exchange", 20: "finished",
@@ -54,11 +60,31 @@ def application(protocol: str, ports: tuple[int, int]) -> Reader | None:
     return _dhcp if any(port in _DHCP for port in ports) else None
 
 
+def is_unfinished(data: bytes, ports: tuple[int, int]) -> bool:
+    """Whether a message over TCP begins like this and goes on: one of DNS, the head of one of HTTP,
+    or a hello of TLS.  Of other records of TLS nothing can be read."""
+    if _DNS in ports:
+        return len(data) < 2 + int.from_bytes(data[:2], "big")
+    if _HTTP.match(data):
+        return b"\r\n\r\n" not in data
+    return _is_tls(data) and _is_hello(data) and len(data) < _record(data)
+
+
+def may_become(data: bytes, ports: tuple[int, int]) -> bool:
+    """Whether what there is of a stream is too little to tell whether it is one of those."""
+    if _DNS in ports:
+        return len(data) < 2
+    if len(data) < 6 and (data[:1] == b"\x16" or not data):
+        return True
+    begins = (*(f"{method} ".encode() for method in _METHODS), b"HTTP/1.")
+    alike = any(data.startswith(each) or each.startswith(data) for each in begins)
+    return alike and b"\n" not in data and len(data) < _FIRST_LINE
+
+
 def _by_content(data: bytes, base: int) -> Found | None:
     if begins := _HTTP.match(data):
         return _http(data, base, begins)
-    is_tls = len(data) >= 5 and data[0] in _RECORDS and data[1] == 3 and data[2] <= 4
-    return _tls(data, base) if is_tls else None
+    return _tls(data, base) if _is_tls(data) else None
 
 
 # --- DNS ----------------------------------------------------------------------------------------
@@ -121,6 +147,19 @@ def _dhcp(data: bytes, base: int) -> Found | None:
 
 
 # --- TLS ----------------------------------------------------------------------------------------
+def _is_tls(data: bytes) -> bool:
+    return len(data) >= 5 and data[0] in _RECORDS and data[1] == 3 and data[2] <= 4
+
+
+def _is_hello(data: bytes) -> bool:
+    return data[0] == _HANDSHAKE and (len(data) < 6 or data[5] in _HELLOS)
+
+
+def _record(data: bytes) -> int:
+    """The bytes of a record with its header."""
+    return 5 + int.from_bytes(data[3:5], "big")
+
+
 def _tls(data: bytes, base: int) -> Found | None:
     size = int.from_bytes(data[3:5], "big")
     record, end = _RECORDS[data[0]], min(5 + size, len(data))
@@ -134,10 +173,13 @@ def _tls(data: bytes, base: int) -> Found | None:
         ),
     )
     said = f"TLS {record}"
-    if data[0] == 22 and len(data) > 5:
+    if data[0] == _HANDSHAKE and len(data) > 5:
         said = f"TLS {_HANDSHAKES.get(data[5], 'encrypted handshake')}"
         fields.add("handshake type", _HANDSHAKES.get(data[5], "unknown or encrypted"), 5, 6)
-        said += _hello(data[5:end], fields)
+        whole = len(data) >= _record(data)
+        said += _hello(data[5:end], fields) if whole else ""
+    if _is_hello(data) and len(data) < _record(data):
+        said += f", {len(data)} of {_record(data)} bytes"
     layer = Layer(6, "TLS", "record", said, tuple(fields), base, base + end)
     return Found(layer)
 
@@ -203,5 +245,6 @@ def _http(data: bytes, base: int, begins: re.Match[bytes]) -> Found:
         if colon:
             fields.add(text(name, 40), text(value.strip()), at, at + len(line))
         at += len(line)
-    layer = Layer(7, "HTTP", "message", f"HTTP {first}", tuple(fields), base, base + end)
+    said = f"HTTP {first}" + ("" if mark else ", which goes on")
+    layer = Layer(7, "HTTP", "message", said, tuple(fields), base, base + end)
     return Found(layer)

@@ -11,7 +11,7 @@ import dpkt
 from gureum.frames.application import application
 from gureum.frames.found import Found, parsed
 from gureum.frames.layers import Fields, Frame, Layer
-from gureum.frames.network import arp, icmp, icmpv6, ipv4, ipv6
+from gureum.frames.network import EXTENSIONS, arp, extension, icmp, icmpv6, ipv4, ipv6
 from gureum.frames.transport import tcp, udp
 
 MOST = 12
@@ -22,7 +22,9 @@ Reader: TypeAlias = Callable[[bytes, int], Found | None]
 
 _ETHERTYPES: dict[int, Reader] = {0x0800: ipv4, 0x0806: arp, 0x86DD: ipv6}
 _NAMES = {0x0800: "IPv4", 0x0806: "ARP", 0x86DD: "IPv6", 0x8100: "802.1Q", 0x88CC: "LLDP"}
-_PROTOCOLS: dict[int, Reader] = {1: icmp, 6: tcp, 17: udp, 58: icmpv6}
+_PROTOCOLS: dict[int, Reader] = {
+    1: icmp, 6: tcp, 17: udp, 58: icmpv6, **{kind: extension(kind) for kind in EXTENSIONS},
+}  # fmt: skip
 _ETHERNET = 14
 
 

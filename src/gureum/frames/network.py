@@ -1,8 +1,9 @@
-"""ARP, IPv4, IPv6 and their ICMP (RFC 826, 791, 8200, 792, 4443, 4861)."""
+"""ARP, IPv4, IPv6 and their ICMP (RFC 826, 791, 8200, 792, 4443, 4861, 3810)."""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from typing import Any
 
 import dpkt
@@ -10,7 +11,15 @@ import dpkt
 from gureum.frames.found import Found, parsed
 from gureum.frames.layers import Fields, Layer
 
-_IPV4_HEADER, _IPV6_HEADER = 20, 40
+_IPV4_HEADER, _IPV6_HEADER, _EXTENSION = 20, 40, 8
+FRAGMENT = 44
+EXTENSIONS = {
+    0: "hop-by-hop options",
+    43: "routing",
+    FRAGMENT: "fragment",
+    60: "destination options",
+}
+"""Headers that may stand between IPv6's and what it carries (RFC 8200, section 4.1)."""
 _PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6"}
 _ICMP = {
     0: "echo reply", 3: "destination unreachable", 4: "source quench", 5: "redirect",
@@ -109,7 +118,7 @@ def ipv4(data: bytes, base: int) -> Found | None:
 
 
 def ipv6(data: bytes, base: int) -> Found | None:
-    """An IPv6 header; extension headers are not looked behind, but for a fragment header."""
+    """An IPv6 header; extension headers are layers of their own (:func:`extension`)."""
     if len(data) < _IPV6_HEADER or data[0] >> 4 != 6:
         return None
     # dpkt reads extension headers, too: of a header alone there are none
@@ -136,6 +145,37 @@ def ipv6(data: bytes, base: int) -> Found | None:
     layer = Layer(3, "IPv6", "packet", said, tuple(fields), base, base + _IPV6_HEADER)
     stop = base + _IPV6_HEADER + length if length else None
     return Found(layer, next=follows, stop=stop)
+
+
+def extension(kind: int) -> Callable[[bytes, int], Found | None]:
+    """Who reads an IPv6 extension header of a number; behind a fragment that is not the first one
+    nothing is read (RFC 8200, section 4)."""
+
+    def read(data: bytes, base: int) -> Found | None:
+        if len(data) < _EXTENSION:
+            return None
+        follows, is_fragment = data[0], kind == FRAGMENT
+        size = _EXTENSION if is_fragment else (data[1] + 1) * _EXTENSION
+        if size > len(data):
+            return None
+        fields = Fields(base)
+        fields.add("next header", _named(follows), 0, 1)
+        said, offset = f"IPv6 {EXTENSIONS[kind]}", 0
+        if is_fragment:
+            place = int.from_bytes(data[2:4], "big")
+            offset, more = place & ~7, place & 1  # units of eight bytes, in the upper 13 bits
+            fields.add("fragment offset", offset, 2, 4)
+            fields.add("more fragments", "yes" if more else "no", 3, 4)
+            fields.add("identification", int.from_bytes(data[4:8], "big"), 4, 8)
+            said += f" at {offset}" + (", more follow" if more else "")
+        else:
+            fields.add("header length", size, 1, 2)
+            fields.add("options", data[2:size].hex(), 2, size)
+        name = f"IPv6 {EXTENSIONS[kind]}"
+        layer = Layer(3, name, "extension header", said, tuple(fields), base, base + size)
+        return Found(layer, next=None if offset else follows)
+
+    return read
 
 
 def icmp(data: bytes, base: int) -> Found | None:

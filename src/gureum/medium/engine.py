@@ -337,8 +337,10 @@ class Engine:
         heappush(self._heap, (now + hop[0], hop[1] + len(self._head), frame))
 
     def _ready(self, sender: int, now: float) -> None:
-        """A sender wants to send, now or as soon as it may."""
-        if self._free(sender, now):
+        """A sender wants to send, now or as soon as it may: usually nothing has been on the wire
+        since a gap."""
+        channel = self._channel[sender]
+        if (not channel.live and now >= channel.clear) or self._free(sender, now):
             self._fall[sender] = _FRESH
             heappush(self._heap, (now, sender))
 
@@ -348,14 +350,19 @@ class Engine:
 
         Goes through what it has heard in order, as the process Deference did: a gap that is not
         disturbed in its sensed part goes on whatever is heard, and one after the sender's own
-        transmission anyhow.
+        transmission anyhow.  What began longer ago than a gap and still goes on needs no such walk.
         """
         channel, row, gap = self._channel[sender], self._delays[sender], self._gap
+        last = channel.air[-1]
+        if last[START] + row[last[PLACE]] + gap < now < last[END]:
+            self._wait(channel, sender, now)
+            return False
         heard = []
         for signal in channel.air:
             delay = row[signal[PLACE]]
-            if signal[START] + delay < now:
-                heard.append((signal[START] + delay, signal[END] + delay, signal))
+            begins = signal[START] + delay
+            if begins < now:
+                heard.append((begins, signal[END] + delay, signal))
         heard.sort()
         silent, own, live = -inf, False, False
         for begins, ends, signal in heard:
@@ -369,9 +376,7 @@ class Engine:
             else:
                 silent, own, live = max(silent, ends), own or mine, live or sending
         if live:
-            channel.waiting.append(sender)
-            if self._trace is not None:
-                self._trace(now, "defer", sender)
+            self._wait(channel, sender, now)
             return False
         if silent + gap <= now:
             return True
@@ -380,6 +385,12 @@ class Engine:
         if self._trace is not None:
             self._trace(now, "gap", sender, silent + gap)
         return False
+
+    def _wait(self, channel: Channel, sender: int, now: float) -> None:
+        """A sender waits for the end of what it hears."""
+        channel.waiting.append(sender)
+        if self._trace is not None:
+            self._trace(now, "defer", sender)
 
     def _meet(self, signal: Signal, channel: Channel) -> None:
         """What a new signal does to those in the air, and they to it."""
@@ -455,7 +466,9 @@ class Engine:
     def _wake(self, channel: Channel) -> None:
         """Something ended: those who wait try when the gap is over, or look again."""
         now = channel.clear - channel.quiet
-        burst = [each for each in channel.air if each[START] >= channel.burst]
+        burst = channel.air
+        if burst[0][START] < channel.burst:
+            burst = [each for each in burst if each[START] >= channel.burst]
         if channel.live or not self._together(channel, burst):
             waiting, channel.waiting = channel.waiting, []
             for sender in waiting:
@@ -463,11 +476,10 @@ class Engine:
                     self._fall[sender] = _FRESH
                     heappush(self._heap, (now, sender))
             return
-        heap, gap, fall, own = self._heap, self._gap, self._fall, self._own
-        senders = {each[SENDER] for each in burst}
+        heap, gap, fall, own, rows = self._heap, self._gap, self._fall, self._own, self._delays
+        senders = [each[SENDER] for each in burst]
         for sender in channel.waiting:
-            row = self._delays[sender]
-            silent = 0.0
+            row, silent = rows[sender], 0.0
             for signal in burst:
                 ends = signal[END] + row[signal[PLACE]]
                 if ends > silent:
@@ -478,6 +490,10 @@ class Engine:
 
     def _together(self, channel: Channel, burst: list[Signal]) -> bool:
         """Whether everybody heard some signals as one, and well after all before them."""
-        first = min(each[END] for each in burst)
-        apart = channel.burst >= channel.before - self._gap + self._sensed
-        return apart and bool(burst[-1][START] + channel.reach < first)
+        if channel.burst < channel.before - self._gap + self._sensed:
+            return False
+        heard = burst[-1][START] + channel.reach
+        for each in burst:  # noqa: SIM110 - all() is slower
+            if heard >= each[END]:
+                return False
+        return True

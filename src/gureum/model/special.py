@@ -1,15 +1,16 @@
-"""What blocks of IPv4 addresses are set aside for.
+"""What blocks of addresses are set aside for.
 
-Source: IANA's IPv4 Special-Purpose Address Registry (RFC 6890 and its updates), and the registry of
-the IPv4 address space for multicast and class E.
+Source: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates), and the
+registries of the address spaces for multicast, class E, and what of IPv6 is global unicast.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal, TypeAlias
 
+Network: TypeAlias = IPv4Network | IPv6Network
 Kind: TypeAlias = Literal["private", "public", "shared", "reserved", "multicast"]
 
 
@@ -17,14 +18,14 @@ Kind: TypeAlias = Literal["private", "public", "shared", "reserved", "multicast"
 class Purpose:
     """What a block is for: its kind, in words, and the RFC that says so."""
 
-    block: IPv4Network
+    block: Network
     kind: Kind
     what: str
     source: str
 
 
 def _purpose(block: str, kind: Kind, what: str, source: str) -> Purpose:
-    return Purpose(IPv4Network(block), kind, what, source)
+    return Purpose(ip_network(block), kind, what, source)
 
 
 PURPOSES = (
@@ -47,17 +48,55 @@ PURPOSES = (
     _purpose("224.0.0.0/4", "multicast", "multicast", "RFC 5771"),
     _purpose("240.0.0.0/4", "reserved", "future use", "RFC 1112"),
     _purpose("255.255.255.255/32", "reserved", "limited broadcast", "RFC 919"),
+    _purpose("::/128", "reserved", "unspecified address", "RFC 4291"),
+    _purpose("::1/128", "reserved", "loopback", "RFC 4291"),
+    _purpose("::ffff:0:0/96", "reserved", "IPv4-mapped addresses", "RFC 4291"),
+    _purpose("64:ff9b::/96", "public", "IPv4/IPv6 translation (NAT64)", "RFC 6052"),
+    _purpose("64:ff9b:1::/48", "private", "IPv4/IPv6 translation, local use", "RFC 8215"),
+    _purpose("100::/64", "reserved", "discard", "RFC 6666"),
+    _purpose("100:0:0:1::/64", "reserved", "dummy prefix", "RFC 9780"),
+    _purpose("2000::/3", "public", "globally reachable", "RFC 4291"),
+    _purpose("2001::/23", "reserved", "IETF protocol assignments", "RFC 2928"),
+    _purpose("2001::/32", "reserved", "Teredo", "RFC 4380"),
+    _purpose("2001:1::1/128", "public", "port control protocol, anycast", "RFC 7723"),
+    _purpose("2001:1::2/128", "public", "relays (TURN), anycast", "RFC 8155"),
+    _purpose("2001:1::3/128", "public", "service registration, anycast", "RFC 9665"),
+    _purpose("2001:2::/48", "reserved", "benchmarks", "RFC 5180"),
+    _purpose("2001:3::/32", "public", "automatic multicast tunneling", "RFC 7450"),
+    _purpose("2001:4:112::/48", "public", "AS112", "RFC 7535"),
+    _purpose("2001:10::/28", "reserved", "ORCHID, given up", "RFC 4843"),
+    _purpose("2001:20::/28", "public", "ORCHIDv2", "RFC 7343"),
+    _purpose("2001:30::/28", "public", "drone identifiers", "RFC 9374"),
+    _purpose("2001:db8::/32", "reserved", "documentation", "RFC 3849"),
+    _purpose("2002::/16", "reserved", "6to4", "RFC 3056"),
+    _purpose("2620:4f:8000::/48", "public", "AS112, direct delegation", "RFC 7534"),
+    _purpose("3fff::/20", "reserved", "documentation", "RFC 9637"),
+    _purpose("5f00::/16", "reserved", "segment routing identifiers", "RFC 9602"),
+    _purpose("fc00::/7", "private", "unique local addresses", "RFC 4193"),
+    _purpose("fe80::/10", "reserved", "link-local", "RFC 4291"),
+    _purpose("fec0::/10", "reserved", "site-local, given up", "RFC 3879"),
+    _purpose("ff00::/8", "multicast", "multicast", "RFC 4291"),
 )
 """In the order of addresses; a block within another comes after it."""
 
 
-def purposes(network: IPv4Network) -> list[Purpose]:
+def purposes(network: Network) -> list[Purpose]:
     """What a block is for, in parts where it is several things: each part's own block, those
-    within it after it.  What nothing is said of is public: globally reachable."""
-    around = [each for each in PURPOSES if network.subnet_of(each.block)]
-    within = [each for each in PURPOSES if each.block != network and each.block.subnet_of(network)]
+    within it after it.  What nothing is said of is public: globally reachable; of IPv6 it is
+    reserved, as only 2000::/3 was given out."""
+    around = [each for each in PURPOSES if _within(network, each.block)]
+    within = [each for each in PURPOSES if each.block != network and _within(each.block, network)]
     if around:
         last = around[-1]
         return [Purpose(network, last.kind, last.what, last.source), *within]
-    what = "globally reachable, but for the parts below" if within else "globally reachable"
-    return [Purpose(network, "public", what, "RFC 7020"), *within]
+    but = ", but for the parts below" if within else ""
+    if network.version == 6:
+        return [Purpose(network, "reserved", f"not given out{but}", "RFC 4291"), *within]
+    return [Purpose(network, "public", f"globally reachable{but}", "RFC 7020"), *within]
+
+
+def _within(network: Network, other: Network) -> bool:
+    if network.version != other.version or network.prefixlen < other.prefixlen:
+        return False
+    bits = other.max_prefixlen - other.prefixlen
+    return int(network.network_address) >> bits == int(other.network_address) >> bits

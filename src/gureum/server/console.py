@@ -9,7 +9,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     GET    /status                          how the cloud is
     GET    /map      ?account&region        what is in a region
     GET    /place    ?name                  one place
-    GET    /target   ?source&target         the address by which one place reaches another
+    GET    /target   ?source&target&ipv6    the address by which one place reaches another
     GET    /whose    ?source&address...     who answers from addresses
     POST   /exec     {place, argv, ...}     the command line that runs a program there
     GET    /table    ?kind&place            a live table of the kernel
@@ -187,7 +187,8 @@ class Console:
         """The address by which ``source`` reaches ``target``."""
         scope = self._scope(ask)
         source = places.in_use(places.resolve(scope, ask.text("source"), places.STACKS))
-        found = places.target(scope, source, ask.text("target"))
+        version = 6 if ask.flag("ipv6") else 4
+        found = places.target(scope, source, ask.text("target"), version)
         return {
             "source": source.shown(),
             "address": found.address,

@@ -50,7 +50,8 @@ class Question:
     ``protocol`` is a number, ``port`` for TCP and UDP, ``icmp`` type and code; the source address
     is the place's own unless ``spoofed`` is another.  ``ipv6`` means IPv6 where names leave it
     open; a ping is one of ICMPv6 then.  ``supposed`` is an address of the internet that somebody is
-    supposed to have.
+    supposed to have.  ``source_port`` is the client's port of TCP or UDP; None stands for each that
+    a client may call from.
     """
 
     source: str
@@ -61,6 +62,7 @@ class Question:
     spoofed: str | None = None
     ipv6: bool = False
     supposed: str | None = None
+    source_port: int | None = None
 
     @property
     def version(self) -> int:
@@ -72,7 +74,8 @@ class Question:
 class Explained:
     """A question answered.  ``source`` is the place and ``start`` where the packet begins (None
     where that is not up), ``address`` where it goes, ``place`` who that is, if it was named;
-    ``network`` is what it was answered from."""
+    ``network`` is what it was answered from, ``source_port`` the client's port that was asked about
+    (None: all of them)."""
 
     network: Network
     source: Place
@@ -80,6 +83,7 @@ class Explained:
     address: str
     place: Place | None
     answer: Answer
+    source_port: int | None = None
 
 
 class Explainer:
@@ -112,11 +116,12 @@ class Explainer:
             answer = not_up(scope.view, source.id, packet)
             if answer is None:
                 raise ApiError("NotRunning", f"The {source} is {source.state or 'not up'}.", 409)
-            return Explained(network, source, None, address, aim, answer)
+            return Explained(network, source, None, address, aim, answer, question.source_port)
         answer = told_anew(scope.view, explain(network, start, packet))
         if aim is not None and aim.kind == places.INSTANCE and aim.public is None:
             answer = _unmapped(scope, aim, answer)
-        return Explained(network, source, start, address, aim, self._heard(answer))
+        heard_ = self._heard(answer)
+        return Explained(network, source, start, address, aim, heard_, question.source_port)
 
     def _heard(self, answer: Answer) -> Answer:
         host = answer.forth.arrived
@@ -181,7 +186,8 @@ def _packet(question: Question, source: str, target: str) -> Packet:
     if ":" in target and protocol == ICMP:
         protocol = ICMPV6
         icmp = (ECHO_V6, 0) if icmp == (ECHO, 0) else icmp
-    return Packet(source, target, protocol, target_port=question.port, icmp=icmp)
+    ports = question.source_port, question.port
+    return Packet(source, target, protocol, *ports, icmp=icmp)
 
 
 def _aim(scope: Scope, source: Place, text: str, version: int) -> tuple[str, Place | None]:
@@ -258,7 +264,9 @@ def shown(scope: Scope, found: Explained) -> Shape:
         "works": answer.works,
         "reach": answer.reach,
         "listening": answer.heard,
+        "source_port": found.source_port,
         "client_ports": [list(each) for each in answer.ports],
+        "drawn_ports": [list(each) for each in answer.drawn],
         "forth": _trace(answer.forth) | {"devices": _devices(found, answer.forth)},
         "back": _trace(answer.back) | {"devices": _devices(found, answer.back)}
         if answer.back
@@ -266,6 +274,20 @@ def shown(scope: Scope, found: Explained) -> Shape:
         "others": [_trace(each) for each in answer.others or () if each],
         "fixes": [_fix(each) for each in fixes(scope.view, answer)],
     }
+
+
+def start_of(found: Explained) -> Port | Outside:
+    """Where a packet of an explanation can be sent from.
+
+    Raises:
+        ApiError: ``BadRequest`` where the sender is nobody here, ``NotRunning`` where it is not up.
+    """
+    if found.source.kind == places.STRANGER:
+        said = f"Nobody here has {found.source.id}: nothing can be sent from it."
+        raise ApiError("BadRequest", said)
+    if found.start is None:
+        raise ApiError("NotRunning", f"The {found.source} sends nothing: it is not up.", 409)
+    return found.start
 
 
 def as_aws(scope: Scope, found: Explained) -> Shape:
@@ -333,7 +355,21 @@ def question(body: Mapping[str, Any]) -> Question:
     spoofed = body.get("source_ip")
     if spoofed is not None and not (isinstance(spoofed, str) and places.is_address(spoofed)):
         raise ApiError("BadRequest", "source_ip must be an IP address.")
-    return Question(source, target, *header(body), spoofed, bool(body.get("ipv6")))
+    protocol, port, icmp = header(body)
+    return Question(
+        source, target, protocol, port, icmp, spoofed, bool(body.get("ipv6")),
+        source_port=_source_port(body.get("source_port"), protocol),
+    )  # fmt: skip
+
+
+def _source_port(value: Any, protocol: int) -> int | None:
+    if value is None:
+        return None
+    if protocol not in (TCP, UDP):
+        raise ApiError("BadRequest", "Only TCP and UDP have a source port.")
+    if type(value) is not int or not 1 <= value <= 65535:
+        raise ApiError("BadRequest", "source_port must be a port, 1 to 65535.")
+    return value
 
 
 def header(body: Mapping[str, Any]) -> tuple[int, int | None, tuple[int, int] | None]:

@@ -19,9 +19,8 @@ from gureum.explain.packet import UDP
 from gureum.explain.steps import Trace
 from gureum.kind import Shape
 from gureum.program import InternetHost, Port
-from gureum.server import places
 from gureum.server.cloud import Cloud
-from gureum.server.console_explain import Explained, Explainer, Question, shown
+from gureum.server.console_explain import Explained, Explainer, Question, shown, start_of
 from gureum.server.places import Scope
 
 PATIENCE, SHORT = 3.0, 0.8
@@ -56,11 +55,10 @@ class Live:
         if question.spoofed is not None:
             raise ApiError("BadRequest", "A packet with a forged source is predicted, not sent.")
         found = self._explain(scope, question)
-        if found.source.kind == places.STRANGER:
-            said = f"Nobody here has {found.source.id}: nothing can be sent from it."
-            raise ApiError("BadRequest", said)
-        if found.start is None:
-            raise ApiError("NotRunning", f"The {found.source} sends nothing: it is not up.", 409)
+        start = start_of(found)
+        if found.answer.drawn:
+            said = "A NAT gateway draws a port in the place of one below 1024, and which one cannot"
+            raise ApiError("BadRequest", f"{said} be foretold: call from a higher one.")
         if not self._cloud.reconciler.wait(scope.view.revision, IN_FORCE):
             raise ApiError("NotInForce", "The latest changes are not in force: see status.", 409)
         if not self._turn.acquire(timeout=TURN):
@@ -68,7 +66,7 @@ class Live:
         try:
             # entering a namespace concerns one thread, and this one is used for nothing else
             with ThreadPoolExecutor(1, thread_name_prefix="live") as own:
-                exact, laid = own.submit(self._proved, scope, found, found.start).result()
+                exact, laid = own.submit(self._proved, scope, found, start).result()
         finally:
             self._turn.release()
         moved = self._cloud.store.view.revision != scope.view.revision
@@ -79,25 +77,32 @@ class Live:
     def _proved(
         self, scope: Scope, found: Explained, start: Port | InternetHost
     ) -> tuple[Explained, Overlay]:
-        spaces = Namespaces(self._cloud.tag)
+        spaces, own = Namespaces(self._cloud.tag), found.source_port
         try:
-            for _ in range(TRIES):
-                proof = _attempt(spaces, scope, found, start)
+            for _ in range(TRIES if own is None else 1):
+                ports = found.answer.ports if own is None else ((own, own),)
+                proof = _attempt(spaces, scope, found, start, ports)
                 if proof is not None:
                     return proof
         finally:
             spaces.close()
-        raise ApiError("Busy", "All client ports that were tried have flows: ask again.", 409)
+        tried = "All client ports that were tried have" if own is None else f"Port {own} has"
+        raise ApiError("Busy", f"{tried} flows: ask again, or from another port.", 409)
 
 
 def _attempt(
-    spaces: Namespaces, scope: Scope, found: Explained, start: Port | InternetHost
+    spaces: Namespaces,
+    scope: Scope,
+    found: Explained,
+    start: Port | InternetHost,
+    ports: Sequence[tuple[int, int]],
 ) -> tuple[Explained, Overlay] | None:
-    """Send one packet; None where it would belong to a flow that is there already."""
+    """Send one packet, from a client port of some ranges; None where it would belong to a flow that
+    is there already."""
     host = start.host if isinstance(start, Port) else start.name
     (sender,) = stations(found.network, [host])
     predicted = found.answer.forth.steps[0].packet
-    probe = _probe(spaces, sender.ns, predicted, found.answer.ports)
+    probe = _probe(spaces, sender.ns, predicted, ports)
     try:
         exact = _exact(scope, found, start, probe.packet)
         wanted = Wanted(headers(exact.answer.forth), headers(exact.answer.back), probe.ident)

@@ -16,6 +16,7 @@ from typing import Any
 from gureum.engines import EngineError, TableKind
 from gureum.engines.linux import exchange
 from gureum.engines.linux.exchange import Talk
+from gureum.engines.linux.names import ROUTER6, link_local
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.taps import Spot, Tap
 from gureum.engines.linux.tracing import Station, stations
@@ -26,7 +27,7 @@ from gureum.explain.packet import ICMP, TCP, UDP
 from gureum.frames import decode
 from gureum.kind import Shape
 from gureum.server.cloud import Cloud
-from gureum.server.console_explain import Explained, Explainer, Question, header
+from gureum.server.console_explain import Explained, Explainer, Question, header, start_of
 from gureum.server.places import Scope
 from gureum.server.story_frames import (
     Crossing,
@@ -35,7 +36,9 @@ from gureum.server.story_frames import (
     act,
     crossings,
     flow_of,
+    hops_left,
     of_the_exchange,
+    packet_of,
 )
 from gureum.server.story_tables import (
     attach_changes,
@@ -56,6 +59,8 @@ TURN = 10.0
 LIMIT = 2000
 """Frames of one place; an exchange over six boxes has some fifty."""
 HTTP_PORT, DNS_PORT = 80, 53
+_NEIGHBOURS = "(icmp6 and ip6[40] >= 135 and ip6[40] <= 136)"
+"""Solicitations and advertisements; no extension header comes before them."""
 _IN_FORCE = 10.0
 _SNAP = 65_549
 
@@ -91,7 +96,8 @@ def wish(body: Mapping[str, Any]) -> Wish:
     protocol, port, icmp = header(asked)
     if protocol not in (ICMP, TCP, UDP) or icmp not in (None, (8, 0)):
         raise ApiError("BadRequest", "Pings, TCP, UDP and HTTP can be told.")
-    return Wish(Question(source, target, protocol, port, icmp), page)
+    ipv6 = bool(body.get("ipv6"))
+    return Wish(Question(source, target, protocol, port, icmp, ipv6=ipv6), page)
 
 
 class Stories:
@@ -106,15 +112,12 @@ class Stories:
         """The story of a real exchange.
 
         Raises:
-            ApiError: the codes of an explanation; ``BadRequest`` for IPv6, ``NotRunning`` where the
-                sender is not up, ``Busy``, ``NotInForce``.
+            ApiError: the codes of an explanation; ``BadRequest`` where the sender is nobody here,
+                ``NotRunning`` where it is not up, ``Busy``, ``NotInForce``.
             EngineError: it could not be captured.
         """
         found = self._explain(scope, wanted.question)
-        if ":" in found.address:
-            raise ApiError("BadRequest", "Exchanges over IPv6 are not told.")
-        if found.start is None:
-            raise ApiError("NotRunning", f"The {found.source} sends nothing: it is not up.", 409)
+        start_of(found)
         if not self._cloud.reconciler.wait(scope.view.revision, _IN_FORCE):
             raise ApiError("NotInForce", "The latest changes are not in force: see status.", 409)
         if not self._turn.acquire(timeout=TURN):
@@ -160,9 +163,7 @@ def _resolver(found: Explained) -> str | None:
 
 def _name_of(scope: Scope, found: Explained) -> str | None:
     """The target's name, as the sender's resolver knows it."""
-    reverse = ".".join(reversed(found.address.split("."))) + f".{names.REVERSE}"
-    told = names.look_up(scope.view, found.source.vpc or "", reverse)
-    return next(iter((told or {}).get("PTR", ())), None)
+    return names.leading_to(scope.view, found.source.vpc or "", found.address)
 
 
 class _Story:
@@ -223,7 +224,7 @@ class _Story:
         hosts = " or ".join(f"host {ip_address(ip)}" for ip in sorted(self._addresses()))
         port = self._wanted.question.port
         ports = f"port {port} or port {DNS_PORT}" if port else f"port {DNS_PORT}"
-        return f"arp or (({hosts}) and (icmp or {ports}))"
+        return f"arp or {_NEIGHBOURS} or (({hosts}) and (icmp or icmp6 or {ports}))"
 
     def _tables(self) -> dict[_Read, list[dict[str, str | int]]]:
         found = {}
@@ -247,10 +248,12 @@ class _Story:
             yield exchange.connect(spaces, here, ends, port, b"", PATIENCE)
         else:
             name = _name_of(self._scope, self._found) or self._found.address
+            version = ip_address(self._found.address).version
             if len(self._parts) > 1:
                 asks = self._ends(self._parts[0])
-                yield exchange.look_up(spaces, here, asks, name, PATIENCE)
-            request = f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode()
+                yield exchange.look_up(spaces, here, asks, name, version, PATIENCE)
+            host = f"[{name}]" if ":" in name else name  # RFC 3986, section 3.2.2
+            request = f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
             yield exchange.connect(spaces, here, ends, port, request, PATIENCE)
 
     @staticmethod
@@ -297,16 +300,19 @@ class _Story:
         }  # fmt: skip
 
     def _near(self) -> frozenset[str]:
-        """Addresses that a question on a link of the way may be about: those of the exchange, and
-        of the routers of its subnets."""
-        routers = {each.gateway for segments in self._found.network.segments.values()
-                   for each in segments}  # fmt: skip
-        return self._addresses() | routers
+        """Addresses that a question on a link of the way may be about: those of the exchange, of
+        the routers of its subnets, and the link-local ones by which IPv6 asks, too."""
+        network = self._found.network
+        routers = {each.gateway for segments in network.segments.values() for each in segments}
+        ports = (port for each in self._way for port in network.ports_of[each.place])
+        hosts = {link_local(port.mac) for port in ports}
+        return self._addresses() | routers | hosts | {ROUTER6}
 
 
 def _flow(talk: Talk) -> Flow:
-    protocol = {"ping": "ICMP", "connect": "TCP"}.get(talk.what, "UDP")
-    port = talk.local[1] if protocol == "ICMP" else talk.remote[1]
+    ping = "ICMPv6" if ":" in talk.remote[0] else "ICMP"
+    protocol = {"ping": ping, "connect": "TCP"}.get(talk.what, "UDP")
+    port = talk.local[1] if talk.what == "ping" else talk.remote[1]
     return protocol, *talk.local, talk.remote[0], port
 
 
@@ -340,7 +346,7 @@ def _sights(place: str, tap: Tap) -> Iterator[Sight]:
 
 def _shown(number: int, each: Crossing, begin: int) -> Shape:
     frame = each.frame
-    ip = frame["IPv4"]
+    packet = packet_of(frame)
     return {
         "number": number,
         "at": round((each.at - begin) / 1000, 1),
@@ -348,7 +354,7 @@ def _shown(number: int, each: Crossing, begin: int) -> Shape:
         "to": each.receiver,
         "link": each.alias,
         "frame": [frame.source, frame.target],
-        "ttl": int(ip["time to live"]) if ip else None,
+        "ttl": int(hops_left(packet)) if packet else None,
         "said": frame.said,
         "layers": [
             {"layer": one.layer, "protocol": one.protocol, "pdu": one.pdu, "said": one.said}

@@ -3,7 +3,7 @@ and what each place made of it.
 
 One end of a link sends and the other receives the same bytes, and both are called after the same
 ids.  From link to link a unit is known by what no router and no translator changes: sequence
-numbers of TCP, identifications of IPv4, payloads.
+numbers and options of TCP, identifications of IPv4, payloads.
 """
 
 from __future__ import annotations
@@ -12,10 +12,27 @@ from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gureum.explain.packet import end
 from gureum.frames import Frame, Layer
 
 Flow = tuple[str, str, int, str, int]
 """Protocol, source and its port, destination and its port."""
+
+
+_ETHERNET, _TCP_HEADER = 14, 20
+"""Bytes of a header (of TCP's without options)."""
+_ICMP = ("ICMP", "ICMPv6")
+_SOLICITATION = "135"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A message about neighbours: the sender's address, the one that it is about, and those whose
+    link-layer address it tells its receiver."""
+
+    sender: str
+    about: str
+    tells: Collection[str]
 
 
 @dataclass(frozen=True)
@@ -47,35 +64,60 @@ class Crossing:
     ends: str = ""
 
 
+def packet_of(frame: Frame) -> Layer | None:
+    """The packet in a frame; not one that an ICMP error quotes."""
+    return next((each for each in frame.layers if each.protocol in ("IPv4", "IPv6")), None)
+
+
+def hops_left(packet: Layer) -> str:
+    """How many routers a packet may still pass: IPv4's time to live, IPv6's hop limit."""
+    return packet["time to live"] or packet["hop limit"]
+
+
 def unit_of(frame: Frame) -> Hashable:
-    """What a unit is known by on every link; ARP does not leave its link."""
-    ip = frame["IPv4"]
-    if ip is None:
-        return ("link", frame.data[14:])
+    """What a unit is known by on every link; ARP and neighbour discovery do not leave theirs."""
+    ip = packet_of(frame)
+    if ip is None or question_of(frame) is not None:
+        return ("link", frame.data[_ETHERNET:])
     for layer in frame.layers:
-        if layer.protocol in ("TCP", "UDP", "ICMP"):
+        if layer.protocol in ("TCP", "UDP", *_ICMP):
             return (layer.protocol, ip["identification"], *_own(frame, layer))
-    return ("IPv4", frame.data[ip.end :])
+    return (ip.protocol, frame.data[ip.end :])
 
 
 def _own(frame: Frame, layer: Layer) -> Iterator[Hashable]:
-    """What is a unit's own beside ports and checksums, which translators change."""
+    """What is a unit's own beside ports and checksums, which translators change.  Where packets
+    have no identification (IPv6), TCP's timestamps tell a second attempt from the first."""
     if layer.protocol == "TCP":
         yield from (layer["sequence number"], layer["acknowledgement number"], layer["flags"])
-    elif layer.protocol == "ICMP":
+        yield frame.data[layer.start + _TCP_HEADER : layer.end]
+    elif layer.protocol in _ICMP:
         yield from (layer["type"], layer["code"])
         if len(frame.layers) > frame.layers.index(layer) + 1:
             quoted = frame.layers[frame.layers.index(layer) + 1]
-            yield quoted["identification"]
+            yield quoted["identification"] or frame.data[quoted.end :]
             return
     yield frame.data[layer.end :]
+
+
+def question_of(frame: Frame) -> Question | None:
+    """Who asks for or tells a neighbour's link-layer address, where a frame does that: ARP
+    (RFC 826) or a neighbour solicitation or advertisement (RFC 4861)."""
+    arp, icmp, ip = frame["ARP"], frame["ICMPv6"], packet_of(frame)
+    if arp is not None:
+        return Question(arp["sender IP"], arp["target IP"], {arp["sender IP"]})
+    if icmp is None or ip is None or not icmp["target"]:
+        return None
+    asks = icmp["type"] == _SOLICITATION
+    return Question(ip["source"], icmp["target"], {ip["source"] if asks else icmp["target"]})
 
 
 def flow_of(frame: Frame) -> Flow | None:
     """The flow that a packet belongs to, as it is on this link; of an ICMP error the one of the
     packet that it quotes, turned round."""
     found = _flow(frame.layers)
-    if found is not None or (error := frame["ICMP"]) is None:
+    error = frame["ICMP"] or frame["ICMPv6"]
+    if found is not None or error is None:
         return found
     behind = frame.layers[frame.layers.index(error) + 1 :]
     quoted = _flow(behind)
@@ -85,16 +127,16 @@ def flow_of(frame: Frame) -> Flow | None:
 def _flow(layers: Collection[Layer]) -> Flow | None:
     ip: Layer | None = None
     for layer in layers:
-        if layer.protocol == "IPv4":
+        if layer.protocol in ("IPv4", "IPv6"):
             ip = layer
         elif ip is not None and layer.protocol in ("TCP", "UDP"):
             ports = int(layer["source port"]), int(layer["destination port"])
             return layer.protocol, ip["source"], ports[0], ip["destination"], ports[1]
-        elif ip is not None and layer.protocol == "ICMP":
+        elif ip is not None and layer.protocol in _ICMP:
             if not layer["identifier"]:
                 return None
             ident = int(layer["identifier"])
-            return "ICMP", ip["source"], ident, ip["destination"], ident
+            return layer.protocol, ip["source"], ident, ip["destination"], ident
     return None
 
 
@@ -145,8 +187,8 @@ def of_the_exchange(
 
 
 def _asks(frame: Frame, addresses: Collection[str]) -> bool:
-    arp = frame["ARP"]
-    return arp is not None and {arp["sender IP"], arp["target IP"]} <= set(addresses)
+    asked = question_of(frame)
+    return asked is not None and {asked.sender, asked.about} <= set(addresses)
 
 
 def act(found: list[Crossing]) -> None:
@@ -170,12 +212,13 @@ def _made(frame: Frame) -> str:
 
 def _passed_on(before: Frame, after: Frame) -> Iterator[str]:
     """What differs between a frame that came and the one that went."""
-    old, new = before["IPv4"], after["IPv4"]
-    if old is None or new is None or old["time to live"] == new["time to live"]:
-        yield f"layer 2: switches it, unchanged, towards {after.target}"
+    old, new = packet_of(before), packet_of(after)
+    if old is None or new is None or hops_left(old) == hops_left(new):
+        yield f"layer 2: switches it, {_switched(before, after)}"
     else:
+        word = "time to live" if old.protocol == "IPv4" else "hop limit"
         yield (
-            f"layer 3: routes it: time to live {old['time to live']} -> {new['time to live']}, "
+            f"layer 3: routes it: {word} {hops_left(old)} -> {hops_left(new)}, "
             f"MAC {before.source} > {before.target} -> {after.source} > {after.target}"
         )
     one, other = flow_of(before), flow_of(after)
@@ -183,13 +226,15 @@ def _passed_on(before: Frame, after: Frame) -> Iterator[str]:
         return
     for name, was, is_ in (("source", one[1:3], other[1:3]), ("destination", one[3:], other[3:])):
         if was != is_:
-            yield f"layer {_layer(was, is_)}: translates the {name}: {_end(was)} -> {_end(is_)}"
+            yield f"layer {_layer(was, is_)}: translates the {name}: {end(*was)} -> {end(*is_)}"
 
 
-def _layer(was: tuple[str | int, ...], is_: tuple[str | int, ...]) -> int:
+def _switched(before: Frame, after: Frame) -> str:
+    if before.target == after.target:
+        return f"unchanged, towards {after.target}"
+    return f"to the one that is meant: MAC {before.target} -> {after.target}"
+
+
+def _layer(was: tuple[str, int], is_: tuple[str, int]) -> int:
     """Who changes the port looks at layer 4."""
     return 3 if was[1] == is_[1] else 4
-
-
-def _end(end: tuple[str | int, ...]) -> str:
-    return f"{end[0]}:{end[1]}"

@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from gureum.engines import TableKind
 from gureum.explain.network import Network
+from gureum.explain.packet import end
 from gureum.explain.steps import Step, Trace
 from gureum.server.console_explain import Explained
-from gureum.server.story_frames import Crossing, Flow, flow_of
+from gureum.server.story_frames import Crossing, Flow, flow_of, question_of
 from gureum.server.table_changes import Change
 
 _TABLES: Mapping[str, str] = {
@@ -21,6 +22,9 @@ _TABLES: Mapping[str, str] = {
     "source-check": "source check", "dest-check": "destination check", "switch": "MAC table",
 }  # fmt: skip
 """The table that a kind of step looks into."""
+
+_TABLES_IPV6: Mapping[str, str] = {"arp": "neighbour table", "gateway": "gateway"}
+"""The same where it is another one for IPv6: gateways translate nothing."""
 
 _AT_HOST = ("arp", "deliver", "listen", "send", "forward")
 """Steps at an interface that its host takes, not its router."""
@@ -109,7 +113,8 @@ def _place(network: Network, step: Step) -> str:
 
 
 def _told(step: Step) -> str:
-    table = _TABLES.get(step.kind, step.kind)
+    tables = {**_TABLES, **_TABLES_IPV6} if ":" in step.packet.target else _TABLES
+    table = tables.get(step.kind, step.kind)
     by = (
         f" ({', '.join(step.by)})"
         if step.by and not any(one in step.said for one in step.by)
@@ -134,8 +139,8 @@ def attach_changes(
 def _made(each: Crossing, place: str, kind: TableKind, change: Change) -> bool:
     row = change.row
     if kind == "arp":
-        arp = each.frame["ARP"]
-        return each.receiver == place and arp is not None and arp["sender IP"] == row["address"]
+        asked = question_of(each.frame)
+        return each.receiver == place and asked is not None and row["address"] in asked.tells
     if kind == "mac":
         return each.receiver == place and each.frame.source == row["mac"]
     flow = flow_of(each.frame)
@@ -146,7 +151,8 @@ def _made(each: Crossing, place: str, kind: TableKind, change: Change) -> bool:
 def told(kind: TableKind, change: Change) -> str:
     """A change in words."""
     sign = {"added": "+", "removed": "-", "changed": "~"}[change.change]
-    return f"{sign} {kind} {' '.join(_row(kind, change))}"
+    name = "neighbour" if kind == "arp" and ":" in str(change.row["address"]) else kind
+    return f"{sign} {name} {' '.join(_row(kind, change))}"
 
 
 def _row(kind: TableKind, change: Change) -> Iterator[str]:
@@ -156,7 +162,8 @@ def _row(kind: TableKind, change: Change) -> Iterator[str]:
     elif kind == "mac":
         yield f"{row['mac']} is behind {row['link']} ({row['kind']})"
     else:
-        ends = f"{row['source']}:{row['sport']} > {row['destination']}:{row['dport']}"
+        source, target = str(row["source"]), str(row["destination"])
+        ends = f"{end(source, row['sport'])} > {end(target, row['dport'])}"
         yield f"{row['protocol']} {ends}"
         yield f"answers {row['answer_from']} > {row['answer_to']} (in the end {row['state']})"
     for column, value in change.was.items():

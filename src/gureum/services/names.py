@@ -59,6 +59,21 @@ def look_up(view: View, vpc_id: str, name: str) -> Records | None:
     return _public(view, vpc, name)
 
 
+def leading_to(view: View, vpc_id: str, ip: str) -> str | None:
+    """A name that leads to an address when it is asked in a VPC: of IPv4 what its reverse record
+    says, of IPv6, which has none here, the first name that stands for it."""
+    if ":" not in ip:
+        labels = ".".join(reversed(ip.split(".")))
+        told = look_up(view, vpc_id, f"{labels}.{REVERSE}") or {}
+        return next(iter(told.get("PTR", ())), None)
+    hosts = (host for host in view.all(InternetHost) if host.ip6 == ip)
+    names = [f"{host.name}.{INTERNET}" for host in hosts]
+    eni = interface_at(view, vpc_id, ip)
+    if eni is not None and eni.attachment and eni.attachment.instance:
+        names.append(f"{eni.attachment.instance}.{internal_domain(eni.region)}")
+    return next((n for n in names if ip in (look_up(view, vpc_id, n) or {}).get("AAAA", ())), None)
+
+
 def zone(view: View, vpc_id: str, name: str) -> str:
     """The domain that says what names there are beside ``name``; empty for the root."""
     vpc = view.find(Vpc, vpc_id)

@@ -1,5 +1,6 @@
-"""Small real conversations from a namespace: a ping, a name, a connection, a page; and forgetting
-who has which address, so that the next packet has to ask (arp(7))."""
+"""Small real conversations from a namespace, over IPv4 or IPv6 as their addresses are: a ping, a
+name, a connection, a page; and forgetting who has which address, so that the next packet has to ask
+(arp(7), RFC 4861)."""
 
 from __future__ import annotations
 
@@ -21,11 +22,11 @@ from gureum.engines.linux import links
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.netlink import NetlinkError, attr, parse
 from gureum.engines.linux.tracing_send import echo
-from gureum.explain.packet import ECHO
+from gureum.explain.packet import ECHO, ECHO_V6
 
 _MOST = 1 << 16
 """Bytes of an answer that are read."""
-_ECHO_REPLY = 0
+_ECHO_REPLIES = {4: 0, 6: 129}
 _KEPT = links.NUD_NOARP | links.NUD_PERMANENT
 
 
@@ -42,17 +43,18 @@ class Talk:
 
 
 def forget_neighbours(spaces: Namespaces, ns: str) -> None:
-    """Have a host forget whom it has asked for; what was put there to stay stays.
+    """Have a host forget whom it has asked for, by ARP and as IPv6 neighbours; what was put there
+    to stay stays.
 
     Raises:
         OSError: there is no such namespace.
     """
     netlink = spaces.netlink(ns)
-    request = links.NEIGHBOUR.pack(socket.AF_INET, 0, 0, 0, 0)
+    request = links.NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
     for message in netlink.dump(links.GETNEIGH, request):
         family, index, state, _, _ = links.NEIGHBOUR.unpack_from(message.body)
         ip = parse(message.body[links.NEIGHBOUR.size :]).get(links.NDA_DST)
-        if family != socket.AF_INET or state & _KEPT or ip is None:
+        if family not in (socket.AF_INET, socket.AF_INET6) or state & _KEPT or ip is None:
             continue
         body = links.NEIGHBOUR.pack(family, index, 0, 0, 0) + attr(links.NDA_DST, ip)
         try:
@@ -69,33 +71,46 @@ def ping(spaces: Namespaces, ns: str, ends: tuple[str, str], patience: float) ->
         OSError: the namespace or the address is not there.
     """
     source, target = ends
+    version = 6 if ":" in source else 4
+    protocol, kind = (
+        (socket.IPPROTO_ICMP, ECHO) if version == 4 else (socket.IPPROTO_ICMPV6, ECHO_V6)
+    )
     ident, load = secrets.randbelow(1 << 16), secrets.token_bytes(32)
-    with _socket(spaces, ns, socket.SOCK_RAW, source, socket.IPPROTO_ICMP) as raw:
+    with _socket(spaces, ns, socket.SOCK_RAW, source, protocol) as raw:
         said = "no way leads there"
         with contextlib.suppress(OSError):
-            raw.sendto(echo(ECHO, ident, load), (target, 0))
+            raw.sendto(echo(kind, ident, load), (target, 0))
             said = "nobody answered"
         until = time.monotonic() + patience
         while (left := until - time.monotonic()) > 0 and select.select([raw], [], [], left)[0]:
-            data, (sender, _) = raw.recvfrom(_MOST)
-            icmp = data[(data[0] & 15) * 4 :]
-            if icmp[:1] == bytes((_ECHO_REPLY,)) and icmp[8:] == load:
+            data, (sender, *_) = raw.recvfrom(_MOST)
+            if _is_answer(data, version, load):
                 said = f"{sender} answered"
                 break
     return Talk("ping", said, (source, ident), (target, 0))
 
 
-def look_up(spaces: Namespaces, ns: str, ends: tuple[str, str], name: str, patience: float) -> Talk:
-    """Ask a resolver for a name's IPv4 address, which is the ``answer`` where there is one.
+def _is_answer(data: bytes, version: int, load: bytes) -> bool:
+    """Whether a raw socket got the reply to an echo; of IPv4 it gets the header, too (raw(7))."""
+    icmp = data[(data[0] & 15) * 4 :] if version == 4 else data
+    return icmp[:1] == bytes((_ECHO_REPLIES[version],)) and icmp[8:] == load
+
+
+def look_up(
+    spaces: Namespaces, ns: str, ends: tuple[str, str], name: str, version: int, patience: float
+) -> Talk:
+    """Ask a resolver for a name's address of an IP version, which is the ``answer`` where there is
+    one.
 
     Raises:
         OSError: as of :func:`ping`.
     """
     source, server = ends
-    query = dns.message.make_query(name, dns.rdatatype.A, use_edns=False)
+    kind = dns.rdatatype.A if version == 4 else dns.rdatatype.AAAA
+    query = dns.message.make_query(name, kind, use_edns=False)
     with _socket(spaces, ns, socket.SOCK_DGRAM, source) as udp:
         udp.settimeout(patience)
-        local = udp.getsockname()
+        local = udp.getsockname()[:2]
         found, said = "", "the resolver did not answer"
         with contextlib.suppress(OSError, dns.exception.DNSException):
             udp.connect((server, 53))
@@ -119,7 +134,7 @@ def connect(
     source, target = ends
     with _socket(spaces, ns, socket.SOCK_STREAM, source) as tcp:
         tcp.settimeout(patience)
-        local = tcp.getsockname()
+        local = tcp.getsockname()[:2]
         answer = b""
         try:
             tcp.connect((target, port))
@@ -157,7 +172,7 @@ def send(spaces: Namespaces, ns: str, ends: tuple[str, str], port: int, patience
     source, target = ends
     with _socket(spaces, ns, socket.SOCK_DGRAM, source) as udp:
         udp.settimeout(patience)
-        local = udp.getsockname()
+        local = udp.getsockname()[:2]
         try:
             udp.connect((target, port))
             udp.send(b"gureum story " + secrets.token_hex(8).encode())
@@ -176,7 +191,8 @@ def _socket(
 ) -> Iterator[socket.socket]:
     """A socket in a namespace that sends from an address; closed in the end."""
     with spaces.inside(ns):
-        made = socket.socket(socket.AF_INET, kind, protocol)
+        family = socket.AF_INET6 if ":" in source else socket.AF_INET
+        made = socket.socket(family, kind, protocol)
     with made:
         made.bind((source, 0))
         yield made
