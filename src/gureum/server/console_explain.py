@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Any
 
 from gureum.engines import Engine
@@ -59,6 +59,7 @@ class Question:
     protocol: int
     port: int | None = None
     icmp: tuple[int, int] | None = None
+    _: KW_ONLY
     spoofed: str | None = None
     ipv6: bool = False
     supposed: str | None = None
@@ -357,7 +358,7 @@ def question(body: Mapping[str, Any]) -> Question:
         raise ApiError("BadRequest", "source_ip must be an IP address.")
     protocol, port, icmp = header(body)
     return Question(
-        source, target, protocol, port, icmp, spoofed, bool(body.get("ipv6")),
+        source, target, protocol, port, icmp, spoofed=spoofed, ipv6=bool(body.get("ipv6")),
         source_port=_source_port(body.get("source_port"), protocol),
     )  # fmt: skip
 

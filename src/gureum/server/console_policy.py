@@ -129,7 +129,9 @@ class Policies:
         supposed = it.target.ip if it.target.part is not None else None
         v6 = it.version == 6
         try:
-            question = Question(source, target, it.protocol, port, icmp, own, v6, supposed)
+            question = Question(
+                source, target, it.protocol, port, icmp, spoofed=own, ipv6=v6, supposed=supposed
+            )
             return shown(scope, self._explain(scope, question))
         except ApiError:  # a host of the internet that has been removed meanwhile
             return None
