@@ -19,7 +19,7 @@ from gureum.reconcile import MachineTasks, Reconciler
 from gureum.resources import REGISTRY
 from gureum.resources.instance import Instance
 from gureum.server.dispatch import Dispatcher, utc_now
-from gureum.store import MemoryStore, Remembered, Store
+from gureum.store import Entry, MemoryStore, Remembered, Store
 from tests.wiring import request_for, through_wire
 
 ACCOUNT, REGION = "123456789012", "ap-northeast-2"
@@ -294,7 +294,13 @@ class FullDisk(MemoryStore):
 
     full = False
 
-    def _save(self, revision: int, changes: Changes, record: Remembered | None) -> None:
+    def _save(
+        self,
+        revision: int,
+        changes: Changes,
+        record: Remembered | None,
+        told: tuple[Entry, ...],
+    ) -> None:
         if self.full:
             raise OSError(28, "No space left on device")
 

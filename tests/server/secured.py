@@ -26,6 +26,7 @@ from gureum.server.authentication import Authenticator, Mode
 from gureum.server.console_accounts import Accounts
 from gureum.server.dispatch import Dispatcher
 from gureum.server.quiet import quiet_config
+from gureum.server.recorder import Which
 from gureum.store import MemoryStore
 
 REGION = "ap-northeast-2"
@@ -35,7 +36,7 @@ Keys = tuple[str, str] | tuple[str, str, str]
 class Secured:
     """A cloud in memory, served on a free port; ``late`` sets its clock."""
 
-    def __init__(self, mode: Mode = "verify") -> None:
+    def __init__(self, mode: Mode = "verify", audit: Which = "writes") -> None:
         self.store = MemoryStore()
         self.vault = new_vault()
         self.late = timedelta()
@@ -45,6 +46,7 @@ class Secured:
             Dispatcher(self.store, REGISTRY),
             lambda revision, seconds: True,
             auth=self.auth,
+            audit=audit,
         )
         self.tcp = socket.create_server(("127.0.0.1", 0))
         self.server = uvicorn.Server(quiet_config(application(self.api, Starlette()), 3))

@@ -9,6 +9,7 @@ import click
 from gureum import __version__
 from gureum.cli.account import account
 from gureum.cli.audit import audit
+from gureum.cli.audit_log import audit_log
 from gureum.cli.cidr import cidr
 from gureum.cli.console import console
 from gureum.cli.down import down
@@ -69,6 +70,7 @@ COMMANDS = (
     medium,
     account,
     iam,
+    audit_log,
     images,
     serve,
 )

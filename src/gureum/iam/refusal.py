@@ -42,6 +42,8 @@ def refusal(
     if request.resource != "*":
         said += f" on resource: {request.resource}"
     said += _because(request, decision)
+    if request.action.startswith("cloudtrail:"):
+        return ApiError("AccessDeniedException", said)
     if not request.action.startswith("ec2:"):
         return ApiError("AccessDenied", said, 403)
     said = f"You are not authorized to perform this operation. {said}"

@@ -7,6 +7,7 @@ so what comes over it may do what that user may.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import uuid
@@ -32,7 +33,9 @@ from gureum.server.authorization import Gate as PolicyGate
 from gureum.server.dispatch import OPEN, Dispatcher, Gate
 from gureum.server.iam_api import IamApi
 from gureum.server.identity_api import caller
-from gureum.wire import Request, Response, addressed, decode, encode, encode_error
+from gureum.server.recorder import Recorder, Which, Witness
+from gureum.server.trail_api import TrailApi
+from gureum.wire import Request, Response, addressed, encode, encode_error, opened
 from gureum.wire.signature import Sent
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ THREADS = 40
 """Calls that are carried out at once.  Gureum's own commands have threads of their own: they tell
 why, when all of these wait for the data plane."""
 
-_SERVICE_HOSTS = ("ec2", "sts", "iam")
+_SERVICE_HOSTS = ("ec2", "sts", "iam", "cloudtrail")
 
 Wait = Callable[[int, float], bool]
 
@@ -57,7 +60,8 @@ class Api:
     """The AWS API on a dispatcher.  ``wait(revision, seconds)`` waits for the data plane;
     ``auth`` finds out who signed a request; without it the API is open: credentials are taken at
     their word, and keys made count for this object's life only.  ``allow_reset`` lets clients
-    empty an open cloud by a POST to :data:`~gureum.server.reset.PATH`."""
+    empty an open cloud by a POST to :data:`~gureum.server.reset.PATH`.  ``audit`` says which calls
+    are recorded."""
 
     def __init__(
         self,
@@ -66,10 +70,13 @@ class Api:
         *,
         auth: Authenticator | None = None,
         allow_reset: bool = False,
+        audit: Which = "writes",
     ) -> None:
         self._allow_reset = allow_reset
         self._auth = auth or Authenticator(dispatch.store, new_vault(), "open")
         self._iam = IamApi(dispatch.store, self._auth.vault, dispatch.clock)
+        self._recorder = Recorder(dispatch.store, audit, self._auth.clock)
+        self._trail = TrailApi(dispatch.store, audit != "off")
         self._dispatch = dispatch
         self._wait = wait
         self._threads = CapacityLimiter(THREADS)
@@ -95,25 +102,56 @@ class Api:
         """The answer to one call, whatever becomes of it."""
         headers = http.headers
         service = _host_service(headers.get("host", ""))
+        address = http.client.host if http.client else ""
+        witness = self._recorder.witness(request_id, address, headers.get("user-agent", ""))
         try:
             _refuse_browsers(headers)
             if http.url.path == reset.PATH:
                 return self._reset(http)
-            known = self._auth(_sent(http, body))
-            request = decode(http.method, headers, http.url.query, body, service)
-            who = self._surrounded(http, caller(request, known))
-            result = self._carry_out(request, who, self._gate(request, who))
+            request, who = self._understood(http, body, service, witness)
+            result = self._carry_out(request, who, self._gate(request, who), witness)
+            witness.ended(result)
             service = request.service
             log.info("%s %s:%s", request_id, service, request.action)
             return encode(request, result, request_id)
         except ApiError as error:
             log.info("%s refused: %s", request_id, error)
+            witness.refused(error)
             service = addressed(headers, http.url.query, body, service)
             return encode_error(service, error, request_id)
         except Exception:
             log.exception("%s failed", request_id)
             ours = ApiError("InternalError", "An internal error has occurred", 500)
+            with contextlib.suppress(Exception):  # it may have been the trail that failed
+                witness.refused(ours)
             return encode_error(service, ours, request_id)
+
+    def _understood(
+        self, http: HttpRequest, body: bytes, service: str | None, witness: Witness
+    ) -> tuple[Request, Caller]:
+        """What is asked, and by whom.
+
+        Raises:
+            ApiError: who it was is not known, or what they mean.
+        """
+        known = self._auth(_sent(http, body))
+        call = opened(http.method, http.headers, http.url.query, body, service)
+        who = caller(call.known, known)
+        reads = self._reads(call.known)
+        witness.sees(call.known, who, reads)
+        request = call.read()
+        witness.sees(request, who, reads)
+        return request, self._surrounded(http, who)
+
+    def _reads(self, request: Request) -> bool:
+        """Whether a call can change nothing."""
+        if request.service == "ec2":
+            built = self._dispatch.registry
+            unbuilt = request.action not in built.actions
+            return request.action in built.reads or (
+                unbuilt and request.action.startswith(("Describe", "Get", "Search"))
+            )
+        return request.service == "cloudtrail" or self._iam.reads(request)
 
     def _reset(self, http: HttpRequest) -> Response:
         """Empty the cloud, and answer when its network is gone."""
@@ -141,13 +179,14 @@ class Api:
         """What the call has to get through: nothing, unless policies are enforced."""
         if self._auth.mode != "enforce":
             return OPEN
-        reads = request.action in self._dispatch.registry.reads
-        return PolicyGate(self._auth.vault, request, who, reads)
+        return PolicyGate(self._auth.vault, request, who, self._reads(request))
 
-    def _carry_out(self, request: Request, who: Caller, gate: Gate) -> Shape:
+    def _carry_out(self, request: Request, who: Caller, gate: Gate, witness: Witness) -> Shape:
+        if request.service == "cloudtrail":
+            return self._trail(request, who, gate)
         if request.service != "ec2":
-            return self._iam(request, who, gate)
-        result = self._dispatch(request, who.account, who.region, gate)
+            return self._iam(request, who, gate, witness.tell)
+        result = self._dispatch(request, who.account, who.region, gate, witness.tell)
         if request.action not in self._dispatch.registry.reads:
             self._wait(self._dispatch.store.view.revision, IN_FORCE)
         return result

@@ -1,8 +1,9 @@
 """Who signed a request: signatures held against the keys of the store.
 
 What a refused caller is told differs between the protocols: EC2 says ``AuthFailure`` of keys and
-signatures alike, STS and IAM say which.  Sources: EC2 API Reference, "Error codes for the Amazon
-EC2 API"; STS API Reference, "Common errors".
+signatures alike, STS and IAM say which, and CloudTrail has names of its own for the same.  Sources:
+EC2 API Reference, "Error codes for the Amazon EC2 API"; STS API Reference and CloudTrail API
+Reference, "Common errors".
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from gureum.iam.session import opened
 from gureum.iam.vault import Vault, VaultError
 from gureum.model.timestamps import timestamp
 from gureum.store import Store
+from gureum.wire.models import JSON_SERVICES
 from gureum.wire.signature import Claim, MismatchError, Sent, UntimelyError, claim, verify
 
 log = logging.getLogger(__name__)
@@ -74,18 +76,18 @@ class Authenticator:
             raise ApiError(
                 "MissingAuthenticationToken", "Request is missing Authentication Token", 403
             )
-        ec2 = claimed.scope.service == "ec2"
+        service = claimed.scope.service
         key = self._key(claimed)
         if key is None:
-            raise _unknown_key(ec2)
+            raise _unknown_key(service)
         try:
             verify(sent, claimed, key.secret, self.clock())
         except UntimelyError as error:
-            raise _untimely(ec2, str(error)) from None
+            raise _untimely(service, str(error)) from None
         except MismatchError as error:
-            raise _mismatch(ec2, str(error)) from None
-        if not _may_use(claimed.scope.service, key.identity):
-            raise _unknown_key(ec2)
+            raise _mismatch(service, str(error)) from None
+        if not _may_use(service, key.identity):
+            raise _unknown_key(service)
         return replace(key.identity, proven=True)
 
     def _key(self, claimed: Claim) -> Key | None:
@@ -117,7 +119,7 @@ class Authenticator:
         if sealed is None:
             return None
         if timestamp(self.clock()) >= sealed.session.expires:
-            raise _expired(claimed.scope.service == "ec2")
+            raise _expired(claimed.scope.service)
         identity = of_session(self.store.view, sealed.session, key)
         return Key(identity, sealed.secret) if identity is not None else None
 
@@ -128,28 +130,41 @@ def _may_use(service: str, who: Identity) -> bool:
     return not (own and service == "iam")
 
 
-def _expired(ec2: bool) -> ApiError:
-    if ec2:
+_NAMES = {
+    "InvalidClientTokenId": "UnrecognizedClientException",
+    "SignatureDoesNotMatch": "InvalidSignatureException",
+    "ExpiredToken": "ExpiredTokenException",
+}
+"""CloudTrail's names of what STS and IAM say."""
+
+
+def _told(service: str, code: str, message: str) -> ApiError:
+    if service in JSON_SERVICES:
+        return ApiError(_NAMES[code], message)
+    return ApiError(code, message, 403)
+
+
+def _expired(service: str) -> ApiError:
+    if service == "ec2":
         return ApiError("RequestExpired", "Request has expired.")
-    message = "The security token included in the request is expired"
-    return ApiError("ExpiredToken", message, 403)
+    return _told(service, "ExpiredToken", "The security token included in the request is expired")
 
 
-def _unknown_key(ec2: bool) -> ApiError:
-    if ec2:
+def _unknown_key(service: str) -> ApiError:
+    if service == "ec2":
         return _auth_failure()
     message = "The security token included in the request is invalid."
-    return ApiError("InvalidClientTokenId", message, 403)
+    return _told(service, "InvalidClientTokenId", message)
 
 
-def _untimely(ec2: bool, message: str) -> ApiError:
-    if ec2:
+def _untimely(service: str, message: str) -> ApiError:
+    if service == "ec2":
         return ApiError("RequestExpired", "Request has expired.")
-    return ApiError("SignatureDoesNotMatch", message, 403)
+    return _told(service, "SignatureDoesNotMatch", message)
 
 
-def _mismatch(ec2: bool, message: str) -> ApiError:
-    return _auth_failure() if ec2 else ApiError("SignatureDoesNotMatch", message, 403)
+def _mismatch(service: str, message: str) -> ApiError:
+    return _auth_failure() if service == "ec2" else _told(service, "SignatureDoesNotMatch", message)
 
 
 def _auth_failure() -> ApiError:

@@ -15,6 +15,7 @@ from gureum.resources import Registry
 from gureum.server.analyses import Analyses
 from gureum.server.dispatch import Dispatcher
 from gureum.server.networks import Networks
+from gureum.server.recorder import Which
 from gureum.services import FlowRoom, ServiceRoom
 from gureum.store import Store
 
@@ -25,7 +26,8 @@ class Cloud:
     kernel; ``dispatch`` carries out API calls; ``networks`` are what questions are
     about, and ``analyses`` those that take their time; ``flows`` are recorded.  ``ending`` is set
     when the process is to end: answers that go on and on end then.  ``vault`` opens the secrets in
-    ``store``, and ``auth`` is how callers of the API are known."""
+    ``store``, and ``auth`` is how callers of the API are known; ``audit`` which calls are
+    recorded."""
 
     state: Path
     tag: str
@@ -43,3 +45,4 @@ class Cloud:
     ending: threading.Event = field(default_factory=threading.Event)
     vault: Vault = field(default_factory=new_vault)
     auth: str = "open"
+    audit: Which = "writes"

@@ -30,6 +30,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     GET    /labs                            the labs; POST /labs/... (see ``console_labs.py``)
     GET    /accounts                        the accounts; POST {name, number}, and its root keys:
     POST   /accounts/keys  {owner}          a new one; DELETE ?owner&key
+    GET    /trail    ?account&user&...      calls that were recorded
     GET    /internet                        the hosts of the internet; POST {name, ip}; DELETE ?name
     POST   /down     ?keep                  end the daemon
 """
@@ -74,6 +75,7 @@ from gureum.server.console_policy import Policies
 from gureum.server.console_reach import Reaches
 from gureum.server.console_segment import Segments
 from gureum.server.console_story import Stories, wish
+from gureum.server.console_trail import ConsoleTrail
 from gureum.server.console_watch import Told, Watch, Watches
 from gureum.server.dispatch import utc_now
 from gureum.server.identity_api import DEFAULT_ACCOUNT
@@ -429,6 +431,7 @@ def _refusal(code: str, message: str, status: int) -> JSONResponse:
 def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
     """The application behind the unix socket."""
     answers = Console(cloud, endpoint, utc_now())
+    trail = ConsoleTrail(cloud.store, cloud.audit)
 
     async def down(request: Request) -> JSONResponse:
         keep = request.query_params.get("keep") == "1"
@@ -462,6 +465,7 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/accounts", answers.account_add),
         ("POST", "/accounts/keys", answers.account_key_add),
         ("DELETE", "/accounts/keys", answers.account_key_remove),
+        ("GET", "/trail", trail.events),
         ("GET", "/internet", answers.internet),
         ("POST", "/internet", answers.internet_add),
         ("DELETE", "/internet", answers.internet_remove),
@@ -471,5 +475,8 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/labs/solve", answers.labs.solve),
         ("POST", "/labs/stop", answers.labs.stop),
     ]
-    found = [Route(path, _endpoint(handler), methods=[method]) for method, path, handler in routes]
+    found = [
+        Route(path, _endpoint(trail.watching(method, path, handler)), methods=[method])
+        for method, path, handler in routes
+    ]
     return Starlette(routes=[*found, Route("/down", down, methods=["POST"])])

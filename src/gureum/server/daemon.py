@@ -2,7 +2,7 @@
 
 State folder::
 
-    gureum.db       what was asked for (SQLite)
+    gureum.db       what was asked for, and who asked it (SQLite)
     secret.key      seals the secrets of access keys in it; only the daemon's own user may read it
     tag             four hexadecimal digits that mark this cloud's namespaces, links and cgroups
     gureum.sock     the commands' way in; only the daemon's own user may open it
@@ -56,7 +56,7 @@ from gureum.server.settings import (
 )
 from gureum.services import FlowRecorder, Rooms, Services
 from gureum.services.flow_files import FlowFiles
-from gureum.store import SqliteStore, StoreError
+from gureum.store import Bounds, SqliteStore, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +168,8 @@ def _tcp_socket(settings: Settings) -> socket.socket:
 def open_cloud(settings: Settings) -> Cloud:
     """The parts of the cloud of a state folder, put together but not started."""
     tag = tag_of(settings.state)
-    store = SqliteStore(settings.state / "gureum.db", durable=settings.durable)
+    bounds = Bounds(settings.audit_size << 20, settings.audit_days)
+    store = SqliteStore(settings.state / "gureum.db", durable=settings.durable, bounds=bounds)
     vault = open_vault(settings.state, store.view)
     images = ImageStore()
     engine = LinuxEngine(tag, settings.bridge_filter, settings.host_link)
@@ -206,6 +207,7 @@ def open_cloud(settings: Settings) -> Cloud:
         flows=flows,
         vault=vault,
         auth=settings.auth,
+        audit=settings.audit,
     )
 
 
@@ -251,7 +253,7 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
     endpoint = f"http://{_bracketed(host)}:{port}"
     auth = Authenticator(cloud.store, cloud.vault, settings.auth)
     wait, reset = cloud.reconciler.wait, settings.allow_reset
-    api = Api(cloud.dispatch, wait, auth=auth, allow_reset=reset)
+    api = Api(cloud.dispatch, wait, auth=auth, allow_reset=reset, audit=settings.audit)
     app = application(api, console(cloud, endpoint, stop.ask))
     server = QuietServer(quiet_config(app, LAST_REQUESTS), cloud.ending.set)
     about = json.dumps({"pid": os.getpid(), "endpoint": endpoint})

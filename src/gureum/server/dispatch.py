@@ -20,7 +20,7 @@ from gureum.model import Resource, Txn, View
 from gureum.model.timestamps import timestamp
 from gureum.model.txn import not_found
 from gureum.resources import Registry
-from gureum.store import Remembered, Store
+from gureum.store import Entry, Remembered, Store
 from gureum.wire import Request
 from gureum.wire import listing as wire_listing
 
@@ -66,6 +66,14 @@ class _Open:
 
 OPEN = _Open()
 
+Tell = Callable[[Shape | None], Iterable[Entry]]
+"""What the trail says of a call that ends in a result; None where there is no new one."""
+
+
+def unheard(result: Shape | None) -> Iterable[Entry]:
+    """The trail says nothing."""
+    return ()
+
 
 @dataclass
 class Dispatcher:
@@ -77,8 +85,17 @@ class Dispatcher:
     probe: Probe = field(default=lambda what, key: b"")
     analyse: Analyse = no_analysis
 
-    def __call__(self, request: Request, account: str, region: str, gate: Gate = OPEN) -> Shape:
+    def __call__(
+        self,
+        request: Request,
+        account: str,
+        region: str,
+        gate: Gate = OPEN,
+        tell: Tell = unheard,
+    ) -> Shape:
         """The answer to a request that ``gate`` lets through, in the names of its output shape.
+
+        What a change is told of by ``tell`` is committed with it.
 
         Raises:
             ApiError: the refusal; nothing has changed then.
@@ -95,7 +112,7 @@ class Dispatcher:
             call = self._call(request, Txn(self.store.view, account, region))
             gate.before(call.txn.view)
             return self._read(call, request)
-        return self._write(request, account, region, gate)
+        return self._write(request, account, region, gate, tell)
 
     def _call(self, request: Request, txn: Txn) -> Call:
         return Call(
@@ -129,7 +146,7 @@ class Dispatcher:
             return self._list(call, *self.registry.listings[call.action])
         return self.registry.actions[call.action](call)
 
-    def _write(self, request: Request, account: str, region: str, gate: Gate) -> Shape:
+    def _write(self, request: Request, account: str, region: str, gate: Gate, tell: Tell) -> Shape:
         # A dry run neither repeats an answer nor leaves one.
         token = request.token if not request.dry_run else None
         key = f"{account}/{region}/{request.action}/{token}" if token else None
@@ -141,7 +158,7 @@ class Dispatcher:
                 return None
             return Remembered(key, digest, msgspec.json.encode(answer), self.clock())
 
-        with self.store.transaction(account, region, remember) as txn:
+        with self.store.transaction(account, region, remember, lambda: tell(answer)) as txn:
             gate.before(txn.view)
             if key is not None and (known := self.store.remembered(key)):
                 return _repeated(known, digest, request)

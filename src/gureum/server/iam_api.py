@@ -12,7 +12,7 @@ from gureum.iam.registry import ACTIONS, READS, STS_ACTIONS
 from gureum.iam.vault import Vault
 from gureum.kind import Shape
 from gureum.model import Txn
-from gureum.server.dispatch import OPEN, Gate, utc_now
+from gureum.server.dispatch import OPEN, Gate, Tell, unheard, utc_now
 from gureum.server.identity_api import unbuilt
 from gureum.store import Store
 from gureum.wire import Request
@@ -26,23 +26,31 @@ class IamApi:
     vault: Vault
     clock: Callable[[], str] = utc_now
 
-    def __call__(self, request: Request, who: Caller, gate: Gate = OPEN) -> Shape:
-        """The answer to a request that ``gate`` lets through.
+    def __call__(
+        self, request: Request, who: Caller, gate: Gate = OPEN, tell: Tell = unheard
+    ) -> Shape:
+        """The answer to a request that ``gate`` lets through; what ``tell`` says of a change is
+        committed with it.
 
         Raises:
             ApiError: the refusal; nothing has changed then.
         """
-        sts = request.service == "sts"
-        action = (STS_ACTIONS if sts else ACTIONS).get(request.action)
+        action = (STS_ACTIONS if request.service == "sts" else ACTIONS).get(request.action)
         if action is None:
             raise unbuilt(request)
-        if sts or request.action in READS:
+        if self.reads(request):
             view = self.store.view
             gate.before(view)
             return action(self._call(request, who, Txn(view, who.account, GLOBAL)))
-        with self.store.transaction(who.account, GLOBAL) as txn:
+        answer: Shape | None = None
+        with self.store.transaction(who.account, GLOBAL, tell=lambda: tell(answer)) as txn:
             gate.before(txn.view)
-            return action(self._call(request, who, txn))
+            answer = action(self._call(request, who, txn))
+        return answer
+
+    def reads(self, request: Request) -> bool:
+        """Whether a call changes nothing."""
+        return request.service == "sts" or request.action in READS
 
     def _call(self, request: Request, who: Caller, txn: Txn) -> Call:
         return Call(

@@ -28,7 +28,9 @@ class Settings:
     ``machines`` instances are records with a network and no processes.  Flows are recorded every
     ``flow_log_interval`` seconds.  ``auth`` says how callers are known: ``open`` takes any
     credentials, ``verify`` checks signatures, ``enforce`` policies too.  An open cloud is not
-    served beyond loopback unless ``allow_anyone`` says so.
+    served beyond loopback unless ``allow_anyone`` says so.  ``audit`` says which calls are
+    recorded: none, those that may change something, or all; of ``audit_size`` MiB and
+    ``audit_days`` at most.
     """
 
     state: Path
@@ -43,6 +45,9 @@ class Settings:
     flow_log_interval: int = 60
     auth: Literal["open", "verify", "enforce"] = "open"
     allow_anyone: bool = False
+    audit: Literal["off", "writes", "all"] = "writes"
+    audit_size: int = 64
+    audit_days: int = 90
 
     def check(self) -> None:
         """Refuse settings that would leave a door open unasked.

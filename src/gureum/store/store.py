@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from gureum.model import Changes, Resource, Txn, View
+from gureum.store.trail import Bounds, Entry, Trail
 
 SCHEMA_VERSION = 1
 
@@ -59,6 +60,8 @@ class StoreError(RuntimeError):
 class Store:
     """The rows of all accounts and regions.  This class keeps them in memory only."""
 
+    trail: Trail
+
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._busy = False
@@ -83,11 +86,16 @@ class Store:
 
     @contextmanager
     def transaction(
-        self, account: str, region: str, remember: Callable[[], Remembered | None] | None = None
+        self,
+        account: str,
+        region: str,
+        remember: Callable[[], Remembered | None] | None = None,
+        tell: Callable[[], Iterable[Entry]] | None = None,
     ) -> Iterator[Txn]:
         """A transaction: committed when the block ends, forgotten when it raises.
 
-        ``remember`` is asked at the end for the idempotency record to keep with it.
+        ``remember`` is asked at the end for the idempotency record to keep with it, and ``tell``
+        what the trail is to say of it.
 
         Raises:
             RuntimeError: inside another transaction or a listener of the same thread, where it
@@ -98,10 +106,11 @@ class Store:
             yield txn
             changes = txn.changes()
             record = remember() if remember else None
-            if not changes.rows and record is None:
+            told = tuple(tell()) if tell else ()
+            if not changes.rows and record is None and not told:
                 return
             revision = self._view.revision + 1 if changes.rows else self._view.revision
-            self._save(revision, changes, record)
+            self._save(revision, changes, record, told)
             if record is not None:
                 self._tokens[record.key] = record
             if changes.rows:
@@ -111,6 +120,13 @@ class Store:
                     listener(commit)
                 with self._moved:
                     self._moved.notify_all()
+
+    def tell(self, entries: Iterable[Entry]) -> None:
+        """Let the trail say something that no change comes with."""
+        told = tuple(entries)
+        if told:
+            with self._lock:
+                self._save(self._view.revision, Changes(), None, told)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -142,12 +158,24 @@ class Store:
     def _save_forgotten(self, before: str) -> None:
         """Make forgetting durable."""
 
-    def _save(self, revision: int, changes: Changes, record: Remembered | None) -> None:
+    def _save(
+        self,
+        revision: int,
+        changes: Changes,
+        record: Remembered | None,
+        told: tuple[Entry, ...],
+    ) -> None:
         """Make a commit durable; raise and nothing has happened."""
+        if told:
+            self.trail.kept(self.trail.add(told))
 
 
 class MemoryStore(Store):
     """Forgets everything with the process: for tests."""
+
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        super().__init__()
+        self.trail = Trail.in_memory(bounds)
 
 
 class SqliteStore(Store):
@@ -160,16 +188,16 @@ class SqliteStore(Store):
         OSError: it may not be opened.
     """
 
-    def __init__(self, path: Path, *, durable: bool = False) -> None:
+    def __init__(self, path: Path, *, durable: bool = False, bounds: Bounds | None = None) -> None:
         super().__init__()
         path.touch(mode=0o600)
         path.chmod(0o600)  # SQLite gives its further files the mode of the first
         try:
-            self._open(path, durable)
+            self._open(path, durable, bounds or Bounds())
         except (sqlite3.Error, msgspec.MsgspecError) as error:
             raise StoreError(f"{path} cannot be used: {error}") from error
 
-    def _open(self, path: Path, durable: bool) -> None:
+    def _open(self, path: Path, durable: bool, bounds: Bounds) -> None:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:
             self._check(path)
@@ -177,6 +205,7 @@ class SqliteStore(Store):
             self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             self._db.executescript(_SCHEMA)
             self._load(path)
+            self.trail = Trail.on(path, self._db, bounds)
         except BaseException:
             self._db.close()
             raise
@@ -203,7 +232,13 @@ class SqliteStore(Store):
         for record in self._db.execute("SELECT key, digest, answer, created FROM tokens"):
             self._tokens[record[0]] = Remembered(*record)
 
-    def _save(self, revision: int, changes: Changes, record: Remembered | None) -> None:
+    def _save(
+        self,
+        revision: int,
+        changes: Changes,
+        record: Remembered | None,
+        told: tuple[Entry, ...],
+    ) -> None:
         put = [
             (key, new.kind, msgspec.json.encode(new))
             for key, (_, new) in changes.rows.items()
@@ -212,9 +247,11 @@ class SqliteStore(Store):
         gone = [(key,) for key, (_, new) in changes.rows.items() if new is None]
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", put)
-            self._db.executemany("DELETE FROM rows WHERE id = ?", gone)
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('revision', ?)", (revision,))
+            total = self.trail.add(told) if told else self.trail.bytes
+            if changes.rows:
+                self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", put)
+                self._db.executemany("DELETE FROM rows WHERE id = ?", gone)
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES ('revision', ?)", (revision,))
             if record is not None:
                 self._db.execute(
                     "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?)",
@@ -225,10 +262,12 @@ class SqliteStore(Store):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+        self.trail.kept(total)
 
     def _save_forgotten(self, before: str) -> None:
         self._db.execute("DELETE FROM tokens WHERE created < ?", (before,))
 
     def close(self) -> None:
         with self._lock:
+            self.trail.close()
             self._db.close()

@@ -1,12 +1,13 @@
-"""AWS's ec2 and query protocols, driven by botocore's service models."""
+"""AWS's ec2, query and json protocols, driven by botocore's service models."""
 
 from gureum.wire.models import actions, input_members, known_action, output_path_exists
-from gureum.wire.request import Request, addressed, decode
+from gureum.wire.request import Request, Unread, addressed, decode, opened
 from gureum.wire.response import Response, encode, encode_error
 
 __all__ = [
     "Request",
     "Response",
+    "Unread",
     "actions",
     "addressed",
     "decode",
@@ -14,5 +15,6 @@ __all__ = [
     "encode_error",
     "input_members",
     "known_action",
+    "opened",
     "output_path_exists",
 ]

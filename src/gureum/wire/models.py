@@ -15,7 +15,12 @@ from typing import Any
 import msgspec
 
 SERVICES: Mapping[str, str] = {"ec2": "2016-11-15", "sts": "2011-06-15", "iam": "2010-05-08"}
-"""The services spoken and the API version of each: clients name either in a request."""
+"""The services spoken in forms and the API version of each: clients name either in a request."""
+
+JSON_SERVICES: Mapping[str, str] = {"cloudtrail": "2013-11-01"}
+"""The services spoken in JSON: clients name them in a header (:mod:`gureum.wire.json_rpc`)."""
+
+ALL_SERVICES: Mapping[str, str] = {**SERVICES, **JSON_SERVICES}
 
 SCALARS = frozenset(
     ("string", "boolean", "integer", "long", "float", "double", "timestamp", "blob")
@@ -63,11 +68,11 @@ class Service:
 
         self.name = name
         self.model: Any = ServiceModel(
-            loader().load_service_model(name, "service-2", SERVICES[name]), name
+            loader().load_service_model(name, "service-2", ALL_SERVICES[name]), name
         )
         self.protocol: str = self.model.metadata["protocol"]
         # AWS's answers end the namespace in a slash; the ec2 model forgets it.
-        self.namespace = self.model.metadata["xmlNamespace"].rstrip("/") + "/"
+        self.namespace = self.model.metadata.get("xmlNamespace", "").rstrip("/") + "/"
         self.actions = frozenset(self.model.operation_names)
 
     def input_shape(self, action: str) -> Any:
@@ -81,7 +86,7 @@ class Service:
 
 @cache
 def service(name: str) -> Service:
-    """The model of one of :data:`SERVICES`, read on the first call (0.1 s for ec2)."""
+    """The model of one of :data:`ALL_SERVICES`, read on the first call (0.1 s for ec2)."""
     return Service(name)
 
 

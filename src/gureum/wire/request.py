@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gureum.errors import ApiError
+from gureum.wire import json_rpc
 from gureum.wire.decoder import decode_input
 from gureum.wire.form import pairs, tree
-from gureum.wire.models import SERVICES, api_versions, known_action, service
+from gureum.wire.models import JSON_SERVICES, SERVICES, api_versions, known_action, service
 from gureum.wire.sigv4 import Scope, credential_scope
 
 _SIGNING_V2 = frozenset(
@@ -39,6 +40,29 @@ class Request:
     token: str | None = None
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A call of which is known what it is, but not with what parameters."""
+
+    known: Request
+    _read: Callable[[], dict[str, Any]] = field(repr=False)
+
+    def read(self) -> Request:
+        """The whole call.
+
+        Raises:
+            ApiError: with AWS's code; see :mod:`gureum.wire.decoder`.
+        """
+        known = self.known
+        params = self._read()
+        return replace(
+            known,
+            params=params,
+            dry_run=params.get("DryRun") is True,
+            token=params.get(_token_member(known.service, known.action)) or None,
+        )
+
+
 def decode(
     method: str,
     headers: Mapping[str, str],
@@ -46,20 +70,36 @@ def decode(
     body: bytes,
     host_service: str | None = None,
 ) -> Request:
-    """Read a request of the ec2 or query protocol: a POST with a form body, or a GET.
+    """Read a request: see :func:`opened` and :meth:`Unread.read`, whose errors it raises."""
+    return opened(method, headers, query, body, host_service).read()
+
+
+def opened(
+    method: str,
+    headers: Mapping[str, str],
+    query: str,
+    body: bytes,
+    host_service: str | None = None,
+) -> Unread:
+    """What a request of the ec2 or query protocol is, a POST with a form body, or a GET; or of the
+    json protocol.
 
     The service is the one of the credential scope, else ``host_service`` (from the name of the
     host that was called), else the one of the API version, else the first that has the action.
 
     Raises:
-        ApiError: with AWS's code; see :mod:`gureum.wire.form` and :mod:`gureum.wire.decoder` too.
+        ApiError: with AWS's code; see :mod:`gureum.wire.form` too.
     """
     if method not in ("GET", "POST"):
         raise ApiError(
             "UnsupportedHttpVerb", f"The requested HTTP verb is not supported: {method[:20]}"
         )
+    lower = {name.lower(): text for name, text in headers.items()}
+    named = json_rpc.target(lower) if method == "POST" else None
+    if named is not None:
+        return _in_json(named, lower, body)
     parameters = pairs(query, body if method == "POST" else b"")
-    scope = credential_scope({name.lower(): text for name, text in headers.items()}, parameters)
+    scope = credential_scope(lower, parameters)
     access_key = scope.access_key if scope else parameters.get("AWSAccessKeyId")
     version = parameters.pop("Version", None)
     action = parameters.pop("Action", "")
@@ -73,17 +113,33 @@ def decode(
         )
     if not known_action(name, action):
         raise _invalid_action(action)
-    params = decode_input(name, action, tree(_own(parameters)))
-    return Request(
+    known = Request(
         service=name,
         version=version or SERVICES[name],
         action=action,
-        params=params,
         access_key=access_key,
         region=scope.region if scope else None,
-        dry_run=params.get("DryRun") is True,
-        token=params.get(_token_member(name, action)) or None,
     )
+    return Unread(known, lambda: decode_input(name, action, tree(_own(parameters))))
+
+
+def _in_json(named: tuple[str, str], headers: Mapping[str, str], body: bytes) -> Unread:
+    """A request of the json protocol."""
+    name, action = named
+    scope = credential_scope(headers, {})
+    if scope is not None and scope.service != name:
+        raise ApiError(
+            "InvalidSignatureException",
+            f"Credential should be scoped to correct service: '{name}'.",
+        )
+    known = Request(
+        service=name,
+        version=JSON_SERVICES[name],
+        action=action,
+        access_key=scope.access_key if scope else None,
+        region=scope.region if scope else None,
+    )
+    return Unread(known, lambda: json_rpc.decode_body(name, action, body))
 
 
 def addressed(
@@ -93,6 +149,9 @@ def addressed(
 
     None where nothing tells.
     """
+    lower = {name.lower(): text for name, text in headers.items()}
+    if json_rpc.TARGET in lower:
+        return next(iter(JSON_SERVICES))
     try:
         parameters = pairs(query, body)
         scope = credential_scope(headers, parameters)

@@ -1,4 +1,4 @@
-"""From a result or an error to the HTTP response of the ec2 or query protocol."""
+"""From a result or an error to the HTTP response of the ec2, query or json protocol."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gureum.errors import ApiError
+from gureum.wire import json_rpc
 from gureum.wire.encoder import MisfitError, encoder
-from gureum.wire.models import SERVICES, service
+from gureum.wire.models import ALL_SERVICES, JSON_SERVICES, service
 from gureum.wire.request import Request
 from gureum.wire.xml import DECLARATION, escape
 
-_CONTENT_TYPES = {"ec2": "text/xml;charset=UTF-8", "query": "text/xml"}
+_CONTENT_TYPES = {
+    "ec2": "text/xml;charset=UTF-8",
+    "query": "text/xml",
+    "json": json_rpc.CONTENT_TYPE,
+}
 _REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id")
 
 
@@ -35,6 +40,9 @@ def encode(request: Request, result: Mapping[str, Any], request_id: str) -> Resp
             message has the path.
     """
     model = service(request.service)
+    if request.service in JSON_SERVICES:
+        body = json_rpc.encode_body(model, request.action, result)
+        return _response(200, model.protocol, body, request_id)
     shape = model.output_shape(request.action)
     out: list[str] = []
     try:
@@ -56,7 +64,7 @@ def encode(request: Request, result: Mapping[str, Any], request_id: str) -> Resp
         content += "</ResponseMetadata>"
     name = f"{request.action}Response"
     text = f'{DECLARATION}<{name} xmlns="{model.namespace}">{content}</{name}>'
-    return _response(200, model.protocol, text, request_id)
+    return _response(200, model.protocol, text.encode(), request_id)
 
 
 def encode_error(service_name: str | None, error: ApiError, request_id: str) -> Response:
@@ -64,7 +72,9 @@ def encode_error(service_name: str | None, error: ApiError, request_id: str) -> 
     code, message = escape(error.code), escape(error.message)
     detail = f"<Code>{code}</Code><Message>{message}</Message>"
     shown_id = escape(request_id)
-    protocol = service(service_name).protocol if service_name in SERVICES else "ec2"
+    if service_name in JSON_SERVICES:
+        return _response(error.status, "json", json_rpc.encode_refusal(error), request_id)
+    protocol = service(service_name).protocol if service_name in ALL_SERVICES else "ec2"
     if protocol == "ec2" or service_name is None:
         text = f"<Response><Errors><Error>{detail}</Error></Errors>"
         text += f"<RequestID>{shown_id}</RequestID></Response>"
@@ -73,11 +83,11 @@ def encode_error(service_name: str | None, error: ApiError, request_id: str) -> 
         text = f'<ErrorResponse xmlns="{service(service_name).namespace}">'
         text += f"<Error><Type>{side}</Type>{detail}</Error>"
         text += f"<RequestId>{shown_id}</RequestId></ErrorResponse>"
-    return _response(error.status, protocol, DECLARATION + text, request_id)
+    return _response(error.status, protocol, (DECLARATION + text).encode(), request_id)
 
 
-def _response(status: int, protocol: str, text: str, request_id: str) -> Response:
+def _response(status: int, protocol: str, body: bytes, request_id: str) -> Response:
     headers = dict.fromkeys(_REQUEST_ID_HEADERS, request_id)
     headers["content-type"] = _CONTENT_TYPES[protocol]
     headers["cache-control"] = "no-cache, no-store"
-    return Response(status, headers, text.encode())
+    return Response(status, headers, body)

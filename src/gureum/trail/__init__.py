@@ -1,0 +1,1 @@
+"""Calls as CloudTrail records them: events, who made them, what they were about, and look-ups."""
