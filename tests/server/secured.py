@@ -26,8 +26,9 @@ from gureum.server.authentication import Authenticator, Mode
 from gureum.server.console_accounts import Accounts
 from gureum.server.dispatch import Dispatcher
 from gureum.server.quiet import quiet_config
+from gureum.server.rates import Rates
 from gureum.server.recorder import Which
-from gureum.store import MemoryStore
+from gureum.store import MemoryStore, Store
 
 REGION = "ap-northeast-2"
 Keys = tuple[str, str] | tuple[str, str, str]
@@ -36,8 +37,14 @@ Keys = tuple[str, str] | tuple[str, str, str]
 class Secured:
     """A cloud in memory, served on a free port; ``late`` sets its clock."""
 
-    def __init__(self, mode: Mode = "verify", audit: Which = "writes") -> None:
-        self.store = MemoryStore()
+    def __init__(
+        self,
+        mode: Mode = "verify",
+        audit: Which = "writes",
+        rates: Rates | None = None,
+        store: Store | None = None,
+    ) -> None:
+        self.store = store or MemoryStore()
         self.vault = new_vault()
         self.late = timedelta()
         self.accounts = Accounts(self.store, self.vault)
@@ -47,6 +54,7 @@ class Secured:
             lambda revision, seconds: True,
             auth=self.auth,
             audit=audit,
+            rates=rates,
         )
         self.tcp = socket.create_server(("127.0.0.1", 0))
         self.server = uvicorn.Server(quiet_config(application(self.api, Starlette()), 3))
@@ -103,6 +111,9 @@ class Secured:
     def post(self, body: str, **headers: str) -> httpx.Response:
         kind = {"content-type": "application/x-www-form-urlencoded"}
         return httpx.post(self.endpoint, content=body, headers=kind | headers, timeout=30)
+
+    def get(self, url: str) -> httpx.Response:
+        return httpx.get(url, timeout=30)
 
     def close(self) -> None:
         self.server.should_exit = True

@@ -94,6 +94,14 @@ _OPTIONS = (
         help="For how long recorded calls are kept.",
     ),
     click.option(
+        "--rate",
+        default="auto",
+        show_default=True,
+        metavar="RATE",
+        help="How often an account may call: off, aws, or reads and writes a second, as 20:5; auto "
+        "is aws beyond loopback, else off.",
+    ),
+    click.option(
         "--bridge-filter",
         type=click.Choice(["auto", "netfilter", "isolated"]),
         default="auto",

@@ -33,6 +33,7 @@ from gureum.server.authorization import Gate as PolicyGate
 from gureum.server.dispatch import OPEN, Dispatcher, Gate
 from gureum.server.iam_api import IamApi
 from gureum.server.identity_api import caller
+from gureum.server.rates import Rates, Throttle
 from gureum.server.recorder import Recorder, Which, Witness
 from gureum.server.trail_api import TrailApi
 from gureum.wire import Request, Response, addressed, encode, encode_error, opened
@@ -61,7 +62,7 @@ class Api:
     ``auth`` finds out who signed a request; without it the API is open: credentials are taken at
     their word, and keys made count for this object's life only.  ``allow_reset`` lets clients
     empty an open cloud by a POST to :data:`~gureum.server.reset.PATH`.  ``audit`` says which calls
-    are recorded."""
+    are recorded, ``rates`` how often an account may call (None: as often as it likes)."""
 
     def __init__(
         self,
@@ -71,11 +72,13 @@ class Api:
         auth: Authenticator | None = None,
         allow_reset: bool = False,
         audit: Which = "writes",
+        rates: Rates | None = None,
     ) -> None:
         self._allow_reset = allow_reset
         self._auth = auth or Authenticator(dispatch.store, new_vault(), "open")
         self._iam = IamApi(dispatch.store, self._auth.vault, dispatch.clock)
         self._recorder = Recorder(dispatch.store, audit, self._auth.clock)
+        self._throttle = Throttle(rates)
         self._trail = TrailApi(dispatch.store, audit != "off")
         self._dispatch = dispatch
         self._wait = wait
@@ -90,6 +93,7 @@ class Api:
             return
         except ApiError as error:
             response = encode_error(None, error, request_id)
+            response.headers["connection"] = "close"  # the rest of the body is not waited for
         else:
             response = await to_thread.run_sync(
                 self.answer, request, body, request_id, limiter=self._threads
@@ -138,6 +142,9 @@ class Api:
         call = opened(http.method, http.headers, http.url.query, body, service)
         who = caller(call.known, known)
         reads = self._reads(call.known)
+        self._throttle.take(
+            who.account, who.region, call.known.service, call.known.action, reads=reads
+        )
         witness.sees(call.known, who, reads)
         request = call.read()
         witness.sees(request, who, reads)

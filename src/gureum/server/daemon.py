@@ -253,7 +253,14 @@ async def _serve(cloud: Cloud, settings: Settings, tcp: socket.socket, stop: Sto
     endpoint = f"http://{_bracketed(host)}:{port}"
     auth = Authenticator(cloud.store, cloud.vault, settings.auth)
     wait, reset = cloud.reconciler.wait, settings.allow_reset
-    api = Api(cloud.dispatch, wait, auth=auth, allow_reset=reset, audit=settings.audit)
+    api = Api(
+        cloud.dispatch,
+        wait,
+        auth=auth,
+        allow_reset=reset,
+        audit=settings.audit,
+        rates=settings.rates(),
+    )
     app = application(api, console(cloud, endpoint, stop.ask))
     server = QuietServer(quiet_config(app, LAST_REQUESTS), cloud.ending.set)
     about = json.dumps({"pid": os.getpid(), "endpoint": endpoint})

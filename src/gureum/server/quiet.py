@@ -13,15 +13,21 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
+from gureum.server.guard import Limits, guarded
 
-def quiet_config(app: ASGIApp, grace: int) -> uvicorn.Config:
-    """How the API is served; ``grace`` is the seconds that requests have left at the end.
+
+def quiet_config(app: ASGIApp, grace: int, limits: Limits | None = None) -> uvicorn.Config:
+    """How the API is served; ``grace`` is the seconds that requests have left at the end, and
+    ``limits`` those of connections.
 
     Who a client says that it speaks for (``X-Forwarded-For``) is not believed: policies ask for
     addresses, and whoever is on this machine could claim any.
     """
+    limits = limits or Limits()
     return uvicorn.Config(
         app,
+        http=guarded(limits),
+        h11_max_incomplete_event_size=limits.head_size,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -2,7 +2,8 @@
 
 Which calls are recorded: all that may change something, those that give credentials, and those that
 policies refused; with ``all`` the others that only read, too.  Who could not be identified is in
-nobody's trail, as in AWS; the daemon's log has them.
+nobody's trail, as in AWS; the daemon's log has them.  Calls that came too fast are not recorded
+either: to write them down would cost more than to refuse them, and push out what happened.
 """
 
 from __future__ import annotations
@@ -22,9 +23,7 @@ from gureum.wire import Request
 
 Which = Literal["off", "writes", "all"]
 
-REFUSALS = frozenset(
-    {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "RequestLimitExceeded"}
-)
+REFUSALS = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 """Codes that are recorded of calls, too, which would only read."""
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gureum.server.rates import Rates, rates
+
 HOST, PORT = "127.0.0.1", 4566
 """Where the API is served: the port that tools for local clouds try first."""
 
@@ -30,7 +32,9 @@ class Settings:
     credentials, ``verify`` checks signatures, ``enforce`` policies too.  An open cloud is not
     served beyond loopback unless ``allow_anyone`` says so.  ``audit`` says which calls are
     recorded: none, those that may change something, or all; of ``audit_size`` MiB and
-    ``audit_days`` at most.
+    ``audit_days`` at most.  ``rate`` says how often an account may call (see
+    :func:`gureum.server.rates.rates`); ``auto`` is as AWS has it beyond loopback, and as often as
+    they like on it, where callers are this machine's own.
     """
 
     state: Path
@@ -48,6 +52,7 @@ class Settings:
     audit: Literal["off", "writes", "all"] = "writes"
     audit_size: int = 64
     audit_days: int = 90
+    rate: str = "auto"
 
     def check(self) -> None:
         """Refuse settings that would leave a door open unasked.
@@ -60,8 +65,22 @@ class Settings:
                 f"on {self.host} anybody who reaches the port would own the cloud: give --auth "
                 "verify or enforce, or --allow-anyone if that is meant"
             )
+        self.rates()
         if self.auth != "open" and self.allow_reset:
             raise SettingsError("--allow-reset lets anybody empty the cloud: only with --auth open")
+
+    def rates(self) -> Rates | None:
+        """How often an account may call; None for as often as it likes.
+
+        Raises:
+            SettingsError: ``rate`` says nothing that is known.
+        """
+        if self.rate == "auto":
+            return None if _is_loopback(self.host) else Rates()
+        try:
+            return rates(self.rate)
+        except ValueError as error:
+            raise SettingsError(f"--rate: {error}") from None
 
 
 class SettingsError(Exception):
