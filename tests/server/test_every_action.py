@@ -1,5 +1,6 @@
-"""Every action that is built is held against policies: refused to who has none, let through to who
-has one that names it, and refused again where that is denied."""
+"""Every action of IAM and STS that is built is held against policies: refused to who has none, let
+through to who has one that names it, and refused again where that is denied.  Those of EC2 are in
+``test_exact_grants.py``."""
 
 from __future__ import annotations
 
@@ -24,7 +25,6 @@ from gureum.wire import Request
 from tests.wiring import service_model
 
 ACCOUNT, REGION = "123456789012", "ap-northeast-2"
-EC2 = sorted({*REGISTRY.actions, *REGISTRY.listings})
 IDENTITY = sorted(
     [("iam", name) for name in ACTIONS]
     + [("sts", name) for name in STS_ACTIONS if f"sts:{name}" not in FREE]
@@ -92,16 +92,6 @@ def _value(name: str, shape: Any) -> Any:
 @pytest.fixture(scope="module")
 def held() -> Held:
     return Held()
-
-
-@pytest.mark.parametrize("action", EC2)
-def test_actions_of_ec2(held: Held, action: str) -> None:
-    allowed = (("Allow", f"ec2:{action}"), ("Allow", "ec2:CreateTags"))
-    assert held.call("ec2", action) == "UnauthorizedOperation"
-    assert held.call("ec2", action, ("Allow", "ec2:Nothing")) == "UnauthorizedOperation"
-    assert held.call("ec2", action, *allowed) != "UnauthorizedOperation"
-    denied = (*allowed, ("Deny", f"ec2:{action[:5]}*"))
-    assert held.call("ec2", action, *denied) == "UnauthorizedOperation"
 
 
 @pytest.mark.parametrize(("service", "action"), IDENTITY)

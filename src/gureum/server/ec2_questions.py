@@ -1,8 +1,8 @@
 """What calls of EC2 ask of policies: the resources they are about, and what holds of each.
 
 A call is about the rows whose ids it names, those of associations standing for what they join, and
-about what it makes.  Describe actions are about no resource, as in AWS.  Source: Service
-Authorization Reference, "Actions, resources, and condition keys for Amazon EC2".
+about what it makes, as far as they are of types that the table of AWS has for it; and of each hold
+the condition keys that it has there (:mod:`gureum.server.ec2_actions`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from gureum.resources.snapshot import Snapshot
 from gureum.resources.subnet import Subnet
 from gureum.resources.volume import Volume
 from gureum.resources.vpc import Vpc
+from gureum.server import ec2_actions
 
 _ID = re.compile(r"([a-z][a-z0-9-]*)-[0-9a-f]{8}(?:[0-9a-f]{9})?")
 
@@ -40,26 +41,19 @@ _ONLY: Mapping[str, tuple[str, ...]] = {
     "AuthorizeSecurityGroupIngress": ("GroupId", "GroupName"),
     "CreateLaunchTemplate": (),
     "CreateLaunchTemplateVersion": ("LaunchTemplateId", "LaunchTemplateName"),
-    "CreateNetworkAclEntry": ("NetworkAclId",),
     "CreatePlacementGroup": (),
-    "CreateRoute": ("RouteTableId",),
     "CreateSecurityGroup": ("VpcId",),
     "CreateVpcPeeringConnection": ("VpcId",),
-    "DeleteRoute": ("RouteTableId",),
     "ModifySecurityGroupRules": ("GroupId",),
-    "ReplaceNetworkAclEntry": ("NetworkAclId",),
-    "ReplaceRoute": ("RouteTableId",),
     "RevokeSecurityGroupEgress": ("GroupId",),
     "RevokeSecurityGroupIngress": ("GroupId", "GroupName"),
 }
-"""Actions that name more than they are about: a rule's peers, a route's target."""
+"""Actions that name more of a type than they are about: a rule's peers."""
 
 _MAKES: Mapping[str, tuple[str, ...]] = {
     "AllocateAddress": ("elastic-ip",),
     "CopyImage": ("image",),
     "CopySnapshot": ("snapshot",),
-    "CreateDefaultSubnet": ("subnet",),
-    "CreateDefaultVpc": ("vpc",),
     "CreateImage": ("image",),
     "CreateManagedPrefixList": ("prefix-list",),
     "CreateNatGateway": ("natgateway",),
@@ -71,6 +65,9 @@ _MAKES: Mapping[str, tuple[str, ...]] = {
 """What actions make whose names do not tell; ``CreateVpc`` makes a ``vpc``.  What a launch
 makes is asked about :func:`after` it is known."""
 
+AFTER = frozenset({"RunInstances"})
+"""Actions of which it is clear only :func:`after` they were carried out what they are about."""
+
 _JOINS = frozenset(
     {
         "elastic-ip-association",
@@ -80,6 +77,7 @@ _JOINS = frozenset(
         "route-table-association",
         "security-group-vpc-association",
         "subnet-cidr-reservation",
+        "vpc-endpoint-connection-notification",
         "vpc-ipv6-cidr-block",
         "launch-template-version",
     }
@@ -98,6 +96,11 @@ def arn(region: str, account: str, kind: str, name: str) -> str:
     return f"arn:aws:ec2:{region}:{owner}:{kind}/{name}"
 
 
+def kind_of(resource: str) -> str:
+    """The type of something of EC2's, by its ARN."""
+    return resource.rpartition(":")[2].partition("/")[0]
+
+
 def row_arn(row: Resource) -> str:
     """The ARN of a row; key pairs and placement groups are called by their names."""
     name = row.name if isinstance(row, KeyPair | PlacementGroup) else row.id
@@ -107,25 +110,40 @@ def row_arn(row: Resource) -> str:
 # --- before it is carried out -------------------------------------------------------------------
 def before(action: str, params: Params, view: View, who: Caller) -> Iterator[Question]:
     """What a call asks, as far as it can be told from what it says."""
-    name = f"ec2:{action}"
-    if action.startswith("Describe") and not action.endswith("Attribute"):
-        yield Question(name, keys=(("ec2:Region", who.region),))
-        return
-    made = list(_made_types(action))
+    asked, region = f"ec2:{action}", (("ec2:Region", who.region),)
+    table = ec2_actions.action(action)
     tagged = _tagged(params)
     own = request_tags(params.get("Tags")) if action in ("CreateTags", "DeleteTags") else ()
-    found = [*_named(action, params, view, who)]
-    for resource, row in found:
-        keys = keys_of(row, who.region) if row else (("ec2:Region", who.region),)
-        yield Question(name, resource, (*keys, *own))
+    named = _named(action, params, view, who) if table.types else ()
+    about = [(key, row) for key, row in named if kind_of(key) in table.types]
+    made = [kind for kind in _made_types(action) if kind in table.types]
+    for resource, row in about:
+        keys = (*(keys_of(row, who.region) if row else region), *own)
+        yield Question(asked, resource, table.held(kind_of(resource), keys))
     for kind in made:
         label = str(params["KeyName"]) if kind == "key-pair" else "*"
         keys = (*_future(kind, params, view, who), *tagged.get(kind, ()))
-        yield Question(name, arn(who.region, who.account, kind, label), keys)
-    if not found and not made:
-        yield Question(name, keys=(("ec2:Region", who.region),))
+        resource = arn(who.region, who.account, kind, label)
+        yield Question(asked, resource, table.held(kind, keys))
+    known = {*map(kind_of, (key for key, _ in about)), *made}
+    for kind in _unnamed(action, table, known):
+        keys = (*_future(kind, params, view, who), *tagged.get(kind, ()))
+        resource = arn(who.region, who.account, kind, "*")
+        yield Question(asked, resource, table.held(kind, keys))
+    if not table.types or (len(table.types) > 1 and not known | table.required):
+        yield Question(asked, keys=table.held("", region))
     yield from _tagging(action, tagged, who)
     yield from _passed(action, params, view, who)
+
+
+def _unnamed(action: str, table: ec2_actions.Action, known: set[str]) -> list[str]:
+    """The types that an action must be about and of which nothing is named, or known by what is:
+    any of them.  What a launch is about is asked :func:`after` it is known."""
+    if action in AFTER:
+        return []
+    if not known and not table.required and len(table.types) == 1:
+        return list(table.types)
+    return sorted(table.required - known)
 
 
 def _made_types(action: str) -> tuple[str, ...]:
@@ -151,7 +169,8 @@ def _tagging(action: str, tagged: Mapping[str, Keys], who: Caller) -> Iterator[Q
     """Who tags what is made needs the right to tag, as for making."""
     for kind, keys in tagged.items():
         more = (("ec2:CreateAction", action), ("ec2:Region", who.region), *keys)
-        yield Question("ec2:CreateTags", arn(who.region, who.account, kind, "*"), more)
+        held = ec2_actions.action("CreateTags").held(kind, more)
+        yield Question("ec2:CreateTags", arn(who.region, who.account, kind, "*"), held)
 
 
 def _passed(action: str, params: Params, view: View, who: Caller) -> Iterator[Question]:
@@ -218,6 +237,8 @@ def _known(text: str, view: View, who: Caller) -> Iterator[tuple[str, Resource |
         yield row_arn(row), row
     elif found and found[1] == "eni-attach":
         yield from _attached(text, view)
+    elif found and found[1] in _BLOCKS:
+        yield from _having(text, _BLOCKS[found[1]], view, who)
     elif cls is not None and cls.kind not in _JOINS:
         yield arn(who.region, who.account, cls.kind, text), None
 
@@ -233,6 +254,21 @@ def _joined(row: Resource, view: View) -> Iterator[Resource]:
         allocation = view.rows.get(row.allocation)
         if allocation is not None:
             yield allocation
+
+
+_BLOCKS: Mapping[str, type[Vpc | Subnet]] = {"vpc-cidr-assoc": Vpc, "subnet-cidr-assoc": Subnet}
+"""Associations of blocks that are parts of rows, by the prefix of their ids."""
+
+
+def _having(
+    text: str, cls: type[Vpc | Subnet], view: View, who: Caller
+) -> Iterator[tuple[str, Resource | None]]:
+    """The VPC or subnet that has the block of an association."""
+    for row in view.all(cls):
+        blocks = row.cidrs if isinstance(row, Vpc) else (row.ipv6,)
+        mine = row.account == who.account and row.region == who.region
+        if mine and any(block is not None and block.id == text for block in blocks):
+            yield row_arn(row), row
 
 
 def _attached(text: str, view: View) -> Iterator[tuple[str, Resource | None]]:
@@ -286,15 +322,16 @@ def _called(names: set[Any], cls: type[Resource], view: View, who: Caller) -> It
 def after(action: str, txn: Txn, who: Caller) -> Iterator[Question]:
     """What a launch asks once it is clear what it would make, of templates and defaults too:
     images, subnets, groups and types as they are, before anything of it is committed."""
-    if action != "RunInstances":
+    if action not in AFTER:
         return
+    asked, table = f"ec2:{action}", ec2_actions.action(action)
     for row in _launched(txn):
         resource = arn(who.region, who.account, row.kind, "*")
-        yield Question(f"ec2:{action}", resource, keys_of(row, who.region, new=True))
-        yield from (
-            Question(f"ec2:{action}", row_arn(each), keys_of(each, who.region))
-            for each in _around(row, txn)
-        )
+        keys = keys_of(row, who.region, new=True)
+        yield Question(asked, resource, table.held(row.kind, keys))
+        for each in _around(row, txn):
+            keys = keys_of(each, who.region)
+            yield Question(asked, row_arn(each), table.held(each.kind, keys))
 
 
 def _launched(txn: Txn) -> Iterator[Instance | Volume | NetworkInterface]:
