@@ -50,3 +50,13 @@ def test_what_is_refused(served: Served) -> None:
     ):
         result = served.cli("account", *args)
         assert (result.exit_code, told in result.stderr) == (1, True), args
+
+
+def test_another_key_for_all_secrets(served: Served) -> None:
+    served.cli("account", "create", "team")
+    served.cli("account", "create", "more")
+    before = served.parts.vault.turns
+    told = served.cli("account", "rotate-key")
+    assert (told.exit_code, told.stdout) == (0, "2 secrets are sealed with a new key\n")
+    assert served.parts.vault.turns == before + 1
+    assert (served.state / "secret.key").stat().st_mode & 0o777 == 0o600

@@ -98,6 +98,16 @@ def test_they_stay_and_rotate_before_they_end(held: Held) -> None:
     assert second["Expiration"] == "2026-11-24T19:46:00Z"
 
 
+def test_there_are_new_ones_once_the_key_of_the_vault_has_changed(held: Held) -> None:
+    first = held.given()
+    held.vault.turn(bytes(32))
+    held.vault.turned()
+    second = held.given()
+    assert opened(held.vault, first["AccessKeyId"], first["Token"]) is None
+    assert opened(held.vault, second["AccessKeyId"], second["Token"]) is not None
+    assert held.given() == second
+
+
 def test_another_role_has_others(held: Held) -> None:
     first = held.given()
     held.call("RemoveRoleFromInstanceProfile", RoleName="web", **PROFILE)

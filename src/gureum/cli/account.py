@@ -64,6 +64,23 @@ def delete_key(base: Base, account: str, key: str) -> None:
     Daemon(base.state).delete("/accounts/keys", owner=account, key=key)
 
 
+@account.command("rotate-key")
+@json_option
+@pass_base
+def rotate_key(base: Base, as_json: bool) -> None:
+    """Seal the secrets of all accounts with another key, and forget the one before.
+
+    Access keys go on as they are.  Sessions are over: clients assume their roles again, and
+    instances read new credentials.  Calls wait while the database is written anew.
+    """
+    answer = Daemon(base.state).post("/accounts/rotate")
+    if as_json:
+        print_json(answer)
+        return
+    sealed = answer["sealed"]
+    click.echo(f"{sealed} {'secret is' if sealed == 1 else 'secrets are'} sealed with a new key")
+
+
 def _tell(made: dict[str, Any], as_json: bool) -> None:
     """A new key, in the words of AWS's credentials file."""
     if as_json:

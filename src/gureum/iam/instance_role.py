@@ -38,6 +38,8 @@ class _Kept:
     role: str
     made: str
     credentials: Credentials
+    turns: int
+    """Of the vault, when it sealed them."""
 
 
 class InstanceRoles:
@@ -77,12 +79,13 @@ class InstanceRoles:
                 if len(self._kept) >= MOST_KEPT:
                     self._kept.clear()
                 session = Session(role.id, now, lasting(now, LIFE), instance)
-                kept = _Kept(role.id, now, credentials(self._vault, session))
+                turns = self._vault.turns
+                kept = _Kept(role.id, now, credentials(self._vault, session), turns)
                 self._kept[instance] = kept
             return kept
 
     def _ends(self, kept: _Kept, now: str) -> bool:
-        return age(now, kept.credentials.expires) <= FRESH
+        return kept.turns != self._vault.turns or age(now, kept.credentials.expires) <= FRESH
 
 
 def _profile(view: View, profile_arn: str) -> InstanceProfile | None:

@@ -22,18 +22,34 @@ class VaultError(ValueError):
 
 
 class Vault:
-    """Seals and opens texts with one key of :data:`KEY_BYTES` bytes."""
+    """Seals and opens texts with one key of :data:`KEY_BYTES` bytes, which may be changed: between
+    :meth:`turn` and :meth:`turned` the old one opens, too."""
 
     def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+        self._ciphers: tuple[AESGCM, ...] = (AESGCM(key),)
+        self.turns = 0
+        """How often the key has been changed: what was sealed before is worth nothing."""
 
     def __repr__(self) -> str:
         return "Vault()"
 
+    def turn(self, key: bytes) -> None:
+        """Seal with another key from now on."""
+        self._ciphers = (AESGCM(key), *self._ciphers)
+
+    def turned(self) -> None:
+        """Forget the key before the last."""
+        self._ciphers = self._ciphers[:1]
+        self.turns += 1
+
+    def turn_back(self) -> None:
+        """Forget the last key."""
+        self._ciphers = self._ciphers[1:]
+
     def seal(self, text: str, name: str) -> str:
         """A text that :meth:`open` turns back (base64 for URLs); a new one each time."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = nonce + self._cipher.encrypt(nonce, text.encode(), name.encode())
+        sealed = nonce + self._ciphers[0].encrypt(nonce, text.encode(), name.encode())
         return base64.urlsafe_b64encode(sealed).decode()
 
     def open(self, sealed: str, name: str) -> str:
@@ -42,12 +58,14 @@ class Vault:
         Raises:
             VaultError: nothing was.
         """
-        try:
-            raw = base64.b64decode(sealed, altchars=b"-_", validate=True)
-            nonce, content = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
-            return self._cipher.decrypt(nonce, content, name.encode()).decode()
-        except (InvalidTag, binascii.Error, ValueError):
-            raise VaultError(f"this is no secret of {name}") from None
+        for cipher in self._ciphers:
+            try:
+                raw = base64.b64decode(sealed, altchars=b"-_", validate=True)
+                nonce, content = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
+                return cipher.decrypt(nonce, content, name.encode()).decode()
+            except (InvalidTag, binascii.Error, ValueError):
+                continue
+        raise VaultError(f"this is no secret of {name}")
 
 
 def new_vault() -> Vault:

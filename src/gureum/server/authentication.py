@@ -8,6 +8,7 @@ Reference, "Common errors".
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -98,20 +99,19 @@ class Authenticator:
         """
         if claimed.token is not None:
             return self._session(claimed, claimed.token)
-        view = self.store.view
-        row = view.find(AccessKey, claimed.scope.access_key)
-        if row is None or row.status != "Active":
-            return None
-        identity = of_key(view, row)
-        if identity is None:
-            return None
-        try:
-            return Key(identity, self.vault.open(row.sealed, row.id))
-        except VaultError:
-            log.error(
-                "the secret of %s cannot be opened: the key of this folder is another", row.id
-            )
-            return None
+        for _ in range(2):  # the key of the vault may just have been changed
+            view = self.store.view
+            row = view.find(AccessKey, claimed.scope.access_key)
+            if row is None or row.status != "Active":
+                return None
+            identity = of_key(view, row)
+            if identity is None:
+                return None
+            with contextlib.suppress(VaultError):
+                return Key(identity, self.vault.open(row.sealed, row.id))
+        lost = claimed.scope.access_key
+        log.error("the secret of %s cannot be opened: the key of this folder is another", lost)
+        return None
 
     def _session(self, claimed: Claim, token: str) -> Key | None:
         key = claimed.scope.access_key

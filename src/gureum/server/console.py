@@ -30,6 +30,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     GET    /labs                            the labs; POST /labs/... (see ``console_labs.py``)
     GET    /accounts                        the accounts; POST {name, number}, and its root keys:
     POST   /accounts/keys  {owner}          a new one; DELETE ?owner&key
+    POST   /accounts/rotate                 seal all secrets with another key
     GET    /trail    ?account&user&...      calls that were recorded
     GET    /internet                        the hosts of the internet; POST {name, ip}; DELETE ?name
     POST   /down     ?keep                  end the daemon
@@ -141,7 +142,7 @@ class Console:
         self._watches = Watches(cloud)
         self._stories = Stories(cloud, self._explain)
         self._flows = Flows(cloud)
-        self._accounts = Accounts(cloud.store, cloud.vault)
+        self._accounts = Accounts(cloud.store, cloud.vault, cloud.state)
         self._imports = Imports(cloud)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))
 
@@ -334,6 +335,10 @@ class Console:
         """One root key less."""
         return self._accounts.delete_key(ask.text("owner"), ask.text("key"))
 
+    def account_rotate(self, ask: Ask) -> Shape:
+        """Another key that seals the secrets of all accounts."""
+        return self._accounts.rotate()
+
     def internet(self, ask: Ask) -> Shape:
         """The hosts of the internet."""
         rows = sorted(self._cloud.store.view.all(InternetHost), key=lambda row: row.name)
@@ -465,6 +470,7 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/accounts", answers.account_add),
         ("POST", "/accounts/keys", answers.account_key_add),
         ("DELETE", "/accounts/keys", answers.account_key_remove),
+        ("POST", "/accounts/rotate", answers.account_rotate),
         ("GET", "/trail", trail.events),
         ("GET", "/internet", answers.internet),
         ("POST", "/internet", answers.internet_add),

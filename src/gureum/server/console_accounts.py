@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from gureum.iam import account
 from gureum.iam.access_key import GLOBAL, AccessKey, Issued
 from gureum.iam.account import Account
 from gureum.iam.vault import Vault
 from gureum.kind import Shape
 from gureum.server.dispatch import utc_now
+from gureum.server.secret_key import rotate
 from gureum.store import Store
 
 
 class Accounts:
     """What ``gureum account`` asks; secrets are told once, in the answer that makes them."""
 
-    def __init__(self, store: Store, vault: Vault) -> None:
+    def __init__(self, store: Store, vault: Vault, state: Path | None = None) -> None:
         self._store = store
         self._vault = vault
+        self._state = state
 
     def all(self) -> Shape:
         """The accounts in the order in which they were made."""
@@ -63,6 +67,11 @@ class Accounts:
         with self._store.transaction(self._number(owner), GLOBAL) as txn:
             account.delete_root_key(txn, key)
         return {}
+
+    def rotate(self) -> Shape:
+        """Another key for all secrets in the database."""
+        assert self._state is not None
+        return {"sealed": rotate(self._state, self._store, self._vault)}
 
     def _number(self, owner: str) -> str:
         """The number of an account that may have been named."""

@@ -40,6 +40,7 @@ _NAMES: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("POST", "/accounts"): ("CreateAccount", ("name", "number")),
     ("POST", "/accounts/keys"): ("CreateRootAccessKey", ("owner",)),
     ("DELETE", "/accounts/keys"): ("DeleteRootAccessKey", ("owner", "key")),
+    ("POST", "/accounts/rotate"): ("RotateSecretKey", ()),
     ("POST", "/segment"): ("ModifySegment", ("place", "mode")),
     ("POST", "/import"): ("ImportAccount", ("account", "region")),
     ("POST", "/internet"): ("CreateInternetHost", ("name", "ip")),

@@ -7,6 +7,7 @@ with ``durable=True``, the loss of power: SQLite's ``synchronous=FULL``).
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,8 @@ import msgspec
 
 from gureum.model import Changes, Resource, Txn, View
 from gureum.store.trail import Bounds, Entry, Trail
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 
@@ -152,6 +155,11 @@ class Store:
                 del self._tokens[key]
             return len(old)
 
+    def scrub(self) -> bool:
+        """Leave no trace on disk of what was replaced or deleted, and make the rest durable; false
+        where somebody else reads the file for long."""
+        return True
+
     def close(self) -> None:
         """Release what the store holds; it must not be used afterwards."""
 
@@ -266,6 +274,16 @@ class SqliteStore(Store):
 
     def _save_forgotten(self, before: str) -> None:
         self._db.execute("DELETE FROM tokens WHERE created < ?", (before,))
+
+    def scrub(self) -> bool:
+        with self._lock:
+            try:
+                self._db.execute("VACUUM")
+                busy, *_ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.OperationalError:
+                log.exception("the database could not be written anew")
+                return False
+            return not busy
 
     def close(self) -> None:
         with self._lock:
