@@ -67,6 +67,18 @@ def test_keys_outlive_the_daemon_and_its_owner_needs_none(daemon: Daemon) -> Non
     daemon.kill()
     daemon.start()
     assert client(daemon, made).describe_vpcs(VpcIds=[vpc])["Vpcs"]
+    attribute = [{"AttributeKey": "ResourceName", "AttributeValue": vpc}]
+    (event,) = client(daemon, made, "cloudtrail").lookup_events(LookupAttributes=attribute)[
+        "Events"
+    ]
+    assert (event["EventName"], event["AccessKeyId"]) == ("CreateVpc", made["access_key_id"])
+    recorded = daemon.gureum("audit-log", "--account", made["account"]).stdout
+    assert ("CreateAccount" in recorded, vpc in recorded) == (True, True)
+    assert daemon.gureum("account", "rotate-key").returncode == 0
+    assert client(daemon, made).describe_vpcs(VpcIds=[vpc])["Vpcs"]
+    daemon.kill()
+    daemon.start()
+    assert client(daemon, made).describe_vpcs(VpcIds=[vpc])["Vpcs"]
     for path in daemon.state.rglob("*"):
         if path.is_file():
             assert made["secret_access_key"].encode() not in path.read_bytes(), path

@@ -56,7 +56,10 @@ class Secured:
             audit=audit,
             rates=rates,
         )
-        self.tcp = socket.create_server(("127.0.0.1", 0))
+        # asyncio switches Nagle's algorithm off for sockets that say they are TCP only.
+        self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self.tcp.bind(("127.0.0.1", 0))
+        self.tcp.listen(64)
         self.server = uvicorn.Server(quiet_config(application(self.api, Starlette()), 3))
         self.endpoint = f"http://127.0.0.1:{self.tcp.getsockname()[1]}"
         self.thread = threading.Thread(target=asyncio.run, args=(self._serve(),))
@@ -118,6 +121,7 @@ class Secured:
     def close(self) -> None:
         self.server.should_exit = True
         self.thread.join()
+        self.tcp.close()
 
 
 class Lines(logging.Handler):

@@ -29,7 +29,8 @@ def policies_of(view: View, who: Identity) -> Policies:
     row = view.rows.get(who.owner)
     if not isinstance(row, User | Role):
         return Policies()
-    return replace(of_entity(view, row), session=_session(view, who))
+    own, session = of_entity(view, row), _session(view, who)
+    return own if session is None else replace(own, session=session)
 
 
 def of_entity(view: View, row: User | Group | Role) -> Policies:

@@ -33,6 +33,10 @@ Mode = Literal["open", "verify", "enforce"]
 are checked.  ``enforce``: so are policies."""
 
 
+MOST_OPENED = 1024
+"""Secrets that are kept opened; where there are more, all are opened anew."""
+
+
 def utc() -> datetime:
     """The time."""
     return datetime.now(UTC)
@@ -54,6 +58,8 @@ class Authenticator:
     vault: Vault
     mode: Mode
     clock: Callable[[], datetime] = utc
+    _opened: dict[str, str] = field(default_factory=dict, repr=False)
+    """Secrets by how they are sealed: opening one costs as much as checking a signature."""
 
     def __call__(self, sent: Sent) -> Identity | None:
         """Who sent a request: in an open cloud whom its key stands for, or nobody.
@@ -108,10 +114,24 @@ class Authenticator:
             if identity is None:
                 return None
             with contextlib.suppress(VaultError):
-                return Key(identity, self.vault.open(row.sealed, row.id))
+                return Key(identity, self._open(row))
         lost = claimed.scope.access_key
         log.error("the secret of %s cannot be opened: the key of this folder is another", lost)
         return None
+
+    def _open(self, row: AccessKey) -> str:
+        """The secret of a key.
+
+        Raises:
+            VaultError: it was sealed with another key.
+        """
+        secret = self._opened.get(row.sealed)
+        if secret is None:
+            secret = self.vault.open(row.sealed, row.id)
+            if len(self._opened) >= MOST_OPENED:
+                self._opened.clear()
+            self._opened[row.sealed] = secret
+        return secret
 
     def _session(self, claimed: Claim, token: str) -> Key | None:
         key = claimed.scope.access_key

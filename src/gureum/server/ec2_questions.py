@@ -116,7 +116,7 @@ def before(action: str, params: Params, view: View, who: Caller) -> Iterator[Que
     own = request_tags(params.get("Tags")) if action in ("CreateTags", "DeleteTags") else ()
     named = _named(action, params, view, who) if table.types else ()
     about = [(key, row) for key, row in named if kind_of(key) in table.types]
-    made = [kind for kind in _made_types(action) if kind in table.types]
+    made = [kind for kind in _made_types(action) if kind in table.types] if table.types else []
     for resource, row in about:
         keys = (*(keys_of(row, who.region) if row else region), *own)
         yield Question(asked, resource, table.held(kind_of(resource), keys))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from gureum.errors import ApiError
@@ -55,9 +56,13 @@ class Unread:
         """
         known = self.known
         params = self._read()
-        return replace(
-            known,
+        return Request(
+            service=known.service,
+            version=known.version,
+            action=known.action,
             params=params,
+            access_key=known.access_key,
+            region=known.region,
             dry_run=params.get("DryRun") is True,
             token=params.get(_token_member(known.service, known.action)) or None,
         )
@@ -192,6 +197,7 @@ def _service(scope: Scope | None, host: str | None, version: str | None, action:
     raise _invalid_action(action)
 
 
+@cache
 def _token_member(name: str, action: str) -> str:
     """The idempotency token of an action.  Where the model marks none, ``ClientToken`` is one
     all the same: the mark only tells clients to fill it in unasked."""
