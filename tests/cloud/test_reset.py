@@ -34,6 +34,7 @@ def test_a_reset_empties_the_cloud_and_its_network(daemon: Daemon) -> None:
     volume = site.ec2.create_volume(AvailabilityZone="ap-northeast-2a", Size=1, ClientToken="once")
     begun = time.monotonic()
     answer = httpx.post(f"{daemon.endpoint}/_gureum/reset", timeout=30)
+    assert "gureum:Reset" in daemon.gureum("audit-log", "-n", "1").stdout
     assert (answer.status_code, answer.json()) == (200, {})
     assert time.monotonic() - begun < 5
     assert spaces(daemon) == before

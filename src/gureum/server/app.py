@@ -172,6 +172,8 @@ class Api:
             )
         revision = reset.reset(self._dispatch.store, self._dispatch.clock())
         self._wait(revision, IN_FORCE)
+        address = http.client.host if http.client else ""
+        self._recorder.operator("Reset", address, http.headers.get("user-agent", ""))
         log.info("the cloud was reset; revision %d", revision)
         return Response(200, {"content-type": "application/json"}, b"{}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,9 +13,9 @@ from gureum.errors import ApiError
 from gureum.kind import Shape
 from gureum.resources.region import DEFAULT_REGION
 from gureum.server.identity_api import DEFAULT_ACCOUNT
-from gureum.server.recorder import Which, utc
+from gureum.server.recorder import Recorder, Which, utc
 from gureum.store import Entry, Search, Store
-from gureum.trail.event import HOME, Heard, Outcome, operators_entry
+from gureum.trail.event import HOME
 
 MOST = 1000
 """Events of one answer."""
@@ -116,10 +115,8 @@ class ConsoleTrail:
     ) -> None:
         params = {member: value for member in members if (value := ask.maybe(member)) is not None}
         account, region = _where(ask, answer)
-        event = str(uuid.uuid4())
-        heard = Heard(event, event, WAY_IN, "gureum")
-        outcome = Outcome(self.clock().strftime("%Y-%m-%dT%H:%M:%SZ"), error=error)
-        self.store.tell([operators_entry(heard, name, account, region, params, outcome)])
+        recorder = Recorder(self.store, self.which, self.clock)
+        recorder.operator(name, WAY_IN, "gureum", account, region, params, error)
 
 
 def _where(ask: Asked, answer: Mapping[str, Any]) -> tuple[str, str]:

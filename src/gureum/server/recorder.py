@@ -9,16 +9,18 @@ either: to write them down would cost more than to refuse them, and push out wha
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from gureum.errors import ApiError
 from gureum.iam.caller import Caller
 from gureum.kind import Shape
+from gureum.resources.region import DEFAULT_REGION
+from gureum.server.identity_api import DEFAULT_ACCOUNT
 from gureum.store import Entry, Store
-from gureum.trail.event import GIVES, Heard, Outcome, entry, entry_of_other
+from gureum.trail.event import GIVES, Heard, Outcome, entry, entry_of_other, operators_entry
 from gureum.wire import Request
 
 Which = Literal["off", "writes", "all"]
@@ -32,6 +34,11 @@ def utc() -> datetime:
     return datetime.now(UTC)
 
 
+def seconds(at: datetime) -> str:
+    """A time as events have it."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 @dataclass(frozen=True)
 class Recorder:
     """Records calls in the trail of ``store``."""
@@ -43,6 +50,25 @@ class Recorder:
     def witness(self, request_id: str, address: str, agent: str) -> Witness:
         """Who sees one call from its beginning to its end."""
         return Witness(self, request_id, address, agent)
+
+    def operator(
+        self,
+        name: str,
+        address: str,
+        agent: str,
+        account: str = DEFAULT_ACCOUNT,
+        region: str = DEFAULT_REGION,
+        params: Mapping[str, Any] | None = None,
+        error: ApiError | None = None,
+    ) -> None:
+        """Record what somebody did to the cloud by a way that is not AWS's."""
+        if self.which == "off":
+            return
+        event = str(uuid.uuid4())
+        heard = Heard(event, event, address, agent)
+        outcome = Outcome(seconds(self.clock()), error=error)
+        told = operators_entry(heard, name, account, region, params or {}, outcome)
+        self.store.tell([told])
 
 
 @dataclass
@@ -68,7 +94,7 @@ class Witness:
         if result is None or not self._wants(None):
             return ()
         self.done = True
-        return self._entries(Outcome(self._now(), result))
+        return self._entries(Outcome(seconds(self.recorder.clock()), result))
 
     def ended(self, result: Shape) -> None:
         """The call succeeded: write what no transaction has."""
@@ -79,7 +105,9 @@ class Witness:
         """The call was refused."""
         if not self.done and self._wants(error):
             self.done = True
-            self.recorder.store.tell(self._entries(Outcome(self._now(), error=error)))
+            self.recorder.store.tell(
+                self._entries(Outcome(seconds(self.recorder.clock()), error=error))
+            )
 
     def _wants(self, error: ApiError | None) -> bool:
         if self.request is None or self.who is None or self.recorder.which == "off":
@@ -88,9 +116,6 @@ class Witness:
             return True
         gives = self.request.service == "sts" and self.request.action in GIVES
         return gives or (error is not None and error.code in REFUSALS)
-
-    def _now(self) -> str:
-        return self.recorder.clock().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _entries(self, outcome: Outcome) -> list[Entry]:
         request, who = self.request, self.who
