@@ -34,9 +34,9 @@ def test_a_reset_empties_the_cloud_and_its_network(daemon: Daemon) -> None:
     volume = site.ec2.create_volume(AvailabilityZone="ap-northeast-2a", Size=1, ClientToken="once")
     begun = time.monotonic()
     answer = httpx.post(f"{daemon.endpoint}/_gureum/reset", timeout=30)
-    assert "gureum:Reset" in daemon.gureum("audit-log", "-n", "1").stdout
     assert (answer.status_code, answer.json()) == (200, {})
     assert time.monotonic() - begun < 5
+    assert "gureum:Reset" in daemon.gureum("audit-log", "-n", "1").stdout
     assert spaces(daemon) == before
     ec2 = daemon.ec2()
     assert ec2.describe_instances()["Reservations"] == []
