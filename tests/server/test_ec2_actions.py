@@ -17,12 +17,14 @@ NOT_THERE = {"ValidateSecurityGroupQuotasForInterface"}
 NO_RESOURCES = {
     "address-lease",
     "address-transfer",
+    "fast-snapshot-restore",
     "image-alias",
     "instance-type",
     "internet-host",
     "prefix-list-version",
     "public-ip",
     "region-settings",
+    "vpc-block-public-access-options",
 }
 """Types of rows that are no resources in AWS, and stand for none."""
 
