@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from tests.kernel.packets import ping
 
-from gureum.machines import ImageStore
+from gureum.images import ImageStore
 
 NAME = "gubench"
 ROUTER, HOST = f"{NAME}-r", f"{NAME}-i"

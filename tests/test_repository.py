@@ -122,7 +122,7 @@ def test_every_module_but_the_wire_is_kept_from_botocore() -> None:
 
 # --- texts --------------------------------------------------------------------------------------
 TEXTS = ("src", "tests", "docs", "scripts", "bench", "demo")
-INSIDE_INSTANCES = {"machines", "cloud"}
+INSIDE_INSTANCES = {"machines", "images", "cloud"}
 """Folders in which ``/root`` and ``/home`` are folders of an instance."""
 
 

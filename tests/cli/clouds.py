@@ -20,7 +20,8 @@ from click.testing import CliRunner, Result
 
 from gureum.cli import cli
 from gureum.engines.fake import FakeEngine
-from gureum.machines import FakeMachines, ImageStore
+from gureum.images import ImageStore
+from gureum.machines import FakeMachines
 from gureum.reconcile import Reconciler
 from gureum.resources import REGISTRY, internet_host
 from gureum.resources.image import provided

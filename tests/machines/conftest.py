@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gureum.machines import ImageStore
+from gureum.images import ImageStore
 from tests.machines.rooms import Room
 
 # Two runs of these tests at once on one host keep apart.

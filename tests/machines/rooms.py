@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gureum.machines import ImageStore, Machines, MachineStatus
+from gureum.images import ImageStore
+from gureum.machines import Machines, MachineStatus
 from gureum.machines.record import start_time
 from gureum.program import Machine
 

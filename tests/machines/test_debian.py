@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gureum.machines import ImageStore
+from gureum.images import ImageStore
 from tests.machines.rooms import ADDRESS, OUTSIDE, Room, connect, inside, machine, run
 
 # The first one builds the image where it is not there yet.

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.kernel
 DAEMON = """
 import sys
 from pathlib import Path
-from gureum.machines import ImageStore, Machines
+from gureum.images import ImageStore
+from gureum.machines import Machines
 from tests.machines.rooms import machine
 root, tag, only, stop, *wanted = sys.argv[1:]
 machines = Machines(Path(root), tag, ImageStore(), only=only)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gureum.machines import ImageStore, MachineError, runtime
+from gureum.images import ImageStore
+from gureum.machines import MachineError, runtime
 from gureum.machines.record import start_time
 from tests.machines.rooms import tree
 
@@ -89,7 +90,8 @@ def test_the_next_is_taken_where_the_first_does_not_work(
 PROBE = """
 import sys
 from pathlib import Path
-from gureum.machines import ImageStore, runtime
+from gureum.images import ImageStore
+from gureum.machines import runtime
 runtime.choose(Path(sys.argv[1]), ImageStore().ensure("gureum-base"), "crun")
 """
 

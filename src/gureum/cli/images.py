@@ -12,7 +12,7 @@ from gureum.cli.options import json_option
 from gureum.cli.output import clean, grid, note, print_json, show
 
 if TYPE_CHECKING:
-    from gureum.machines import ImageInfo
+    from gureum.images import ImageInfo
 
 
 @click.command(short_help="List or build what instances are made from.")
@@ -27,7 +27,7 @@ def images(names: tuple[str, ...], build: bool, as_json: bool) -> None:
     \b
     sudo gureum images --build debian-12
     """
-    from gureum.machines import ImageStore, MachineError
+    from gureum.images import ImageError, ImageStore
 
     store = ImageStore()
     known = [info.name for info in store.list()]
@@ -39,7 +39,7 @@ def images(names: tuple[str, ...], build: bool, as_json: bool) -> None:
         try:
             for name in wanted:
                 store.ensure(name, note)
-        except MachineError as error:
+        except ImageError as error:
             raise Failure(str(error)) from None
         except PermissionError as error:
             raise Failure(f"{error.filename} may not be written: try sudo", NOT_ALLOWED) from None

@@ -41,7 +41,7 @@ def image_aliases(
         key, _, name = text.partition("=")
         if not _AMI.fullmatch(key):
             raise click.BadParameter(f"{key!r} is no image id, as ami-0123456789abcdef0")
-        from gureum.machines.recipes import RECIPES  # slow to import, and rarely needed
+        from gureum.images.recipes import RECIPES  # slow to import, and rarely needed
 
         if name not in RECIPES:
             raise click.BadParameter(f"no image is called {name!r}; there are {', '.join(RECIPES)}")

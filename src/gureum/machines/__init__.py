@@ -3,13 +3,10 @@
 from gureum.machines.absent import NoMachines
 from gureum.machines.containers import Machines
 from gureum.machines.fake import FakeMachines
-from gureum.machines.images import ImageInfo, ImageStore
 from gureum.machines.room import MachineError, MachineRoom, MachineStatus
 
 __all__ = [
     "FakeMachines",
-    "ImageInfo",
-    "ImageStore",
     "MachineError",
     "MachineRoom",
     "MachineStatus",

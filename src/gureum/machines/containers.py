@@ -28,8 +28,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from gureum.images import ImageError, ImageStore
 from gureum.machines import console, netns, oci, record, runtime, seed
-from gureum.machines.images import ImageStore
 from gureum.machines.record import Record
 from gureum.machines.room import MachineError, MachineStatus, check_id
 from gureum.machines.volumes import Volumes
@@ -68,7 +68,7 @@ class Machines:
         seed.install_lib(self._root / "lib")
         for rest in self._root.glob("instances/.removed-*"):
             _remove(rest)
-        self._runtime = runtime.choose(self._root, images.ensure(PROBE_IMAGE), only)
+        self._runtime = runtime.choose(self._root, self._lower(PROBE_IMAGE), only)
         self._volumes = Volumes(self._root / "volumes")
         self._callbacks: list[Callable[[str], None]] = []
         self._watch = Watch(self._ended)
@@ -123,7 +123,7 @@ class Machines:
                 self._end(machine.id, known, RESTART_GRACE)
             self._runtime.remove(machine.id)
             # An instance keeps the image that it was made from, however old.
-            lower = Path(known.lower) if known else self._images.ensure(machine.image)
+            lower = Path(known.lower) if known else self._lower(machine.image)
             image = known.image if known else machine.image
             begun = Record(image, str(lower), machine.boot, record.host_boot())
             if known is None and machine.disk:
@@ -138,6 +138,13 @@ class Machines:
                     record.save(folder, replace(begun, stopped=True))
                     self._runtime.remove(machine.id)
                     raise
+
+    def _lower(self, image: str) -> Path:
+        """The root directory of an image, which is built first if need be."""
+        try:
+            return self._images.ensure(image)
+        except ImageError as error:
+            raise MachineError(str(error)) from error
 
     def _prepare(self, folder: Path, machine: Machine, netns: Path, confined: bool) -> None:
         for name in ("upper", "work", "rootfs"):

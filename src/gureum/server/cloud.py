@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gureum.engines import Engine
 from gureum.iam.vault import Vault, new_vault
-from gureum.machines import ImageStore, MachineRoom
+from gureum.images import ImageStore
+from gureum.machines import MachineRoom
 from gureum.program import Recorded, Service
 from gureum.reconcile import Reconciler
 from gureum.resources import Registry

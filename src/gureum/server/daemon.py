@@ -33,7 +33,8 @@ from types import FrameType
 
 from gureum.engines.linux import FlowMeter, LinuxEngine, is_free
 from gureum.iam.instance_role import InstanceRoles
-from gureum.machines import ImageStore, MachineRoom, Machines, NoMachines
+from gureum.images import ImageStore
+from gureum.machines import MachineRoom, Machines, NoMachines
 from gureum.machines.absent import refuse_leftovers
 from gureum.reconcile import Reconciler
 from gureum.resources import REGISTRY, image, internet_host

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from gureum.engines.linux import LinuxEngine
 from gureum.errors import ApiError
-from gureum.machines import ImageStore, Machines
+from gureum.images import ImageStore
+from gureum.machines import Machines
 from gureum.reconcile import tear_down
 from gureum.server.daemon import only_one, tag_of
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gureum.machines import base_image, debian_image
+from gureum.images import base_image, debian_image
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gureum.machines.recipes import RECIPES, Recipe
-from gureum.machines.room import MachineError
+from gureum.images.errors import ImageError
+from gureum.images.recipes import RECIPES, Recipe
 
 SYSTEM_ROOT = Path("/var/lib/gureum/images")
 
@@ -78,11 +78,11 @@ class ImageStore:
         ``progress`` gets one line a step.  Who comes while another process builds waits for it.
 
         Raises:
-            MachineError: there is no such image, or it could not be built.
+            ImageError: there is no such image, or it could not be built.
         """
         recipe = self._recipes.get(name)
         if recipe is None:
-            raise MachineError(f"no image is called {name!r}; there are {', '.join(self._recipes)}")
+            raise ImageError(f"no image is called {name!r}; there are {', '.join(self._recipes)}")
         if self._built(recipe) is None:
             self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
             with self._lock(name):
@@ -118,7 +118,7 @@ class ImageStore:
             self._publish(recipe, folder, digest, size)
             progress(f"{recipe.name}: {size >> 20} MiB, sha256 {digest[:12]}")
         except (OSError, subprocess.SubprocessError) as error:
-            raise MachineError(f"image {recipe.name} could not be built: {error}") from error
+            raise ImageError(f"image {recipe.name} could not be built: {error}") from error
         finally:
             _remove(folder)
 

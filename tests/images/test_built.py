@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gureum.machines import ImageStore, MachineError
-from gureum.machines.images import content, default_root
-from gureum.machines.recipes import Recipe
+from gureum.images import ImageError, ImageStore
+from gureum.images.built import content, default_root
+from gureum.images.recipes import Recipe
 
 
 class Kitchen:
@@ -66,7 +66,7 @@ def test_a_newer_recipe_makes_a_new_one_and_leaves_the_old(tmp_path: Path) -> No
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match="image small could not be built: no gas"):
+    with pytest.raises(ImageError, match="image small could not be built: no gas"):
         Kitchen("burn").store(tmp_path).ensure("small")
     assert names(tmp_path) == []
     assert Kitchen().store(tmp_path).ensure("small").exists()
@@ -103,7 +103,7 @@ def test_who_comes_meanwhile_waits(tmp_path: Path) -> None:
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(MachineError, match="no image is called 'x'; there are gureum-base, debian"):
+    with pytest.raises(ImageError, match="no image is called 'x'; there are gureum-base, debian"):
         ImageStore(Path("/nowhere")).ensure("x")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gureum.machines import base_image
+from gureum.images import base_image
 from tests.machines.rooms import run
 
 pytestmark = pytest.mark.kernel

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gureum.machines import debian_image
+from gureum.images import debian_image
 
 LIST = """\
 # deb http://commented.example/debian bookworm main

@@ -1,0 +1,21 @@
+"""What instances and containers are made from: OCI images by digest, their layers unpacked once."""
+
+from gureum.images.built import ImageInfo, ImageStore
+from gureum.images.config import Healthcheck, History, ImageConfig
+from gureum.images.errors import ImageError, ImageInUseError, ImageNotFoundError
+from gureum.images.image import Image, Layer
+from gureum.images.store import Store
+
+__all__ = [
+    "Healthcheck",
+    "History",
+    "Image",
+    "ImageConfig",
+    "ImageError",
+    "ImageInUseError",
+    "ImageInfo",
+    "ImageNotFoundError",
+    "ImageStore",
+    "Layer",
+    "Store",
+]

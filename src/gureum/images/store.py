@@ -1,0 +1,173 @@
+"""The image store: OCI images by name and digest, with their layers as directories."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gureum.images.built import ImageInfo, ImageStore
+from gureum.images.catalog import Catalog, Entry, hex_of, read_json, write_json
+from gureum.images.config import ImageConfig, read_config, read_history, write_config
+from gureum.images.errors import ImageError, ImageNotFoundError
+from gureum.images.image import Image, Layer
+from gureum.images.reference import parse
+
+Names = dict[str, list[str]]
+"""Whole names by digest."""
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Go's names of architectures, which OCI uses, by those of uname(2)."""
+
+BUILT = ImageConfig(
+    env=("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"),
+    cmd=("/bin/sh",),
+)
+"""What containers of the images run that instances are made from."""
+
+_ID = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})", re.ASCII)
+
+
+class Store:
+    """The images of one folder, which several processes may use at the same time.
+
+    ``built`` are the images that instances are made from; each that is there is an image of one
+    layer here too.
+    """
+
+    def __init__(self, built: ImageStore | None = None) -> None:
+        self.built = built or ImageStore()
+        self.catalog = Catalog(self.built.root / "oci")
+
+    # --- what is there ---------------------------------------------------------------------------
+    def list(self) -> list[Image]:
+        """All images, by name; those without one come last."""
+        self._adopt()
+        names = self._names()
+        found = [self._image(digest, names) for digest in self.catalog.digests()]
+        return sorted(found, key=lambda image: (not image.names, image.names, image.digest))
+
+    def find(self, reference: str) -> Image:
+        """The image that a name, a digest or the beginning of one means.
+
+        Raises:
+            ImageNotFoundError: there is none, or more than one.
+            ImageError: ``reference`` can mean none.
+        """
+        self._adopt()
+        return self._image(self._digest(reference), self._names())
+
+    def _digest(self, text: str) -> str:
+        known = self.catalog.digests()
+        whole = f"sha256:{text.removeprefix('sha256:')}"
+        if whole in known:
+            return whole
+        named = self._named(text)
+        if named is not None:
+            return named
+        begun = _ID.fullmatch(text)
+        found = [key for key in known if begun and hex_of(key).startswith(begun[1])]
+        if len(found) > 1:
+            raise ImageNotFoundError(f"more than one image's id begins with {text}")
+        if not found:
+            raise ImageNotFoundError(f"no image is called {text}")
+        return found[0]
+
+    def _named(self, text: str) -> str | None:
+        if text.startswith("sha256:"):
+            return None
+        name = parse(text)
+        if not name.digest:
+            return self.catalog.names().get(str(name))
+        source = str(name.pinned(name.digest))
+        for digest in self.catalog.digests():
+            if source in self.catalog.entry(digest).sources:
+                return digest
+        return None
+
+    def _names(self) -> Names:
+        found: Names = {}
+        for name, digest in sorted(self.catalog.names().items()):
+            found.setdefault(digest, []).append(name)
+        return found
+
+    def _image(self, digest: str, names: Names) -> Image:
+        entry = self.catalog.entry(digest)
+        stored = read_json(self.catalog.blob(digest))
+        if stored is None:
+            raise ImageError(f"{digest}: its configuration is missing from the store")
+        diff_ids = stored["rootfs"]["diff_ids"]
+        return Image(
+            digest=digest,
+            names=tuple(names.get(digest, ())),
+            sources=entry.sources,
+            stack=tuple(map(self._layer, diff_ids, entry.blobs or [""] * len(diff_ids))),
+            config=read_config(stored.get("config") or {}),
+            created=stored.get("created") or "",
+            architecture=stored.get("architecture") or "",
+            os=stored.get("os") or "",
+            history=read_history(stored.get("history") or []),
+        )
+
+    def _layer(self, diff_id: str, blob: str) -> Layer:
+        size = self.catalog.layer_size(diff_id)
+        if size is None:
+            raise ImageError(f"layer {diff_id} is missing from the store")
+        return Layer(diff_id, blob, size, (self.catalog.layer(diff_id) / "fs").resolve())
+
+    # --- who uses what ---------------------------------------------------------------------------
+    def hold(self, digest: str, holder: str) -> None:
+        """Keep an image, whatever becomes of its names, until ``holder`` releases it; also twice.
+
+        Raises:
+            ImageNotFoundError: it is not there.
+        """
+        with self.catalog.changing():
+            self.catalog.entry(digest)
+            self.catalog.hold(digest, holder)
+
+    def release(self, digest: str, holder: str) -> None:
+        """End a hold, if there is one."""
+        with self.catalog.changing():
+            self.catalog.release(digest, holder)
+
+    def holders(self, digest: str) -> Sequence[str]:
+        """Who holds an image."""
+        return self.catalog.holders(digest)
+
+    # --- images of the other kind ----------------------------------------------------------------
+    def _adopt(self) -> None:
+        """Make an image of each that was built since we last looked."""
+        for info in self.built.list():
+            if info.built:
+                folder = (self.built.root / info.name).resolve()
+                if self.catalog.adopted(folder.name) is None:
+                    self._adopt_one(info, folder)
+
+    def _adopt_one(self, info: ImageInfo, folder: Path) -> None:
+        stored = {
+            "created": info.created,
+            "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
+            "os": "linux",
+            "config": write_config(BUILT),
+            "rootfs": {"type": "layers", "diff_ids": [info.digest]},
+            "history": [{"created": info.created, "created_by": f"recipe {info.recipe}"}],
+        }
+        with self.catalog.changing():
+            layer = self.catalog.layer(info.digest)
+            layer.mkdir(mode=0o700, exist_ok=True)
+            link = layer / "fs"
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path("../../..", folder.name, "rootfs"))
+            write_json(layer / "layer.json", {"size": info.size})
+            digest = self.catalog.keep(_json(stored))
+            self.catalog.save(Entry(digest))
+            self.catalog.save_names(self.catalog.names() | {str(parse(info.name)): digest})
+            self.catalog.adopt(folder.name, digest)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

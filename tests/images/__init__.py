@@ -1,0 +1,1 @@
+"""Tests of the image store: recipes, layers, archives, registries."""
