@@ -14,6 +14,7 @@ from gureum.images.catalog import Catalog, Entry, hex_of, read_json, write_json
 from gureum.images.config import ImageConfig, read_config, read_history, write_config
 from gureum.images.errors import ImageError, ImageNotFoundError
 from gureum.images.image import Image, Layer
+from gureum.images.pack import pack
 from gureum.images.reference import parse
 
 Names = dict[str, list[str]]
@@ -148,16 +149,17 @@ class Store:
                     self._adopt_one(info, folder)
 
     def _adopt_one(self, info: ImageInfo, folder: Path) -> None:
+        diff_id, _ = pack(folder / "rootfs", None)
         stored = {
             "created": info.created,
             "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
             "os": "linux",
             "config": write_config(BUILT),
-            "rootfs": {"type": "layers", "diff_ids": [info.digest]},
+            "rootfs": {"type": "layers", "diff_ids": [diff_id]},
             "history": [{"created": info.created, "created_by": f"recipe {info.recipe}"}],
         }
         with self.catalog.changing():
-            layer = self.catalog.layer(info.digest)
+            layer = self.catalog.layer(diff_id)
             layer.mkdir(mode=0o700, exist_ok=True)
             link = layer / "fs"
             link.unlink(missing_ok=True)
