@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gureum.images import ImageError, ImageNotFoundError, ImageStore, Store
+from gureum.images import (
+    ImageError,
+    ImageInUseError,
+    ImageNotFoundError,
+    ImageStore,
+    Store,
+)
 from gureum.images.recipes import Recipe
 
 
@@ -69,3 +75,38 @@ def test_holds_last(store: Store) -> None:
     assert store.holders(one.digest) == ["container:a/b"]
     with pytest.raises(ImageNotFoundError):
         store.hold("sha256:" + "0" * 64, "x")
+
+
+def test_names_are_given_and_taken(store: Store) -> None:
+    one, two = store.list()
+    tagged = store.tag("one", "example.com/mine:1")
+    assert tagged.names == ("docker.io/library/one:latest", "example.com/mine:1")
+    assert store.find("example.com/mine:1").digest == one.digest
+    store.tag("two", "example.com/mine:1")
+    assert store.find("example.com/mine:1").digest == two.digest
+    assert store.remove("example.com/mine:1").names == ("example.com/mine:1",)
+    assert store.find("two") == two
+    with pytest.raises(ImageNotFoundError):
+        store.remove("example.com/mine:1")
+    with pytest.raises(ImageError, match="cannot be given"):
+        store.tag("one", f"two@{one.digest}")
+    store.tag("one", "again")
+    with pytest.raises(ImageInUseError, match=r"has several names: docker\.io/library/"):
+        store.remove(one.id)
+
+
+def test_what_instances_are_made_from_stays(store: Store) -> None:
+    one, _ = store.list()
+    for name in ("one", one.id):
+        with pytest.raises(ImageInUseError, match="instances of any cloud on this machine"):
+            store.remove(name, force=True)
+    assert store.prune(everything=True).digests == ()
+    assert one.layers[0].joinpath("file").exists()
+    # An older recipe's may go, and what it was made of stays for the instances that have it.
+    newer = ImageStore(store.built.root, {"one": Recipe("one", "", "2", cook("newer"))})
+    newer.ensure("one")
+    again = Store(newer)
+    assert again.find("one").digest != one.digest
+    assert again.prune().digests == (one.digest,)
+    assert one.layers[0].joinpath("file").exists()
+    assert again.find("one").layers[0].joinpath("file").read_text() == "newer"

@@ -4,9 +4,11 @@ from gureum.images.built import ImageInfo, ImageStore
 from gureum.images.config import Healthcheck, History, ImageConfig
 from gureum.images.errors import ImageError, ImageInUseError, ImageNotFoundError
 from gureum.images.image import Image, Layer
-from gureum.images.store import Store
+from gureum.images.registry import Credentials
+from gureum.images.store import Pruned, Removed, Store
 
 __all__ = [
+    "Credentials",
     "Healthcheck",
     "History",
     "Image",
@@ -17,5 +19,7 @@ __all__ = [
     "ImageNotFoundError",
     "ImageStore",
     "Layer",
+    "Pruned",
+    "Removed",
     "Store",
 ]

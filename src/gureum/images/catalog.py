@@ -8,6 +8,7 @@
     <root>/names.json             names → digests of configurations
     <root>/holds/<hex>/<holder>   who uses an image
     <root>/adopted/<folder>       the digest of an image that was built beside ``oci``
+    <root>/steps/<hex>            the layer that a step of a build came to
     <root>/.lock, .collect        locks, see :class:`Catalog`
 
 Several processes use one folder at the same time.  Every file is written beside its place and
@@ -30,6 +31,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from gureum.images.errors import ImageError, ImageNotFoundError
+
+FOLDERS = ("images", "holds", "adopted", "steps")
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
@@ -78,7 +81,7 @@ class Catalog:
         """Make the folders.  Layers may hold programs that take their owner's rights, root's among
         them, so nobody but root may come near: the folder is closed to all others."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.blobs, self.layers, *map(self._sub, ("images", "holds", "adopted"))):
+        for folder in (self.blobs, self.layers, *map(self._sub, FOLDERS)):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _sub(self, name: str) -> Path:
@@ -152,6 +155,10 @@ class Catalog:
             found["config"], found["manifest"], tuple(found["blobs"]), tuple(found["sources"])
         )
 
+    def sources(self, digest: str) -> tuple[str, ...]:
+        """Where an image was pulled from; nothing if it is not there."""
+        return self.entry(digest).sources if digest in self.digests() else ()
+
     def save(self, entry: Entry) -> None:
         """Add or replace an image's line; the lock is held."""
         write_json(self._sub("images") / f"{hex_of(entry.config)}.json", asdict(entry))
@@ -188,6 +195,30 @@ class Catalog:
     def adopt(self, folder: str, digest: str) -> None:
         """Note which image a folder beside ours became; the lock is held."""
         write_json(self._sub("adopted") / folder, digest)
+
+    def own(self) -> dict[str, str]:
+        """Every folder that became an image, with that."""
+        return {path.name: str(read_json(path)) for path in self._sub("adopted").glob("[!.]*")}
+
+    # --- steps of builds -------------------------------------------------------------------------
+    def steps(self) -> dict[str, str]:
+        """The diff ids that steps of builds came to, by a digest of all that they depend on."""
+        return {path.name: str(read_json(path)) for path in self._sub("steps").glob("[!.]*")}
+
+    def step(self, key: str) -> str | None:
+        """What a step came to."""
+        found = read_json(self._sub("steps") / hex_of(key))
+        return None if found is None else str(found)
+
+    def keep_step(self, key: str, diff_id: str) -> None:
+        """Note what a step came to; the lock is held."""
+        write_json(self._sub("steps") / hex_of(key), diff_id)
+
+    def forget_steps(self) -> None:
+        """Forget all steps: the layers that no image has may then be collected; the lock is
+        held."""
+        for path in self._sub("steps").iterdir():
+            path.unlink()
 
     # --- layers ----------------------------------------------------------------------------------
     def layer(self, diff_id: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import subprocess
 import sys
@@ -147,3 +148,12 @@ def _run(packed: Packed, blob: Path, target: Path, bounds: Bounds) -> int:
         said = done.stderr.strip() or f"the program ended with {done.returncode}"
         raise ImageError(f"layer {packed.digest or packed.diff_id} is refused: {said}")
     return int(json.loads(done.stdout)["size"])
+
+
+def broken(catalog: Catalog, packed: Packed) -> bool:
+    """Whether the catalog's blob of a layer is not what it is called."""
+    path = catalog.blob(packed.digest)
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" != packed.digest

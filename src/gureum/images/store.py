@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from gureum.images.built import ImageInfo, ImageStore
+from gureum.images.bring import bring
+from gureum.images.built import ImageInfo, ImageStore, Progress
 from gureum.images.catalog import Catalog, Entry, hex_of, read_json, write_json
+from gureum.images.clear import collect
 from gureum.images.config import ImageConfig, read_config, read_history, write_config
-from gureum.images.errors import ImageError, ImageNotFoundError
+from gureum.images.errors import ImageError, ImageInUseError, ImageNotFoundError
 from gureum.images.image import Image, Layer
+from gureum.images.manifest import architecture, dump
 from gureum.images.pack import pack
 from gureum.images.reference import parse
+from gureum.images.registry import Credentials, fetch
 
 Names = dict[str, list[str]]
 """Whole names by digest."""
-
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""Go's names of architectures, which OCI uses, by those of uname(2)."""
 
 BUILT = ImageConfig(
     env=("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"),
@@ -29,7 +28,29 @@ BUILT = ImageConfig(
 )
 """What containers of the images run that instances are made from."""
 
+
+def _silent(line: str) -> None:
+    """Tell nobody."""
+
+
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was removed: names, the image's digest if it is gone too, and bytes on the disk."""
+
+    names: tuple[str, ...]
+    digest: str | None
+    freed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The digests of the images that were removed, and the bytes that this freed."""
+
+    digests: tuple[str, ...]
+    freed: int
 
 
 class Store:
@@ -119,6 +140,105 @@ class Store:
             raise ImageError(f"layer {diff_id} is missing from the store")
         return Layer(diff_id, blob, size, (self.catalog.layer(diff_id) / "fs").resolve())
 
+    # --- bring in --------------------------------------------------------------------------------
+    def pull(
+        self,
+        reference: str,
+        progress: Progress = _silent,
+        credentials: Credentials | None = None,
+    ) -> Image:
+        """Fetch an image from its registry, also if one of that name is there: the name then means
+        the new one.  Layers that are there are not fetched again; a registry on this machine's
+        loopback may speak plain HTTP.  ``progress`` gets one line a step.
+
+        Raises:
+            ImageNotFoundError: the registry does not have it.
+            ImageError: it was not to be had, or is refused; nothing of it is kept but whole blobs.
+        """
+        name = parse(reference)
+        with self.catalog.adding():
+            found = fetch(self.catalog, name, progress, credentials)
+            sources = [str(name.pinned(digest)) for digest in found.digests]
+            names = [] if name.digest else [name]
+            digest = bring(self.catalog, found.raw, found.config, names, sources, progress)
+        return self.find(digest)
+
+    # --- names, and the end ----------------------------------------------------------------------
+    def tag(self, reference: str, name: str) -> Image:
+        """Give an image one more name, which another may lose by that.
+
+        Raises:
+            ImageNotFoundError: there is no such image.
+            ImageError: ``name`` is none that an image can have.
+        """
+        image, new = self.find(reference), parse(name)
+        if new.digest:
+            raise ImageError(f"{name}: a digest cannot be given to an image")
+        with self.catalog.changing():
+            self.catalog.entry(image.digest)
+            self.catalog.save_names(self.catalog.names() | {str(new): image.digest})
+        return self.find(image.digest)
+
+    def remove(self, reference: str, *, force: bool = False) -> Removed:
+        """Take a name away, or, if it was the last or ``reference`` is an id, the image.
+
+        ``force`` is for ids of images with several names.
+
+        Raises:
+            ImageNotFoundError: there is no such image.
+            ImageInUseError: the image stays, and the text says why.
+        """
+        image = self.find(reference)
+        with self.catalog.changing():
+            names = [key for key, digest in self.catalog.names().items() if digest == image.digest]
+            if len(names) > 1 and self._named(reference) == image.digest:
+                self._untag([str(parse(reference))])
+                return Removed((str(parse(reference)),), None, 0)
+            if len(names) > 1 and not force:
+                raise ImageInUseError(f"{image.id} has several names: {', '.join(names)}")
+            self._may_go(image.digest)
+            self._untag(names)
+            self.catalog.forget(image.digest)
+        return Removed(tuple(names), image.digest, collect(self.catalog))
+
+    def prune(self, *, everything: bool = False) -> Pruned:
+        """Remove images without names that nobody holds, with ``everything`` also those with
+        names and the layers that builds could use again; and blobs of pulls that were broken
+        off."""
+        self._adopt()
+        gone = []
+        with self.catalog.changing():
+            named = set(self.catalog.names().values())
+            for digest in self.catalog.digests():
+                if (everything or digest not in named) and self._in_use(digest) is None:
+                    self.catalog.forget(digest)
+                    gone.append(digest)
+            names = self.catalog.names()
+            self._untag([name for name, digest in names.items() if digest in gone])
+            if everything:
+                self.catalog.forget_steps()
+        return Pruned(tuple(gone), collect(self.catalog))
+
+    def _untag(self, gone: Sequence[str]) -> None:
+        names = self.catalog.names()
+        self.catalog.save_names({key: names[key] for key in names if key not in gone})
+
+    def _may_go(self, digest: str) -> None:
+        reason = self._in_use(digest)
+        if reason is not None:
+            raise ImageInUseError(f"{digest.removeprefix('sha256:')[:12]} stays: {reason}")
+
+    def _in_use(self, digest: str) -> str | None:
+        """Why an image has to stay, if it has."""
+        holders = self.catalog.holders(digest)
+        if holders:
+            return f"it is used by {', '.join(holders)}"
+        folders = [folder for folder, key in self.catalog.own().items() if key == digest]
+        current = {(self.built.root / info.name).resolve().name for info in self.built.list()}
+        if current & set(folders):
+            return "instances of any cloud on this machine are made from it"
+        return None
+
     # --- who uses what ---------------------------------------------------------------------------
     def hold(self, digest: str, holder: str) -> None:
         """Keep an image, whatever becomes of its names, until ``holder`` releases it; also twice.
@@ -152,7 +272,7 @@ class Store:
         diff_id, _ = pack(folder / "rootfs", None)
         stored = {
             "created": info.created,
-            "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
+            "architecture": architecture(),
             "os": "linux",
             "config": write_config(BUILT),
             "rootfs": {"type": "layers", "diff_ids": [diff_id]},
@@ -165,11 +285,7 @@ class Store:
             link.unlink(missing_ok=True)
             link.symlink_to(Path("../../..", folder.name, "rootfs"))
             write_json(layer / "layer.json", {"size": info.size})
-            digest = self.catalog.keep(_json(stored))
+            digest = self.catalog.keep(dump(stored))
             self.catalog.save(Entry(digest))
             self.catalog.save_names(self.catalog.names() | {str(parse(info.name)): digest})
             self.catalog.adopt(folder.name, digest)
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
