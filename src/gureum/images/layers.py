@@ -137,7 +137,7 @@ def _run(packed: Packed, blob: Path, target: Path, bounds: Bounds) -> int:
         bounds.entries,
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-m", "gureum.images.unpack", json.dumps(asdict(job))],
+        [sys.executable, "-I", "-m", "gureum.images", json.dumps(asdict(job))],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -13,6 +13,8 @@ from gureum.images.catalog import Catalog, Entry, hex_of, read_json, write_json
 from gureum.images.clear import collect
 from gureum.images.config import ImageConfig, read_config, read_history, write_config
 from gureum.images.errors import ImageError, ImageInUseError, ImageNotFoundError
+from gureum.images.exchange import load
+from gureum.images.export import Form, save
 from gureum.images.image import Image, Layer
 from gureum.images.manifest import architecture, dump
 from gureum.images.pack import pack
@@ -162,6 +164,35 @@ class Store:
             names = [] if name.digest else [name]
             digest = bring(self.catalog, found.raw, found.config, names, sources, progress)
         return self.find(digest)
+
+    def load(
+        self, path: Path, progress: Progress = _silent, name: str | None = None
+    ) -> Sequence[Image]:
+        """Bring in the images of an OCI layout (a folder or tar file) or of a docker archive;
+        ``name`` instead of the one that a single image has there.
+
+        Raises:
+            ImageError: it is none, or an image in it is refused.
+        """
+        names = [] if name is None else [parse(name)]
+        if any(given.digest for given in names):
+            raise ImageError(f"{name}: a digest cannot be given to an image")
+        return [self.find(digest) for digest in load(self.catalog, path, names, progress)]
+
+    def save(
+        self,
+        references: Sequence[str],
+        path: Path,
+        form: Form = "oci-archive",
+        progress: Progress = _silent,
+    ) -> None:
+        """Write images to a file, or to a new folder if ``form`` is ``oci``.
+
+        Raises:
+            ImageNotFoundError: one is not there.
+            ImageError: it cannot be written.
+        """
+        save(self.catalog, [self.find(name) for name in references], path, form, progress)
 
     # --- names, and the end ----------------------------------------------------------------------
     def tag(self, reference: str, name: str) -> Image:

@@ -1,6 +1,6 @@
 """Unpacks one layer into a directory for overlayfs: run as a program, away from the daemon.
 
-``python -m gureum.images.unpack`` reads a :class:`Job` as JSON from its command line, writes what
+``python -m gureum.images`` reads a :class:`Job` as JSON from its command line, writes what
 it made to its output, and ends with status 1 and a sentence if the layer is refused.  It opens
 every folder below the target by openat2(2) with ``RESOLVE_BENEATH``, so the kernel itself sees to
 it that nothing is written anywhere else, whatever links the layer has made before; and its root is
@@ -25,12 +25,13 @@ import stat
 import subprocess
 import sys
 import threading
+import traceback
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from gureum.images import tarstream
 from gureum.images.tarstream import Entry, Source, TarError, show
@@ -464,15 +465,20 @@ def unpack(job: Job) -> Made:
     return tree.made
 
 
-def main(words: list[str]) -> None:
-    """Do what the command line says; complaints go to stderr."""
+def main(words: list[str]) -> NoReturn:
+    """Do what the command line says; complaints go to stderr.
+
+    It ends at once: to end a thread in good order the C library loads one more library, and where
+    our root is now there is none.
+    """
     os.umask(0)
+    status = 0
     try:
-        made = unpack(Job(**json.loads(words[0])))
+        print(json.dumps(asdict(unpack(Job(**json.loads(words[0]))))), flush=True)
     except (Refused, OSError) as error:
-        sys.exit(str(error))
-    print(json.dumps(asdict(made)))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+        print(error, file=sys.stderr, flush=True)
+        status = 1
+    except BaseException:
+        traceback.print_exc()
+        status = 2
+    os._exit(status)
