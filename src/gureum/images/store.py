@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gureum.images.bring import bring
+from gureum.images.build import build
 from gureum.images.built import ImageInfo, ImageStore, Progress
 from gureum.images.catalog import Catalog, Entry, hex_of, read_json, write_json
 from gureum.images.clear import collect
@@ -18,6 +20,8 @@ from gureum.images.export import Form, save
 from gureum.images.image import Image, Layer
 from gureum.images.manifest import architecture, dump
 from gureum.images.pack import pack
+from gureum.images.ready import READY, outdated, ready_recipe
+from gureum.images.recipe_file import RecipeFile
 from gureum.images.reference import parse
 from gureum.images.registry import Credentials, fetch
 
@@ -150,14 +154,18 @@ class Store:
         credentials: Credentials | None = None,
     ) -> Image:
         """Fetch an image from its registry, also if one of that name is there: the name then means
-        the new one.  Layers that are there are not fetched again; a registry on this machine's
-        loopback may speak plain HTTP.  ``progress`` gets one line a step.
+        the new one; our own images are built instead.
+
+        Layers that are there are not fetched again; a registry on this machine's loopback may
+        speak plain HTTP.  ``progress`` gets one line a step.
 
         Raises:
             ImageNotFoundError: the registry does not have it.
             ImageError: it was not to be had, or is refused; nothing of it is kept but whole blobs.
         """
         name = parse(reference)
+        if str(name) in self.own():
+            return self.ensure(reference, progress)
         with self.catalog.adding():
             found = fetch(self.catalog, name, progress, credentials)
             sources = [str(name.pinned(digest)) for digest in found.digests]
@@ -193,6 +201,53 @@ class Store:
             ImageError: it cannot be written.
         """
         save(self.catalog, [self.find(name) for name in references], path, form, progress)
+
+    def build(
+        self, recipe: RecipeFile, name: str | None = None, progress: Progress = _silent
+    ) -> Image:
+        """Build an image from a recipe, over its base, which is built or fetched first if it is
+        not there; ``name`` instead of the recipe's own.
+
+        Raises:
+            ImageError: it has no name, or a step failed.
+        """
+        called = parse(name or recipe.name) if name or recipe.name else None
+        if called is None or called.digest:
+            raise ImageError("the image needs a name")
+        with self.catalog.adding():
+            base = self.ensure(recipe.base, progress)
+            digest = build(self.catalog, base, recipe, called, progress)
+        return self.find(digest)
+
+    def ensure(self, reference: str, progress: Progress = _silent) -> Image:
+        """An image, built first if it is one of ours or fetched if it is not, and not there.
+
+        Raises:
+            ImageError: it was not to be had.
+        """
+        try:
+            found: Image | None = self.find(reference)
+        except ImageNotFoundError:
+            found = None
+        ready = ready_recipe(reference)
+        if ready is not None and (found is None or outdated(found, ready)):
+            return self.build(ready, None, progress)
+        if found is not None:
+            return found
+        name = self.own().get(str(parse(reference)))
+        if name is None:
+            return self.pull(reference, progress)
+        try:
+            self.built.ensure(name, progress)
+        except OSError as error:
+            raise ImageError(f"image {name} could not be built: {error}") from error
+        return self.find(reference)
+
+    def own(self) -> dict[str, str]:
+        """The images that we can make ourselves: what they are called here by their whole
+        names."""
+        names = [*(info.name for info in self.built.list()), *READY]
+        return {str(parse(name)): name for name in names}
 
     # --- names, and the end ----------------------------------------------------------------------
     def tag(self, reference: str, name: str) -> Image:
@@ -314,7 +369,7 @@ class Store:
             layer.mkdir(mode=0o700, exist_ok=True)
             link = layer / "fs"
             link.unlink(missing_ok=True)
-            link.symlink_to(Path("../../..", folder.name, "rootfs"))
+            link.symlink_to(os.path.relpath(folder / "rootfs", layer))
             write_json(layer / "layer.json", {"size": info.size})
             digest = self.catalog.keep(dump(stored))
             self.catalog.save(Entry(digest))
