@@ -37,7 +37,7 @@ def test_every_file_of_a_command_is_in_the_list() -> None:
     found = (path for path, code in text.items() if "@click.command(" in code)
     with_commands = {path.stem.rstrip("_").replace("_", "-") for path in found}
     listed = {str(command.name) for command in COMMANDS}
-    assert with_commands | {"account", "cidr", "iam", "internet", "medium"} == listed
+    assert with_commands | {"account", "cidr", "iam", "image", "internet", "medium"} == listed
 
 
 @pytest.mark.parametrize("name", ALL)

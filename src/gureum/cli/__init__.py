@@ -19,6 +19,7 @@ from gureum.cli.explain import explain
 from gureum.cli.export import export
 from gureum.cli.flow_logs import flow_logs
 from gureum.cli.iam import iam
+from gureum.cli.image import image
 from gureum.cli.images import images
 from gureum.cli.import_ import import_
 from gureum.cli.internet import internet
@@ -71,6 +72,7 @@ COMMANDS = (
     account,
     iam,
     audit_log,
+    image,
     images,
     serve,
 )

@@ -3,12 +3,16 @@
 from gureum.images.built import ImageInfo, ImageStore
 from gureum.images.config import Healthcheck, History, ImageConfig
 from gureum.images.errors import ImageError, ImageInUseError, ImageNotFoundError
+from gureum.images.export import Form
 from gureum.images.image import Image, Layer
+from gureum.images.recipe_file import read_recipe
+from gureum.images.reference import parse as parse_name
 from gureum.images.registry import Credentials
 from gureum.images.store import Pruned, Removed, Store
 
 __all__ = [
     "Credentials",
+    "Form",
     "Healthcheck",
     "History",
     "Image",
@@ -22,4 +26,6 @@ __all__ = [
     "Pruned",
     "Removed",
     "Store",
+    "parse_name",
+    "read_recipe",
 ]

@@ -27,6 +27,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     POST   /import   {files, ...}           build a real account's network
     GET    /export   ?account&region        a region as answers of describe calls
     GET    /console  ?place                 what an instance has printed
+    GET    /images                          images (see ``console_images.py``)
     GET    /labs                            the labs; POST /labs/... (see ``console_labs.py``)
     GET    /accounts                        the accounts; POST {name, number}, and its root keys:
     POST   /accounts/keys  {owner}          a new one; DELETE ?owner&key
@@ -55,6 +56,7 @@ from starlette.routing import Route
 from gureum import __version__
 from gureum.engines import EngineError, TableKind
 from gureum.errors import ApiError
+from gureum.images import ImageError
 from gureum.kind import Shape
 from gureum.machines import MachineError
 from gureum.model import Resource
@@ -68,6 +70,7 @@ from gureum.server.cloud import Cloud
 from gureum.server.console_accounts import Accounts
 from gureum.server.console_explain import Explainer, as_aws, question, shown, steps
 from gureum.server.console_flows import Flows
+from gureum.server.console_images import Images, Work, Working, refusal
 from gureum.server.console_import import Imports
 from gureum.server.console_labs import ConsoleLabs
 from gureum.server.console_live import Live
@@ -144,6 +147,7 @@ class Console:
         self._flows = Flows(cloud)
         self._accounts = Accounts(cloud.store, cloud.vault, cloud.state)
         self._imports = Imports(cloud)
+        self.images = Images(cloud)
         self.labs = ConsoleLabs(Labs(cloud, self._explain))
 
     def _scope(self, ask: Ask) -> Scope:
@@ -395,7 +399,7 @@ def _shown(row: InternetHost) -> Shape:
 
 
 # --- the application ----------------------------------------------------------------------------
-Handler = Callable[[Ask], Shape | Watch]
+Handler = Callable[[Ask], Shape | Watch | Work]
 
 
 def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -403,9 +407,13 @@ def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         try:
             asked = await _ask(request)
             answer = await run_in_threadpool(handler, asked)
+            if isinstance(answer, Work):
+                return Working(answer)
             return Told(answer) if isinstance(answer, Watch) else JSONResponse(answer)
         except ApiError as error:
             return _refusal(error.code, error.message, error.status)
+        except ImageError as error:
+            return _refusal(*refusal(error))
         except MachineError as error:
             return _refusal("MachineError", str(error), 409)
         except EngineError as error:
@@ -475,6 +483,15 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("GET", "/internet", answers.internet),
         ("POST", "/internet", answers.internet_add),
         ("DELETE", "/internet", answers.internet_remove),
+        ("GET", "/images", answers.images.list),
+        ("DELETE", "/images", answers.images.remove),
+        ("GET", "/images/one", answers.images.one),
+        ("POST", "/images/pull", answers.images.pull),
+        ("POST", "/images/load", answers.images.load),
+        ("POST", "/images/save", answers.images.save),
+        ("POST", "/images/build", answers.images.build),
+        ("POST", "/images/tag", answers.images.tag),
+        ("POST", "/images/prune", answers.images.prune),
         ("GET", "/labs", answers.labs.all),
         ("POST", "/labs/start", answers.labs.start),
         ("POST", "/labs/check", answers.labs.check),
