@@ -67,11 +67,11 @@ def test_out_and_in_again(store: Store, tmp_path: Path, form: Form, how: str) ->
     store.tag("web:1", "example.com/web")
     store.save(["web:1"], tmp_path / "out", form)
     other = new(tmp_path / "other")
-    images = other.load(tmp_path / "out")
-    check(images[-1], about)
-    assert images[-1].names == ("docker.io/library/web:1", "example.com/web:latest")
+    (image,) = other.load(tmp_path / "out")
+    check(image, about)
+    assert image.names == ("docker.io/library/web:1", "example.com/web:latest")
     if form != "docker-archive":
-        assert [layer.digest for layer in images[-1].stack] == [
+        assert [layer.digest for layer in image.stack] == [
             layer.digest for layer in store.find("web:1").stack
         ]
     assert [path.name for path in tmp_path.glob(".*")] == []

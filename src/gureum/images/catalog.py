@@ -7,7 +7,7 @@
     <root>/images/<hex>.json      an image, by the digest of its configuration
     <root>/names.json             names → digests of configurations
     <root>/holds/<hex>/<holder>   who uses an image
-    <root>/adopted/<folder>       the digest of an image that was built beside ``oci``
+    <root>/own/<folder>           the digest of an image that was built beside ``oci``
     <root>/steps/<hex>            the layer that a step of a build came to
     <root>/.lock, .collect        locks, see :class:`Catalog`
 
@@ -32,7 +32,7 @@ from urllib.parse import quote, unquote
 
 from gureum.images.errors import ImageError, ImageNotFoundError
 
-FOLDERS = ("images", "holds", "adopted", "steps")
+FOLDERS = ("images", "holds", "own", "steps")
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
@@ -189,16 +189,16 @@ class Catalog:
     # --- adopted ---------------------------------------------------------------------------------
     def adopted(self, folder: str) -> str | None:
         """The image that a folder beside ours became."""
-        found = read_json(self._sub("adopted") / folder)
+        found = read_json(self._sub("own") / folder)
         return None if found is None else str(found)
 
     def adopt(self, folder: str, digest: str) -> None:
         """Note which image a folder beside ours became; the lock is held."""
-        write_json(self._sub("adopted") / folder, digest)
+        write_json(self._sub("own") / folder, digest)
 
     def own(self) -> dict[str, str]:
         """Every folder that became an image, with that."""
-        return {path.name: str(read_json(path)) for path in self._sub("adopted").glob("[!.]*")}
+        return {path.name: str(read_json(path)) for path in self._sub("own").glob("[!.]*")}
 
     # --- steps of builds -------------------------------------------------------------------------
     def steps(self) -> dict[str, str]:

@@ -185,7 +185,8 @@ class Store:
         names = [] if name is None else [parse(name)]
         if any(given.digest for given in names):
             raise ImageError(f"{name}: a digest cannot be given to an image")
-        return [self.find(digest) for digest in load(self.catalog, path, names, progress)]
+        found = load(self.catalog, path, names, progress)
+        return [self.find(digest) for digest in dict.fromkeys(found)]
 
     def save(
         self,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -31,7 +32,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import NoReturn
 
 from gureum.images import tarstream
 from gureum.images.tarstream import Entry, Source, TarError, show
@@ -93,9 +94,11 @@ class Feed:
         self._job = job
         self._blob = Path(job.blob).open("rb")  # noqa: SIM115 - as long as the process
         self._pieces: queue.Queue[bytes | BaseException] = queue.Queue(8)
-        self._packed, self._unpacked = hashlib.sha256(), hashlib.sha256()
+        self._packed = hashlib.sha256()
+        # What is not compressed has one digest, which is most of the work.
+        self._unpacked = hashlib.sha256() if job.compression else self._packed
         self._read = self._given = 0
-        self._zstd = _zstd() if job.compression == "zstd" else None
+        self._zstd = _zstd(job.blob) if job.compression == "zstd" else None
         self._failed: BaseException | None = None
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -128,7 +131,8 @@ class Feed:
                 self._given += len(piece)
                 if self._given > self._job.most_bytes:
                     raise Refused(f"unpacked, it has more than {self._job.most_bytes} bytes")
-                self._unpacked.update(piece)
+                if self._unpacked is not self._packed:
+                    self._unpacked.update(piece)
                 self._pieces.put(piece)
             self._pieces.put(b"")
         except BaseException as error:
@@ -166,35 +170,38 @@ class Feed:
             raise Refused("it is cut off: the gzip file does not end")
 
     def _through(self, program: subprocess.Popen[bytes]) -> Iterator[bytes]:
-        assert program.stdin is not None
+        """What a program makes of the blob, which it reads itself."""
         assert program.stdout is not None
-        threading.Thread(target=self._push, args=(program.stdin,), daemon=True).start()
+        reading = threading.Thread(target=self._digest, daemon=True)
+        reading.start()
         while piece := program.stdout.read(PIECE):
             yield piece
         if program.wait() != 0:
             raise Refused("it is no zstd file, or a broken one")
+        reading.join()
         if self._failed is not None:
             raise self._failed
 
-    def _push(self, pipe: BinaryIO) -> None:
+    def _digest(self) -> None:
         try:
-            with pipe:
-                for piece in self._raw():
-                    pipe.write(piece)
-        except BrokenPipeError:
-            pass  # the program says why
-        except BaseException as error:
+            for _ in self._raw():
+                pass
+        except OSError as error:
             self._failed = error
 
 
-def _zstd() -> subprocess.Popen[bytes]:
+def _zstd(blob: str) -> subprocess.Popen[bytes]:
     """Begun before our root is the target, where there are no programs."""
-    return subprocess.Popen(
-        ["zstd", "--decompress", "--stdout", "--quiet"],
-        stdin=subprocess.PIPE,
+    program = subprocess.Popen(
+        ["zstd", "--decompress", "--stdout", "--quiet", blob],
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    assert program.stdout is not None
+    # As much as an unprivileged process may have; the usual 64 KiB cost a switch each.
+    fcntl.fcntl(program.stdout, fcntl.F_SETPIPE_SZ, PIECE)
+    return program
 
 
 # --- the files ----------------------------------------------------------------------------------
