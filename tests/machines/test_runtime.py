@@ -38,13 +38,6 @@ def test_with_it_everything_runs_in_a_private_mount_namespace() -> None:
     assert "--tty" not in argv
 
 
-def test_overlay_options_are_escaped() -> None:
-    assert (
-        runtime.overlay_options(Path("/a:b"), Path("/c,d"), Path("/e\\f"))
-        == "nodev,lowerdir=/a\\:b,upperdir=/c\\,d,workdir=/e\\\\f"
-    )
-
-
 def test_cgroup_of() -> None:
     assert runtime.cgroup_of(os.getpid(), "memory").startswith("/")
     assert runtime.cgroup_of(99_999_999, "memory") == ""

@@ -28,7 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from gureum.images import ImageError, ImageStore
+from gureum.images import ImageError, ImageStore, Store, overlay
 from gureum.machines import console, netns, oci, record, runtime, seed
 from gureum.machines.record import Record
 from gureum.machines.room import MachineError, MachineStatus, check_id
@@ -63,12 +63,13 @@ class Machines:
         self._root = root.absolute()
         self._tag = check_id(tag)
         self._images = images
+        self._store = Store(images)
         for name in ("instances", "locks"):
             (self._root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         seed.install_lib(self._root / "lib")
         for rest in self._root.glob("instances/.removed-*"):
             _remove(rest)
-        self._runtime = runtime.choose(self._root, self._lower(PROBE_IMAGE), only)
+        self._runtime = runtime.choose(self._root, self._layers(PROBE_IMAGE, "a probe")[0], only)
         self._volumes = Volumes(self._root / "volumes")
         self._callbacks: list[Callable[[str], None]] = []
         self._watch = Watch(self._ended)
@@ -123,28 +124,37 @@ class Machines:
                 self._end(machine.id, known, RESTART_GRACE)
             self._runtime.remove(machine.id)
             # An instance keeps the image that it was made from, however old.
-            lower = Path(known.lower) if known else self._lower(machine.image)
+            layers = known.layers if known else self._layers(machine.image, machine.id)
             image = known.image if known else machine.image
-            begun = Record(image, str(lower), machine.boot, record.host_boot())
+            lower, *above = map(str, layers)
+            begun = Record(image, lower, machine.boot, record.host_boot(), above=tuple(above))
             if known is None and machine.disk:
                 self._volumes.copy_out(machine.disk, folder / "upper")
             with _owner(netns) as userns:
                 self._prepare(folder, machine, netns, userns is not None)
                 record.save(folder, begun)
                 try:
-                    self._launch(machine.id, folder, lower, userns, lock)
+                    self._launch(machine.id, folder, layers, userns, lock)
                     self._began(machine.id, folder, begun)
                 except BaseException:
                     record.save(folder, replace(begun, stopped=True))
                     self._runtime.remove(machine.id)
                     raise
 
-    def _lower(self, image: str) -> Path:
-        """The root directory of an image, which is built first if need be."""
+    def _layers(self, image: str, key: str) -> tuple[Path, ...]:
+        """The layers of an image, the lowest first: of one that instances are made from, which is
+        built first if need be, or of the store by its digest, which is then held for the
+        instance."""
         try:
-            return self._images.ensure(image)
+            if not image.startswith("sha256:"):
+                return (self._images.ensure(image),)
+            self._store.hold(image, self._holder(key))
+            return self._store.find(image).layers
         except ImageError as error:
-            raise MachineError(str(error)) from error
+            raise MachineError(f"{key}: {error}") from error
+
+    def _holder(self, key: str) -> str:
+        return f"{key} of cloud {self._tag}"
 
     def _prepare(self, folder: Path, machine: Machine, netns: Path, confined: bool) -> None:
         for name in ("upper", "work", "rootfs"):
@@ -169,10 +179,15 @@ class Machines:
         (folder / "config.json").write_text(json.dumps(oci.config(bundle, limits, argv)))
 
     def _launch(
-        self, key: str, folder: Path, lower: Path, userns: Path | None, lock: IO[bytes]
+        self,
+        key: str,
+        folder: Path,
+        layers: Sequence[Path],
+        userns: Path | None,
+        lock: IO[bytes],
     ) -> None:
-        overlay = runtime.overlay_options(lower, folder / "upper", folder / "work")
-        call = console.wrap(folder, self._runtime.run_argv(key, folder, overlay, userns))
+        options = overlay.options(layers, folder / "upper", folder / "work")
+        call = console.wrap(folder, self._runtime.run_argv(key, folder, options, userns))
         lock.truncate(0)
         lock.seek(0)
         read, write = os.pipe()
@@ -238,6 +253,8 @@ class Machines:
                 gone = folder.with_name(f".removed-{id}-{os.getpid()}")
                 folder.rename(gone)
                 _remove(gone)
+            if known is not None and known.image.startswith("sha256:"):
+                self._store.release(known.image, self._holder(id))
 
     def _end(self, key: str, known: Record, grace: float) -> None:
         """End the process, if there is one, and what the runtime made.  The lock is held."""

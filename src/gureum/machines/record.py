@@ -19,7 +19,8 @@ FILE = "instance.json"
 class Record:
     """``host_boot`` is the host's own boot id and ``started`` the start time of ``pid`` in clock
     ticks (proc(5), stat field 22): together they tell a process from a later one with the same
-    number.  ``stopped`` is set before we end it.  ``lower`` is the image's root directory."""
+    number.  ``stopped`` is set before we end it.  ``lower`` is the directory of the image's lowest
+    layer and ``above`` are those of the others, the highest last."""
 
     image: str
     lower: str
@@ -28,13 +29,20 @@ class Record:
     stopped: bool = False
     pid: int | None = None
     started: int | None = None
+    above: tuple[str, ...] = ()
+
+    @property
+    def layers(self) -> tuple[Path, ...]:
+        """The image's layers, the lowest first."""
+        return (Path(self.lower), *map(Path, self.above))
 
 
 def load(folder: Path) -> Record | None:
     """The record in an instance's folder, if there is one that can be read: after a loss of power
     it may be empty, and then nothing of the instance runs."""
     try:
-        return Record(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return Record(**{**found, "above": tuple(found.get("above", ()))})
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError) as error:

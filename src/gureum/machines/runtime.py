@@ -12,7 +12,6 @@ mount namespace an empty file lies over that, and crun works with version 1.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -269,19 +268,3 @@ def cgroup_of(pid: int, controller: str) -> str:
         if controller in controllers.split(","):
             return path
     return next((path for _, controllers, path in parts if not controllers), "")
-
-
-def overlay_options(lower: Path, upper: Path, work: Path) -> str:
-    """Mount options for an instance's disk: the image below, its own changes above.
-
-    ``nodev``: a device file that got into the tree opens nothing.  Commas and colons mean
-    something to mount(8) and overlayfs and are escaped.  Source: Linux, ``overlayfs.rst``.
-    """
-
-    def quote(path: Path) -> str:
-        text = os.fspath(path)
-        for char in "\\:,":
-            text = text.replace(char, "\\" + char)
-        return text
-
-    return f"nodev,lowerdir={quote(lower)},upperdir={quote(upper)},workdir={quote(work)}"

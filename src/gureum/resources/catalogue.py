@@ -26,7 +26,7 @@ AMAZON, CANONICAL, DEBIAN = "137112412989", "099720109477", "136693071363"
 @dataclass(frozen=True, kw_only=True)
 class Published:
     """An image as its owner publishes it; ``size`` of the root device in GiB, ``volume`` its
-    type."""
+    type.  ``key`` is what its ids follow from, its name if it is empty."""
 
     name: str
     description: str
@@ -40,14 +40,15 @@ class Published:
     volume: str = "gp3"
     boot_mode: str = "uefi-preferred"
     imds: str | None = "v2.0"
+    key: str = ""
 
     def id(self, region: str) -> str:
         """The image's id in a region."""
-        return _digest("ami", self.name, region)
+        return _digest("ami", self.key or self.name, region)
 
     def snapshot(self, region: str) -> str:
         """The id of its root device's snapshot in a region."""
-        return _digest("snap", self.name, region)
+        return _digest("snap", self.key or self.name, region)
 
     @property
     def deprecated(self) -> str:

@@ -21,6 +21,7 @@ from gureum.resources.block_device import BlockDevice
 from gureum.resources.block_device import show as show_device
 from gureum.resources.catalogue import OWN, PUBLISHED, Published, of_parameter
 from gureum.resources.image_allowed import Ages, admits
+from gureum.resources.image_stored import stored
 from gureum.resources.region_settings import settings
 from gureum.resources.shapes import tag_list
 
@@ -162,6 +163,8 @@ def _all(txn: Txn) -> Iterator[Image]:
     yield from provided(txn.region)
     for alias in txn.view.all(ImageAlias):
         yield _stand_in(alias, txn.region)
+    for image in stored(txn.view):
+        yield _published(image, txn.region)
     for row in txn.view.all(Image):
         if row.region == txn.region and _permitted(row, txn.account):
             yield row
@@ -185,6 +188,9 @@ def find_image(txn: Txn, key: str) -> Image:
         return _stand_in(alias, txn.region)
     if key in _provided_by_id(txn.region):
         return _provided_by_id(txn.region)[key]
+    for image in stored(txn.view):
+        if image.id(txn.region) == key:
+            return _published(image, txn.region)
     raise not_found(Image, key)
 
 

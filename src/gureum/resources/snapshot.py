@@ -17,6 +17,7 @@ from gureum.kind import Call, Shape
 from gureum.model import Resource, Txn, View
 from gureum.model.txn import not_found
 from gureum.resources.catalogue import PUBLISHED, Published
+from gureum.resources.image_stored import stored
 from gureum.resources.shapes import tag_list
 
 
@@ -113,10 +114,17 @@ def find_snapshot(txn: Txn, key: str) -> Snapshot:
     Raises:
         ApiError: ``InvalidSnapshot.NotFound``, ``InvalidSnapshotID.Malformed``.
     """
-    row = txn.view.find(Snapshot, key) or provided(txn.region).get(key)
+    row = txn.view.find(Snapshot, key) or provided(txn.region).get(key) or _stored(txn, key)
     if row is None or row.region != txn.region or not permitted(row, txn.account):
         raise not_found(Snapshot, key)
     return row
+
+
+def _stored(txn: Txn, key: str) -> Snapshot | None:
+    """The snapshot of that id which belongs to an image of the store."""
+    found = (image for image in stored(txn.view) if image.snapshot(txn.region) == key)
+    image = next(found, None)
+    return published(image, txn.region) if image else None
 
 
 def restored(row: Snapshot, now: str) -> bool:

@@ -36,6 +36,8 @@ from gureum.images import (
 )
 from gureum.kind import Shape
 from gureum.server.cloud import Cloud
+from gureum.server.dispatch import utc_now
+from gureum.server.stored_images import claim, publish
 
 if TYPE_CHECKING:
     from gureum.server.console import Ask
@@ -60,6 +62,24 @@ class Images:
 
     def __init__(self, cloud: Cloud) -> None:
         self._store = Store(cloud.images)
+        self._cloud = cloud
+
+    def _changed(self) -> None:
+        """Tell the API of the store's images."""
+        publish(self._store, self._cloud.store, utc_now())
+
+    def _claimed(self) -> Store:
+        """The store, in which what this cloud uses is held."""
+        claim(self._store, self._cloud.store.view, self._cloud.tag)
+        return self._store
+
+    def _then(self, run: Callable[[Progress], Shape]) -> Work:
+        def work(tell: Progress) -> Shape:
+            answer = run(tell)
+            self._changed()
+            return answer
+
+        return Work(work)
 
     def list(self, ask: Ask) -> Shape:
         """All images, and our own that are not built yet."""
@@ -86,12 +106,12 @@ class Images:
         """Fetch an image, with ``user`` and ``password`` if they are given."""
         name, user = ask.text("name"), ask.maybe("user")
         login = Credentials(user, ask.maybe("password") or "") if user else None
-        return Work(lambda tell: _row(self._store.pull(name, tell, login)))
+        return self._then(lambda tell: _row(self._store.pull(name, tell, login)))
 
     def load(self, ask: Ask) -> Work:
         """Bring in the images of a file or folder."""
         path, name = _path(ask.text("path")), ask.maybe("name")
-        return Work(
+        return self._then(
             lambda tell: {"images": [_row(each) for each in self._store.load(path, tell, name)]}
         )
 
@@ -112,9 +132,9 @@ class Images:
         own by its name."""
         name, text, folder = ask.maybe("name"), ask.maybe("recipe"), ask.maybe("folder")
         if text is None:
-            return Work(lambda tell: _row(self._own(ask.text("name"), tell)))
+            return self._then(lambda tell: _row(self._own(ask.text("name"), tell)))
         recipe = read_recipe(text, _path(folder) if folder else None)
-        return Work(lambda tell: _row(self._store.build(recipe, name, tell)))
+        return self._then(lambda tell: _row(self._store.build(recipe, name, tell)))
 
     def _own(self, name: str, tell: Progress) -> Image:
         if str(parse_name(name)) not in self._store.own():
@@ -124,15 +144,21 @@ class Images:
 
     def tag(self, ask: Ask) -> Shape:
         """Give an image one more name."""
-        return _row(self._store.tag(ask.text("name"), ask.text("new")))
+        answer = _row(self._store.tag(ask.text("name"), ask.text("new")))
+        self._changed()
+        return answer
 
     def remove(self, ask: Ask) -> Shape:
         """Take a name away, or the image."""
-        return asdict(self._store.remove(ask.text("name"), force=ask.flag("force")))
+        answer = self._claimed().remove(ask.text("name"), force=ask.flag("force"))
+        self._changed()
+        return asdict(answer)
 
     def prune(self, ask: Ask) -> Shape:
         """Remove what nobody needs."""
-        return asdict(self._store.prune(everything=ask.flag("all")))
+        answer = self._claimed().prune(everything=ask.flag("all"))
+        self._changed()
+        return asdict(answer)
 
 
 def _row(image: Image) -> Shape:

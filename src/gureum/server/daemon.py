@@ -34,6 +34,7 @@ from types import FrameType
 from gureum.engines.linux import FlowMeter, LinuxEngine, is_free
 from gureum.iam.instance_role import InstanceRoles
 from gureum.images import ImageStore
+from gureum.images import Store as ImageCatalog
 from gureum.machines import MachineRoom, Machines, NoMachines
 from gureum.machines.absent import refuse_leftovers
 from gureum.reconcile import Reconciler
@@ -55,6 +56,7 @@ from gureum.server.settings import (
     lock_path,
     socket_path,
 )
+from gureum.server.stored_images import publish
 from gureum.services import FlowRecorder, Rooms, Services
 from gureum.services.flow_files import FlowFiles
 from gureum.store import Bounds, SqliteStore, StoreError
@@ -178,6 +180,7 @@ def open_cloud(settings: Settings) -> Cloud:
     with store.transaction(internet_host.OWNER, internet_host.PLACE) as txn:
         internet_host.provide(txn, utc_now())
         image.set_aliases(txn, settings.ami_aliases, utc_now())
+    publish(ImageCatalog(images), store, utc_now())
     flows = FlowRecorder(
         lambda: FlowMeter(tag),
         FlowFiles(settings.state / "flow-logs"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gureum.model import Resource
 from gureum.resources import internet_host
 from gureum.resources.image import ImageAlias
+from gureum.resources.image_stored import StoredImage
 from gureum.store import Store
 
 PATH = "/_gureum/reset"
@@ -27,4 +28,4 @@ def reset(store: Store, now: str) -> int:
 
 
 def _stays(row: Resource) -> bool:
-    return isinstance(row, ImageAlias)
+    return isinstance(row, ImageAlias | StoredImage)

@@ -1,0 +1,65 @@
+"""Keeps the API's view of the image store, and the store's of who uses its images."""
+
+from __future__ import annotations
+
+import logging
+
+from gureum.images import ImageError, ImageNotFoundError, Store, parse_name
+from gureum.model import View
+from gureum.resources import internet_host
+from gureum.resources.image import Image
+from gureum.resources.image_stored import set_stored
+from gureum.resources.instance import ENDED, Instance
+from gureum.store import Store as Rows
+
+log = logging.getLogger(__name__)
+
+
+def publish(images: Store, rows: Rows, now: str) -> None:
+    """Make an AMI of every image of the store that has a name and is none of those that are AMIs
+    anyway.  A store that cannot be read leaves things as they are."""
+    try:
+        found = images.list()
+    except (ImageError, OSError) as error:
+        log.warning("the image store could not be read: %s", error)
+        return
+    own = {name for name, called in images.own().items() if called in _published_anyway(images)}
+    wanted = [
+        (image.digest, parse_name(image.names[0]).short, image.size, image.architecture)
+        for image in found
+        if image.names and not own & set(image.names)
+    ]
+    with rows.transaction(internet_host.OWNER, internet_host.PLACE) as txn:
+        set_stored(txn, wanted, now)
+
+
+def _published_anyway(images: Store) -> set[str]:
+    return {info.name for info in images.built.list()}
+
+
+def claim(images: Store, view: View, tag: str) -> None:
+    """Hold the images that this cloud's AMIs and instances are made from, and let go of those that
+    none is any more."""
+    mark = f" of cloud {tag}"
+    wanted = {
+        (row.machine_image, f"{row.id}{mark}")
+        for row in view.all(Image)
+        if row.machine_image.startswith("sha256:")
+    } | {
+        (row.base, f"{row.id}{mark}")
+        for row in view.all(Instance)
+        if row.base.startswith("sha256:") and row.state not in ENDED
+    }
+    held = {
+        (image.digest, holder)
+        for image in images.list()
+        for holder in images.holders(image.digest)
+        if holder.endswith(mark)
+    }
+    for digest, holder in held - wanted:
+        images.release(digest, holder)
+    for digest, holder in wanted - held:
+        try:
+            images.hold(digest, holder)
+        except ImageNotFoundError:
+            log.warning("%s is made from %s, which is gone", holder, digest)
