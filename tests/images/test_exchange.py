@@ -148,7 +148,7 @@ def test_layouts_that_lie(store: Store, tmp_path: Path) -> None:
     blobs = sorted((folder / "blobs/sha256").iterdir())
     for blob in blobs:
         whole = blob.read_bytes()
-        for wrong in (whole[:-2], whole + b"!", b""):
+        for wrong in (whole[:-2], whole + b"\n", b""):
             blob.write_bytes(wrong)
             with pytest.raises(ImageError):
                 store.load(folder)

@@ -8,15 +8,25 @@ import stat
 import struct
 import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from gureum.images import ImageError, layers
+from gureum.images import ImageError, ImageStore, Store, layers, overlay
 from gureum.images.catalog import Catalog
 from gureum.images.layers import Bounds, Packed
 from gureum.images.pack import pack, size_of
-from tests.images.archives import archive, digest, folder, link, member, packed, symlink
+from tests.images.archives import (
+    archive,
+    digest,
+    folder,
+    layout,
+    link,
+    member,
+    packed,
+    symlink,
+)
 
 pytestmark = pytest.mark.kernel
 
@@ -149,6 +159,24 @@ def test_a_layer_packed_again_is_the_same(catalog: Catalog) -> None:
         assert (one.st_mode, one.st_rdev, one.st_nlink) == (two.st_mode, two.st_rdev, two.st_nlink)
     assert os.getxattr(again / "o", "trusted.overlay.opaque") == b"y"
     assert os.getxattr(again / "c", "security.capability") == CAPABLE
+
+
+def test_many_layers_can_be_mounted() -> None:
+    """The options of mount(2) are one page; the store's paths are short enough."""
+    with tempfile.TemporaryDirectory(prefix="g-") as name:  # pytest's folders have long names
+        root = Path(name)
+        store = Store(ImageStore(root, {}))
+        tars = [archive(member(f"f{number}", b"1")) for number in range(50)]
+        layout(root / "in", tars, {}, "many:1", "")
+        (image,) = store.load(root / "in")
+        for part in ("upper", "work", "mount"):
+            (root / part).mkdir()
+        options = overlay.options(image.layers, root / "upper", root / "work")
+        script = f"mount -t overlay -o {options} x {root}/mount && ls {root}/mount | wc -l"
+        said = subprocess.run(
+            ["unshare", "--mount", "sh", "-ec", script], capture_output=True, text=True, check=False
+        )
+        assert (said.stdout, said.stderr) == ("50\n", "")
 
 
 # --- attacks ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 
     <root>/blobs/sha256/<hex>     configurations, manifests and layers as they were fetched
     <root>/layers/<hex>/fs        a layer unpacked, by its diff id; layer.json tells of it
+    <root>/l/<short>              links to the same: paths of mount options have little room
     <root>/images/<hex>.json      an image, by the digest of its configuration
     <root>/names.json             names → digests of configurations
     <root>/holds/<hex>/<holder>   who uses an image
@@ -24,7 +25,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ from urllib.parse import quote, unquote
 
 from gureum.images.errors import ImageError, ImageNotFoundError
 
-FOLDERS = ("images", "holds", "own", "steps")
+FOLDERS = ("images", "holds", "own", "steps", "l")
+
+SHORT = 16
+"""Characters of a digest in the links' names."""
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
@@ -224,6 +228,16 @@ class Catalog:
     def layer(self, diff_id: str) -> Path:
         """The folder of a layer, there or not."""
         return self.layers / hex_of(diff_id)
+
+    def link(self, diff_id: str) -> Path:
+        """The short path of a layer's directory.  mount(2) takes one page of options, that is some
+        35 of the whole paths, and images have more layers."""
+        link = self._sub("l") / hex_of(diff_id)[:SHORT]
+        if not link.is_symlink():
+            target = os.path.relpath(self.layer(diff_id) / "fs", link.parent)
+            with suppress(FileExistsError):  # another process was faster
+                link.symlink_to(target)
+        return link
 
     def layer_size(self, diff_id: str) -> int | None:
         """Bytes of an unpacked layer's files; None if it is not unpacked."""

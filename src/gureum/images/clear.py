@@ -25,6 +25,9 @@ def collect(catalog: Catalog) -> int:
         for folder in catalog.layers.iterdir():
             if folder.name.removeprefix(".lock-") not in diff_ids:
                 freed += _remove_layer(folder)
+        for link in (catalog.root / "l").iterdir():
+            if not link.exists():  # it leads to nothing any more
+                link.unlink()
         for rest in (*catalog.root.glob(f"{PULL}*"), *catalog.root.glob(".new-*")):
             layers.remove(rest)
         return freed

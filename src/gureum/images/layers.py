@@ -32,6 +32,20 @@ COMPRESSIONS = {
 """Compressions by media type, OCI's and Docker's."""
 
 
+# The program needs two modules of this package.  Importing the package itself would bring all
+# others, which take four times as long as Python's own start; an image may have dozens of layers.
+_LAUNCH = """
+import sys, types
+from pathlib import Path
+folder = Path(sys.argv[1])
+for name, path in (("gureum", folder.parent), ("gureum.images", folder)):
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [str(path)]
+from gureum.images.unpack import main
+main(sys.argv[2:])
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What one layer may be."""
@@ -137,7 +151,15 @@ def _run(packed: Packed, blob: Path, target: Path, bounds: Bounds) -> int:
         bounds.entries,
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-m", "gureum.images", json.dumps(asdict(job))],
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            _LAUNCH,
+            str(Path(__file__).parent),
+            json.dumps(asdict(job)),
+        ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -144,7 +144,7 @@ class Store:
         size = self.catalog.layer_size(diff_id)
         if size is None:
             raise ImageError(f"layer {diff_id} is missing from the store")
-        return Layer(diff_id, blob, size, (self.catalog.layer(diff_id) / "fs").resolve())
+        return Layer(diff_id, blob, size, self.catalog.link(diff_id))
 
     # --- bring in --------------------------------------------------------------------------------
     def pull(
