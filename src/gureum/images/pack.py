@@ -73,7 +73,7 @@ def size_of(root: Path) -> int:
 def _walk(root: Path) -> Iterator[tuple[Path, str]]:
     """Every path with its name in the archive, folders before what is in them.  Without recursion:
     a layer may be as deep as it likes."""
-    waiting: list[tuple[Path, str]] = [(root, "./")]
+    waiting: list[tuple[Path, str]] = [(root.resolve(), "./")]  # the store has links to layers
     while waiting:
         path, name = waiting.pop()
         yield path, name

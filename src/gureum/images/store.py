@@ -353,7 +353,10 @@ class Store:
             if info.built:
                 folder = (self.built.root / info.name).resolve()
                 if self.catalog.adopted(folder.name) is None:
-                    self._adopt_one(info, folder)
+                    try:
+                        self._adopt_one(info, folder)
+                    except PermissionError as error:
+                        raise ImageError(f"{error.filename} is root's: try sudo") from None
 
     def _adopt_one(self, info: ImageInfo, folder: Path) -> None:
         diff_id, _ = pack(folder / "rootfs", None)

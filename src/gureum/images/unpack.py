@@ -3,8 +3,8 @@
 :mod:`gureum.images.layers` starts it.  It reads a :class:`Job` as JSON from its command line,
 writes what it made to its output, and ends with status 1 and a sentence if the layer is refused.
 It opens every folder below the target by openat2(2) with ``RESOLVE_BENEATH``, so the kernel itself
-sees to it that nothing is written anywhere else, whatever links the layer has made before; and its root is
-the target.
+sees to it that nothing is written anywhere else, whatever links the layer has made before; and its
+root is the target.
 
 The layer's digests are taken in a second thread as it is read: one pass is enough, and what was
 written before a digest turned out wrong is thrown away by the caller.

@@ -40,7 +40,7 @@ def _published_anyway(images: Store) -> set[str]:
 def claim(images: Store, view: View, tag: str) -> None:
     """Hold the images that this cloud's AMIs and instances are made from, and let go of those that
     none is any more."""
-    mark = f" of cloud {tag}"
+    mark = _mark(tag)
     wanted = {
         (row.machine_image, f"{row.id}{mark}")
         for row in view.all(Image)
@@ -50,12 +50,7 @@ def claim(images: Store, view: View, tag: str) -> None:
         for row in view.all(Instance)
         if row.base.startswith("sha256:") and row.state not in ENDED
     }
-    held = {
-        (image.digest, holder)
-        for image in images.list()
-        for holder in images.holders(image.digest)
-        if holder.endswith(mark)
-    }
+    held = _held(images, tag)
     for digest, holder in held - wanted:
         images.release(digest, holder)
     for digest, holder in wanted - held:
@@ -63,3 +58,26 @@ def claim(images: Store, view: View, tag: str) -> None:
             images.hold(digest, holder)
         except ImageNotFoundError:
             log.warning("%s is made from %s, which is gone", holder, digest)
+
+
+def forget(images: Store, tag: str) -> None:
+    """Let go of all that a cloud holds, which is gone."""
+    try:
+        for digest, holder in _held(images, tag):
+            images.release(digest, holder)
+    except (ImageError, OSError) as error:
+        log.warning("the image store could not be told that the cloud is gone: %s", error)
+
+
+def _mark(tag: str) -> str:
+    """What the holders of a cloud end in; the machine room writes the same."""
+    return f" of cloud {tag}"
+
+
+def _held(images: Store, tag: str) -> set[tuple[str, str]]:
+    return {
+        (image.digest, holder)
+        for image in images.list()
+        for holder in images.holders(image.digest)
+        if holder.endswith(_mark(tag))
+    }

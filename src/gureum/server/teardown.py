@@ -7,10 +7,11 @@ from pathlib import Path
 
 from gureum.engines.linux import LinuxEngine
 from gureum.errors import ApiError
-from gureum.images import ImageStore
+from gureum.images import ImageStore, Store
 from gureum.machines import Machines
 from gureum.reconcile import tear_down
 from gureum.server.daemon import only_one, tag_of
+from gureum.server.stored_images import forget
 
 _FORGOTTEN = (
     "gureum.db",
@@ -68,6 +69,8 @@ def wipe(state: Path) -> None:
         ApiError: ``WipeFailed``.
     """
     with only_one(state):
+        if was_used(state):
+            forget(Store(), tag_of(state))
         paths = [str(state / name) for name in _FORGOTTEN if (state / name).exists()]
         if not paths:
             return
