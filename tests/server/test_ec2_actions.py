@@ -24,6 +24,7 @@ NO_RESOURCES = {
     "prefix-list-version",
     "public-ip",
     "region-settings",
+    "stored-image",
     "vpc-block-public-access-options",
 }
 """Types of rows that are no resources in AWS, and stand for none."""

@@ -15,7 +15,7 @@ import json
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -57,6 +57,9 @@ class Work:
     run: Callable[[Progress], Shape]
 
 
+Handler = Callable[["Ask"], "Shape | Work"]
+
+
 class Images:
     """The answers; each method is one."""
 
@@ -80,6 +83,20 @@ class Images:
             return answer
 
         return Work(work)
+
+    def routes(self) -> Sequence[tuple[str, str, Handler]]:
+        """Method, path and answer of each question."""
+        return (
+            ("GET", "/images", self.list),
+            ("DELETE", "/images", self.remove),
+            ("GET", "/images/one", self.one),
+            ("POST", "/images/pull", self.pull),
+            ("POST", "/images/load", self.load),
+            ("POST", "/images/save", self.save),
+            ("POST", "/images/build", self.build),
+            ("POST", "/images/tag", self.tag),
+            ("POST", "/images/prune", self.prune),
+        )
 
     def list(self, ask: Ask) -> Shape:
         """All images, and our own that are not built yet."""
