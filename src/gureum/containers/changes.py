@@ -93,12 +93,23 @@ def ask_to_run(txn: Txn, row: Container, *, by_policy: bool = False) -> Containe
     )
 
 
+def run_again(txn: Txn, row: Container, now: str, *, by_policy: bool) -> None:
+    """Start a container that nobody asks for, because of its policy.
+
+    Raises:
+        DockerError: as :func:`ask_to_run`.
+    """
+    del now
+    if not row.wanted:
+        ask_to_run(txn, row, by_policy=by_policy)
+
+
 def ask_to_stop(txn: Txn, row: Container) -> None:
     """Take note that somebody stops it, so that no policy starts it again."""
     txn.put(replace(row, manual=True))
 
 
-def began(txn: Txn, row: Container, run: int, now: str) -> None:
+def began(txn: Txn, row: Container, now: str, *, run: int) -> None:
     """Take note that it runs."""
     if row.run == run and row.wanted:
         txn.put(replace(row, state="running", started=now, finished="", exit_code=0, error=""))
@@ -107,9 +118,9 @@ def began(txn: Txn, row: Container, run: int, now: str) -> None:
 def ended(
     txn: Txn,
     row: Container,
-    run: int,
     now: str,
     *,
+    run: int,
     code: int,
     by_memory: bool = False,
     error: str = "",
@@ -126,7 +137,7 @@ def ended(
         killed_by_memory=by_memory,
         error=error,
     )
-    if row.auto_remove and not error:
+    if row.auto_remove:
         remove(txn, txn.put(over), with_volumes=True)
     else:
         txn.put(over)
