@@ -49,12 +49,13 @@ def default_way(row: Container, reader: Reader) -> int | None:
     return None
 
 
-def inside(reader: Reader, instance: str) -> Iterator[Statement]:
-    """The whole network inside an instance."""
+def inside(reader: Reader, instance: str, but: str = "") -> Iterator[Statement]:
+    """The whole network inside an instance, ``but`` what one container needs."""
     for network in networks_of(reader, instance):
         yield segment(network)
     for row in sorted(reader.referrers(instance, Container), key=lambda row: row.id):
-        yield from statements(row, reader)
+        if row.id != but:
+            yield from statements(row, reader)
 
 
 def _is_up(reader: Reader, instance: str) -> bool:

@@ -196,9 +196,9 @@ class Keeper:
                 log.exception("container %s of %s could not be seen to", each.id[:12], instance)
         self._sweep(instance)
 
-    def _arrange(self, instance: str, view: View) -> None:
+    def _arrange(self, instance: str, view: View, but: str = "") -> None:
         try:
-            self._inner.arrange(instance, set(inside(view, instance)))
+            self._inner.arrange(instance, set(inside(view, instance, but)))
         except EngineError as error:
             log.warning("the network inside %s is not as wanted: %s", instance, error)
             self._broken[instance] = str(error)
@@ -257,6 +257,8 @@ class Keeper:
 
     def _over(self, row: Container, code: int, *, by_memory: bool) -> None:
         self.room.end(row.instance, row.id)
+        # first its ports are closed, then it is told to have ended
+        self._arrange(row.instance, self.rows.view, row.id)
         pause, _ = self._pauses.get(row.id, (0.0, 0.0))
         ran = _seconds(row.started, self.clock())
         pause = FIRST_PAUSE if ran > LONG_RUN or not pause else min(2 * pause, LONGEST_PAUSE)
