@@ -18,6 +18,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from pathlib import Path
 from gureum.images import overlay
 from gureum.machines import cgroups, record, runtime
 from gureum.machines.containers import Interior, Machines
-from gureum.machines.nested import within
+from gureum.machines.nested import archive, within
 from gureum.machines.nested.bundle import config, process
 from gureum.machines.nested.shim import Shim
 from gureum.machines.nested.spec import Spec
@@ -135,6 +136,7 @@ class NestedRoom:
         (bundle / "userns").touch()
         for name, text in spec.files:
             (bundle / "files" / name).write_text(text, encoding="utf-8")
+            (bundle / f"{name}.told").write_text(text, encoding="utf-8")
         tools = self._machines.tools
         wanted = config(
             spec, bundle, self._cgroup(inside.id, spec.id), tools.swap, self._machines.lib
@@ -247,6 +249,15 @@ class NestedRoom:
         for name in ("runtime", "exit"):
             _remove(bundle / name)
 
+    def tell(self, instance: str, container: str, name: str, text: str) -> None:
+        """Change a file that is put over one of the container's ``/etc``, if it was told something
+        else before; what its owner wrote into it meanwhile is lost then."""
+        bundle = self.folder(instance, container)
+        told, path = bundle / f"{name}.told", bundle / "files" / name
+        if path.exists() and told.exists() and told.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")  # in place: it is mounted
+            told.write_text(text, encoding="utf-8")
+
     # --- what is there ---------------------------------------------------------------------------
     def record(self, instance: str, container: str) -> Running | None:
         """What was written down of the last start."""
@@ -324,20 +335,28 @@ class NestedRoom:
             path.unlink(missing_ok=True)
             path.with_suffix(".log").unlink(missing_ok=True)
 
-    def root_argv(
-        self, instance: str, container: str, layers: Sequence[Path], *words: str
-    ) -> list[str]:
-        """A command line that runs a program of ours, whose last word becomes the folder in which
-        it finds the container's files."""
-        running = self.running(instance, container)
-        if running is not None:
-            return [*words, f"/proc/{running.pid}/root"]
-        bundle = self.folder(instance, container)
-        for name in ("upper", "work", "rootfs"):
-            (bundle / name).mkdir(parents=True, exist_ok=True)
-        options = overlay.options(layers, bundle / "upper", bundle / "work")
-        at = bundle / "rootfs"
-        return self._shim.mounted(options, at, *words, str(at))
+    @contextlib.contextmanager
+    def files_argv(
+        self, instance: str, container: str, layers: Sequence[Path], verb: str, path: str
+    ) -> Iterator[list[str]]:
+        """A command line that copies files of a container (see :mod:`.archive`), whether it runs
+        or not; it is good until the end of the block.
+
+        Raises:
+            MachineError: the instance does not run.
+        """
+        program = [sys.executable, "-I", "-S", archive.__file__, verb, path]
+        with self._machines.inside(instance) as inside:
+            running = self.running(instance, container)
+            if running is not None:
+                yield [*program, str(inside.userns), f"/proc/{running.pid}/root"]
+                return
+            bundle = self.folder(instance, container)
+            for name in ("upper", "work", "rootfs"):
+                (bundle / name).mkdir(parents=True, exist_ok=True)
+            options = overlay.options(layers, bundle / "upper", bundle / "work")
+            at = bundle / "rootfs"
+            yield self._shim.mounted(options, at, *program, str(inside.userns), str(at))
 
     def cgroup(self, instance: str, container: str) -> str:
         """The container's cgroup."""

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from gureum.engines.linux.inner import InnerEngine
 from gureum.images import Store
@@ -15,16 +16,24 @@ from gureum.resources.instance import Instance
 from gureum.server.docker.containers import Containers
 from gureum.server.docker.core import Core
 from gureum.server.docker.exec import Execs
+from gureum.server.docker.files import Files
 from gureum.server.docker.keeper import Keeper
 from gureum.server.docker.networks import Networks
 from gureum.server.docker.output import Output
-from gureum.server.docker.router import Router
+from gureum.server.docker.router import Route, Router
 from gureum.server.docker.sockets import Sockets
 from gureum.server.docker.system import System
 from gureum.store import Commit
 from gureum.store import Store as Rows
 
 log = logging.getLogger(__name__)
+
+
+class Part(Protocol):
+    """A part of the API."""
+
+    @property
+    def routes(self) -> tuple[Route, ...]: ...
 
 
 class DockerEngine:
@@ -44,7 +53,14 @@ class DockerEngine:
         self._machines = machines
         self._core = Core(self.keeper)
         core = self._core
-        parts = (Containers(core), Output(core), Execs(core), Networks(core), System(core))
+        parts = (
+            Containers(core),
+            Output(core),
+            Execs(core),
+            Files(core),
+            Networks(core),
+            System(core),
+        )
         self._sockets = Sockets(Router(route for part in parts for route in part.routes))
         self._core.on(self._sockets.loop)
         self._listening = MachineTasks(self._listen, 1)

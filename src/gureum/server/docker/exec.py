@@ -29,7 +29,7 @@ from gureum.server.docker import failures
 from gureum.server.docker.core import Core
 from gureum.server.docker.http import Incoming, Reply, Request
 from gureum.server.docker.router import Route
-from gureum.server.docker.streams import MULTIPLEXED, RAW, frame
+from gureum.server.docker.streams import MULTIPLEXED, RAW, end_child, frame
 
 KEPT = 256
 """Programs of all instances together that are remembered, the oldest forgotten first."""
@@ -221,7 +221,7 @@ class Execs:
         finally:
             for task in (feed, *outputs):
                 task.cancel()
-            await _reap(child)
+            await end_child(child)
 
     async def _terminal(
         self,
@@ -253,14 +253,7 @@ class Execs:
                 task.cancel()
             await asyncio.gather(feed, show, return_exceptions=True)
             os.close(ours)
-            await _reap(child)
-
-
-async def _reap(child: asyncio.subprocess.Process) -> None:
-    if child.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
+            await end_child(child)
 
 
 def _code(status: int) -> int:

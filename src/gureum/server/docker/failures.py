@@ -10,7 +10,10 @@ import re
 from collections.abc import Sequence
 
 _MISSING = re.compile(r"not found in \$PATH|no such file or directory", re.IGNORECASE)
-_REFUSED = re.compile(r"permission denied|is a directory|exec format error", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"permission denied|is a directory|exec format error|open executable: operation not permitted",
+    re.IGNORECASE,
+)
 _HEAD = "failed to create task for container: failed to create shim task: OCI runtime create failed"
 
 
@@ -39,4 +42,6 @@ def explained(said: str, argv: Sequence[str]) -> str:
     said = " ".join(said.split())
     if exit_code(said) == 127 and argv and "$PATH" in said:
         return f'{_HEAD}: exec: "{argv[0]}": executable file not found in $PATH: unknown'
+    if exit_code(said) == 126 and argv:
+        return f'{_HEAD}: exec: "{argv[0]}": permission denied: unknown'
     return f"{_HEAD}: {said}"

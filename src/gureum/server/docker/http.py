@@ -150,11 +150,23 @@ class Connection:
         try:
             while await self._one():
                 self._http.start_next_cycle()
-        except (h11.RemoteProtocolError, h11.LocalProtocolError, TimeoutError, OSError) as error:
+        except h11.RemoteProtocolError as error:
+            self._refuse(error)
+        except (h11.LocalProtocolError, TimeoutError, OSError) as error:
             log.debug("%s: %s", self._instance, error)
         finally:
             with contextlib.suppress(OSError):
                 self._writer.close()
+
+    def _refuse(self, error: h11.RemoteProtocolError) -> None:
+        """Tell a client that what it said is no HTTP, unless an answer has begun."""
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            text = json.dumps({"message": f"bad request: {error}"}).encode()
+            headers = [(b"Content-Type", b"application/json"), (b"Connection", b"close"),
+                       (b"Content-Length", str(len(text)).encode())]  # fmt: skip
+            status = error.error_status_hint or 400
+            self._write(self._http.send(h11.Response(status_code=status, headers=headers)))
+            self._write(self._http.send(h11.Data(data=text)))
 
     async def _one(self) -> bool:
         """Serve one request; whether another may follow."""

@@ -30,7 +30,7 @@ from gureum.model.timestamps import age
 from gureum.reconcile import Clock, MachineTasks
 from gureum.resources.instance import Instance
 from gureum.server.docker.failures import exit_code, explained
-from gureum.server.docker.spec import Specs
+from gureum.server.docker.spec import Specs, hosts
 from gureum.store import Commit
 from gureum.store import Store as Rows
 
@@ -221,6 +221,8 @@ class Keeper:
             self._lost(row)
         else:
             self.room.watch(row.instance, row.id)
+            if row.mode == "network":
+                self.room.tell(row.instance, row.id, "hosts", hosts(row, view))
 
     def _begin(self, row: Container, view: View) -> None:
         """Start what is to run; a start that a killed daemon had begun is begun anew."""

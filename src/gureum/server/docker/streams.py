@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -82,3 +83,12 @@ def resize(folder: Path, height: int, width: int) -> None:
         os.write(fd, f"1 {height} {width}\n".encode())
     finally:
         os.close(fd)
+
+
+async def end_child(child: asyncio.subprocess.Process) -> None:
+    """End a program of ours, if it still runs, and take note of it."""
+    if child.returncode is None:
+        # not child.kill(): that may reap it, and asyncio would not know what became of it
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGKILL)
+    await child.wait()
