@@ -50,13 +50,32 @@ def _checked(result: int, what: str) -> int:
     return result
 
 
+def _reach(path: str) -> int:
+    """A descriptor of what is at ``path`` in the namespace that we are in; a folder is made where
+    nothing is, as Docker does.
+
+    Magic links are not followed: the instance's ``/proc`` shows conmon, whose root is the
+    machine's, and we could go there where the instance cannot (proc(5), ``/proc/pid/root``).
+    """
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    at = root
+    parts = [part for part in path.split("/") if part]
+    for number in range(1, len(parts) + 1):
+        part = "/".join(parts[:number])
+        try:
+            at = within.open_in(root, part, os.O_PATH)
+        except FileNotFoundError:
+            parent = within.open_in(root, "/".join(parts[: number - 1]), os.O_PATH | os.O_DIRECTORY)
+            os.mkdir(parts[number - 1], 0o755, dir_fd=parent)
+            at = within.open_in(root, part, os.O_PATH)
+    return at
+
+
 def _clone(path: str) -> int:
     """A copy of the mount of what is at ``path`` in the namespace that we are in; device files in
     it open nothing."""
-    if not os.path.lexists(path):
-        Path(path).mkdir(mode=0o755, parents=True)  # as Docker does
-    flags = OPEN_TREE_CLONE | AT_RECURSIVE | os.O_CLOEXEC
-    tree = _checked(_libc.syscall(OPEN_TREE, AT_FDCWD, os.fsencode(path), flags), path)
+    flags = OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH | os.O_CLOEXEC
+    tree = _checked(_libc.syscall(OPEN_TREE, _reach(path), b"", flags), path)
     wanted = _Attributes(attr_set=MOUNT_ATTR_NODEV, propagation=MS_PRIVATE)
     size = ctypes.sizeof(wanted)
     flags = AT_EMPTY_PATH | AT_RECURSIVE

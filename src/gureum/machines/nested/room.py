@@ -278,15 +278,14 @@ class NestedRoom:
     def ended(self, instance: str, container: str) -> Ended | None:
         """How the last start ended; None while it runs, or if there was none."""
         found = self.record(instance, container)
-        if found is None or record.start_time(found.pid) == found.started:
-            return None
-        if record.start_time(found.conmon) == found.conmon_started:
-            return None  # the rest of the log and the exit code are just being written
+        if found is None or record.start_time(found.conmon) == found.conmon_started:
+            return None  # conmon goes last, when the log and the exit code are written
         bundle = self.folder(instance, container)
         try:
             code = int((bundle / "exit" / container).read_text())
         except (OSError, ValueError):
-            code = 128 + signal.SIGKILL  # conmon went first: somebody killed it, or the instance
+            # conmon went first: somebody killed it, and nobody keeps the container any more
+            code = 128 + signal.SIGKILL
         return Ended(found.run, code, (bundle / "oom").exists())
 
     def watch(self, instance: str, container: str) -> None:
