@@ -14,6 +14,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     POST   /exec     {place, argv, ...}     the command line that runs a program there
     GET    /table    ?kind&place            a live table of the kernel
     GET    /flow-logs ?id&after             what flow logs have recorded
+    GET    /container ?place&container      what a container in an instance is
     GET    /segment  ?place                 how a subnet carries frames; POST {place, mode}
     POST   /explain  {source, target, ...}  what becomes of a packet, and why
     POST   /explain/live                    the same, with what became of the real packet
@@ -68,6 +69,7 @@ from gureum.resources.region import DEFAULT_REGION
 from gureum.server import places
 from gureum.server.cloud import Cloud
 from gureum.server.console_accounts import Accounts
+from gureum.server.console_containers import ContainersSeen
 from gureum.server.console_explain import Explainer, as_aws, question, shown, steps
 from gureum.server.console_flows import Flows
 from gureum.server.console_images import Images, Work, Working, refusal
@@ -142,6 +144,7 @@ class Console:
         self._policies = Policies(cloud.networks, self._explain)
         self._live = Live(cloud, self._explain)
         self._segments = Segments(cloud)
+        self._containers = ContainersSeen(cloud)
         self._watches = Watches(cloud)
         self._stories = Stories(cloud, self._explain)
         self._flows = Flows(cloud)
@@ -253,6 +256,10 @@ class Console:
             raise ApiError("BadRequest", "after must be a number.")
         found = self._flows.show(scope, ask.maybe("id"), int(after))
         return found | {"names": _names(scope, found["rows"])}
+
+    def container(self, ask: Ask) -> Shape:
+        """What a container is."""
+        return self._containers.show(self._scope(ask), ask.text("place"), ask.text("container"))
 
     def segment(self, ask: Ask) -> Shape:
         """How a subnet carries frames, and between whom."""
@@ -460,6 +467,7 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/exec", answers.exec),
         ("GET", "/table", answers.table),
         ("GET", "/flow-logs", answers.flow_logs),
+        ("GET", "/container", answers.container),
         ("GET", "/segment", answers.segment),
         ("POST", "/segment", answers.segment_mode),
         ("POST", "/explain", answers.explain),
