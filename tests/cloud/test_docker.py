@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,7 @@ def test_a_proxy_in_a_container_before_the_instances_service(
         assert "app-on-the-instance" in get(web.ns, ip, 80)
     asked = docker("run", "--rm", "gureum-base", "wget", "-qO-", f"http://{web.ip}/")
     assert asked == "app-on-the-instance"
+    _is_explained(daemon, web)
     site.forbid(_group(web), "tcp", 80, "0.0.0.0/0")
     assert get(site.me, web.public_ip, 80, patience=1) == "timeout"
     site.allow(_group(web), "tcp", 80, "0.0.0.0/0")
@@ -93,6 +95,58 @@ def test_a_proxy_in_a_container_before_the_instances_service(
     docker("start", "proxy")
     assert get(site.me, web.public_ip, 80).startswith("HTTP/1.1 200")
     docker("rm", "-f", "proxy")
+
+
+def _is_explained(daemon: Daemon, web: Guest) -> None:
+    """The way that the page came, from the internet into the container and back."""
+    found = _json(daemon, "explain", "me", web.id, "tcp/80", "--json")
+    assert (found["works"], found["listening"]) == (True, True)
+    forth, back = (found[way]["steps"] for way in ("forth", "back"))
+    last = [step["kind"] for step in forth[-5:]]
+    assert last == ["translate", "route", "switch", "deliver", "listen"]
+    assert "the instance's own input rules" in forth[-5]["said"]
+    assert (forth[-5]["after"]["target"], forth[-5]["after"]["target_port"]) == ("172.17.0.2", 80)
+    assert [step["kind"] for step in back[:2]] == ["send", "translate"]
+    assert back[1]["after"]["source"] == web.ip
+    found = _json(daemon, "explain", f"{web.id}/proxy", "me", "tcp/80", "--json")
+    assert [step["kind"] for step in found["forth"]["steps"][:2]] == ["send", "translate"]
+    assert found["forth"]["steps"][0]["packet"]["source"] == "172.17.0.2"
+
+
+def _json(daemon: Daemon, *words: str) -> Any:
+    return json.loads(daemon.gureum(*words).stdout)
+
+
+def test_what_a_container_is(docker: Docker, daemon: Daemon, web: Guest, sleeper: str) -> None:
+    docker("exec", sleeper, "sh", "-c", "echo new >/root/file; rm /etc/passwd; ping -c1 172.17.0.1")
+    seen = _json(daemon, "container", "inspect", web.id, sleeper, "--json")
+    pid = seen["container"]["pid"]
+    changes = {row["path"]: row["what"] for row in seen["layers"]["changes"]}
+    assert (changes["/root/file"], changes["/etc/passwd"]) == ("added", "deleted")
+    rows = {row["kind"]: row for row in seen["namespaces"]}
+    for kind, row in rows.items():
+        assert row["container"] == Path(f"/proc/{pid}/ns/{kind}").stat().st_ino
+        # all its own, but for the user namespace, which is its instance's
+        assert (row["container"] == row["instance"]) == (kind == "user")
+        assert row["container"] != row["machine"]
+    assert seen["cgroup"]["processes"] == [pid]
+    (network,) = seen["network"]
+    known = {(row["mac"], row["link"]) for row in network["macs"]}
+    assert (network["mac"], network["outside"]) in known  # the bridge has learned it
+    shown = daemon.gureum("container", "inspect", web.id, sleeper)
+    assert network["outside"] in shown.stdout
+    missing = daemon.gureum("container", "inspect", web.id, "nobody")
+    assert missing.returncode != 0
+    assert "No such container: nobody" in missing.stderr
+
+
+def test_docker_from_the_machine(
+    docker: Docker, daemon: Daemon, web: Guest, sleeper: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{docker.program.parent}:{os.environ['PATH']}")
+    listed = daemon.gureum("docker", web.id, "ps", "--format", "{{.Names}}")
+    assert listed.stdout.split() == [sleeper]
+    assert daemon.gureum("docker", web.id, "exec", sleeper, "sh", "-c", "exit 6").returncode == 6
 
 
 def _group(guest: Guest) -> str:

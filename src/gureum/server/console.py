@@ -69,7 +69,7 @@ from gureum.resources.region import DEFAULT_REGION
 from gureum.server import places
 from gureum.server.cloud import Cloud
 from gureum.server.console_accounts import Accounts
-from gureum.server.console_containers import ContainersSeen
+from gureum.server.console_containers import ContainersSeen, container_net
 from gureum.server.console_explain import Explainer, as_aws, question, shown, steps
 from gureum.server.console_flows import Flows
 from gureum.server.console_images import Images, Work, Working, refusal
@@ -139,7 +139,7 @@ class Console:
         self._cloud = cloud
         self._endpoint = endpoint
         self._started = started
-        self._explain = Explainer(cloud.networks, cloud.engine)
+        self._explain = Explainer(cloud.networks, cloud.engine, container_net(cloud))
         self._reaches = Reaches(cloud.networks)
         self._policies = Policies(cloud.networks, self._explain)
         self._live = Live(cloud, self._explain)

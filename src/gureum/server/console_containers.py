@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,17 @@ LIMITS = (
 )
 PATIENCE = 5.0
 _MOST_MOUNTS = 100
+
+
+def container_net(cloud: Cloud) -> Callable[[Container], Path | None]:
+    """Where the kernel tells of the network of a container of a cloud."""
+
+    def net(row: Container) -> Path | None:
+        docker = cloud.docker
+        running = docker.keeper.room.running(row.instance, row.id) if docker else None
+        return Path(f"/proc/{running.pid}/net") if running else None
+
+    return net
 
 
 class ContainersSeen:
