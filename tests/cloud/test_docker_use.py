@@ -208,10 +208,9 @@ def test_networks_of_ones_own(docker: Docker) -> None:
     docker("run", "-d", "--name", "two", "--network", "inner", "--network-alias", "other", BASE,
            "sleep", "1000")  # fmt: skip
     docker("run", "-d", "--name", "far", BASE, "sleep", "1000")
-    for name in ("two", "other"):
-        assert eventually(
-            lambda n=name: docker.run("exec", "one", "ping", "-c1", n).returncode == 0
-        )  # type: ignore[misc]
+    hello = ("exec", "one", "ping", "-c1")
+    assert eventually(lambda: docker.run(*hello, "two").returncode == 0)
+    assert docker.run(*hello, "other").returncode == 0
     address = docker("inspect", "-f", "{{.NetworkSettings.Networks.inner.IPAddress}}", "one")
     assert address.startswith("172.18.")
     assert docker.run("exec", "far", "ping", "-c1", "-W1", address).returncode == 1

@@ -105,7 +105,7 @@ class Endpoint:
 class Container(
     Resource,
     kind="container",
-    prefix="",
+    prefix="docker-container",
     not_found="NoSuchContainer",
     noun="container",
     missing="No such {noun}: {id}",
@@ -165,7 +165,7 @@ class Container(
 class ContainerNetwork(
     Resource,
     kind="container-network",
-    prefix="",
+    prefix="docker-network",
     not_found="NoSuchNetwork",
     noun="network",
     missing="{noun} {id} not found",
@@ -187,7 +187,7 @@ class ContainerNetwork(
 class ContainerVolume(
     Resource,
     kind="container-volume",
-    prefix="",
+    prefix="docker-volume",
     not_found="NoSuchVolume",
     noun="volume",
     missing="get {id}: no such {noun}",
