@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.cloud.docker import Docker
 from tests.cloud.site import Guest, Site
+from tests.kernel import packets
 
 pytestmark = pytest.mark.kernel
 
@@ -149,3 +151,21 @@ def test_what_is_not_to_be_had_is_refused(docker: Docker) -> None:
         ("-v", "/tmp:/proc/x"),
     ):
         assert docker.run("run", "--rm", *options, BASE, "true").returncode != 0, options
+
+
+def test_who_disturbs_his_own_network_harms_himself_only(docker: Docker, site: Site) -> None:
+    """A link that is called docker0 and none of ours stops containers, not the cloud."""
+    other = site.launch(site.private, site.group("other"))
+    theirs = Docker(other, Path(docker.environment["HOME"]))
+    daemon = site.daemon
+    packets.sh(other.ns, *["ip", "link", "add", "docker0", "type", "veth", "peer", "name", "mine"])
+    assert "networking" in theirs.fails("run", "-d", BASE, "sleep", "1000")
+    revision = json.loads(daemon.gureum("status", "--json").stdout)
+    assert (revision["in_force"], revision["error"]) == (revision["revision"], None)
+    assert docker("run", "--rm", BASE, "echo", "unharmed") == "unharmed"
+    packets.sh(other.ns, *["ip", "link", "del", "docker0"])
+    assert theirs("run", "--rm", BASE, "echo", "mended") == "mended"
+    # nor do rules of his own in our table, or none at all
+    for rules in ("flush ruleset", "add chain inet gureum x", "delete table inet gureum"):
+        packets.sh(other.ns, "nft", rules)
+        assert theirs("run", "--rm", "-p", "80:80", BASE, "echo", "goes on") == "goes on"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gureum.images import Store
 from tests.cloud.docker import Docker, eventually
 from tests.cloud.site import Guest, Site
 
@@ -261,3 +262,14 @@ def test_a_client_that_says_nonsense(docker: Docker) -> None:
             client.sendall(words)
             assert client.recv(100).startswith(b"HTTP/1.1 4")
     assert docker("ps", "-q") == ""
+
+
+def test_the_image_of_a_container_is_held(docker: Docker, site: Site) -> None:
+    store = Store()
+    image = store.find(BASE)
+    docker("create", "--name", "held", BASE, "true")
+    key = docker("inspect", "-f", "{{.Id}}", "held")
+    holder = f"container {site.daemon.tag} {key}"
+    assert holder in store.holders(image.digest)
+    docker("rm", "held")
+    assert eventually(lambda: holder not in store.holders(image.digest))

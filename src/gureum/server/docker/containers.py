@@ -57,14 +57,18 @@ class Containers:
         asked = Fields(body).text("Image")
         image = await self._core.run(lambda: self._image(asked))
         defaults = Fields(write_config(image.config))
-        images, instance = self._core.keeper.images, request.instance
+        instance = request.instance
         row = await self._core.change(
             instance,
             lambda txn, now: change.create(
                 txn, read(txn, instance, name, body, image.digest, defaults, now), now
             ),
         )
-        await self._core.run(lambda: images.hold(image.digest, row.id))
+        try:
+            await self._core.run(lambda: self._core.keeper.holds.take(row))
+        except ImageError:
+            await self._remove(row, with_volumes=True)
+            raise DockerError(404, f"No such image: {_tagged(asked)}") from None
         return Reply(201, {"Id": row.id, "Warnings": []})
 
     def _image(self, name: str) -> Image:
@@ -272,8 +276,6 @@ class Containers:
                 change.remove(txn, current, with_volumes=with_volumes)
 
         await self._core.change(row.instance, act)
-        keeper = self._core.keeper
-        await self._core.run(lambda: keeper.images.release(row.digest, row.id))
 
     async def prune(self, request: Request) -> Reply:
         """All that do not run."""

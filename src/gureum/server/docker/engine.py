@@ -48,7 +48,7 @@ class DockerEngine:
         clock: Clock,
         netns_of: Callable[[str], Path],
     ) -> None:
-        self.keeper = Keeper(rows, machines, InnerEngine(tag), images, clock, netns_of)
+        self.keeper = Keeper(rows, machines, InnerEngine(tag), images, clock, netns_of, tag)
         self._rows = rows
         self._machines = machines
         self._core = Core(self.keeper)

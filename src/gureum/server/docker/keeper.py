@@ -30,6 +30,7 @@ from gureum.model.timestamps import age
 from gureum.reconcile import Clock, MachineTasks
 from gureum.resources.instance import Instance
 from gureum.server.docker.failures import exit_code, explained
+from gureum.server.docker.holds import Holds
 from gureum.server.docker.spec import Specs, hosts
 from gureum.store import Commit
 from gureum.store import Store as Rows
@@ -58,9 +59,11 @@ class Keeper:
         images: Store,
         clock: Clock,
         netns_of: Callable[[str], Path],
+        tag: str,
     ) -> None:
         self.rows = rows
         self.images = images
+        self.holds = Holds(images, tag)
         self.clock = clock
         self.machines = machines
         self._inner = inner
@@ -83,6 +86,7 @@ class Keeper:
         self.rows.subscribe(self._follow)
         view = self.rows.view
         self._inner.keep_only({row.id for row in view.all(Container) if row.wanted})
+        self.holds.tidy({row.id for row in view.all(Container)})
         instances = {row.instance for row in view.all(Container)}
         instances |= {row.instance for row in view.all(ContainerNetwork)}
         instances |= {row.instance for row in view.all(ContainerVolume)}
@@ -112,6 +116,8 @@ class Keeper:
             row = new or old
             if isinstance(row, OURS):
                 woken.add(row.instance)
+                if isinstance(row, Container) and new is None:
+                    self.holds.forget(row)
             elif isinstance(row, Instance) and self._concerns(row.id):
                 woken.add(row.id)
         for key in woken:
@@ -139,6 +145,7 @@ class Keeper:
 
     # --- one instance ----------------------------------------------------------------------------
     def _converge(self, instance: str) -> None:
+        self.holds.settle()
         row = self.rows.view.find(Instance, instance)
         status = self.machines.observe_one(instance)
         runs = status is not None and status.state == "running"
@@ -152,16 +159,12 @@ class Keeper:
 
     def _forget(self, instance: str) -> None:
         self._powered_off(instance)
-        held: list[Container] = []
         row = next(iter(_all(self.rows, instance)), None)
         if row is None:
             return
         with self.rows.transaction(row.account, row.region) as txn:
             for each in _all(self.rows, instance):
-                held += [each] if isinstance(each, Container) else []
                 txn.delete(each)
-        for each in held:
-            self.images.release(each.digest, each.id)
 
     def _powered_off(self, instance: str) -> None:
         """What ran in an instance ended with it."""
@@ -317,9 +320,6 @@ class Keeper:
             if current is None:
                 return
             act(txn, current, self.clock())
-            if txn.view.find(Container, row.id) is not None:
-                return
-        self.images.release(row.digest, row.id)
 
 
 def _all(rows: Rows, instance: str) -> list[Container | ContainerNetwork | ContainerVolume]:

@@ -208,7 +208,7 @@ class System:
             raise DockerError(
                 404,
                 f"manifest for {text} not found: the cloud's image store does not have it "
-                f"(gureum images lists what it has)",
+                f"('gureum image list' tells what it has)",
             ) from None
         lines = [
             {"status": f"Pulling from {name}", "id": tag or "latest"},
