@@ -88,7 +88,10 @@ class Fields:
         return Fields(self._get(name, dict, {}), f"{self._where}{name}.")
 
     def objects(self, name: str) -> list[Fields]:
-        return [Fields(each, f"{name}.") for each in self._get(name, list, []) if each]
+        found = [each for each in self._get(name, list, []) if each]
+        if not all(isinstance(each, dict) for each in found):
+            raise DockerError(400, f"invalid JSON: {self._where}{name} has the wrong type")
+        return [Fields(each, f"{name}.") for each in found]
 
     def names(self) -> list[str]:
         return list(self._body)

@@ -25,12 +25,13 @@ from gureum.containers import DockerError
 log = logging.getLogger(__name__)
 
 MAX_HEAD = 16 * 1024
-MAX_JSON = 4 * 1024 * 1024
+MAX_JSON = 64 * 1024
+"""Bytes of a body that is JSON: what it asks for becomes a row, and rows are kept in memory."""
 HEAD_PATIENCE = 30.0
 """Seconds that the rest of a head, or the next piece of a body, may take."""
 IDLE = 300.0
 """Seconds that a connection may be kept without a request."""
-READ = 64 * 1024
+READ = 16 * 1024
 
 Hijacked = Callable[["Incoming", asyncio.StreamWriter], Awaitable[None]]
 
@@ -77,16 +78,16 @@ class Request:
                 raise DockerError(413, "http: request body too large")
         return data
 
-    async def json(self) -> dict[str, Any]:
-        """The body, an object; an empty one where there is none.
+    async def json(self, most: int = MAX_JSON) -> dict[str, Any]:
+        """The body, an object of at most so many bytes; an empty one where there is none.
 
         Raises:
             DockerError: 400 or 413.
         """
-        data = await self.read()
+        data = await self.read(most)
         try:
             found = json.loads(data) if data.strip() else {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DockerError(400, f"invalid JSON: {error}") from None
         if found is None:
             return {}
@@ -109,7 +110,7 @@ class Request:
                 else [str(each) for each in values]
                 for name, values in found.items()
             }
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             raise DockerError(400, "invalid filters") from None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from gureum.server.docker.http import Connection, Handler
+from gureum.server.docker.http import Connection, Handler, Reply, Request
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +20,9 @@ NAME = "docker.sock"
 MOST = 64
 """Connections that one instance may have open."""
 _BACKLOG = 32
+RATE, BURST = 100.0, 200
+"""Requests a second of one instance, and how many it may send at once: each may be a change that
+all accounts' changes have to wait for."""
 
 
 class Sockets:
@@ -27,6 +30,7 @@ class Sockets:
 
     def __init__(self, handle: Handler) -> None:
         self._handle = handle
+        self._next: dict[str, float] = {}
         self.loop = asyncio.new_event_loop()
         self._servers: dict[str, asyncio.Server] = {}
         self._clients: dict[str, set[asyncio.Task[None]]] = {}
@@ -81,6 +85,14 @@ class Sockets:
             lambda reader, writer: self._client(instance, reader, writer), sock=unix
         )
 
+    async def _paced(self, request: Request) -> Reply:
+        """Answer when the instance may ask once more (the generic cell rate algorithm)."""
+        now = self.loop.time()
+        due = max(self._next.get(request.instance, 0.0), now - BURST / RATE)
+        self._next[request.instance] = due + 1 / RATE
+        await asyncio.sleep(max(0.0, due - now))
+        return await self._handle(request)
+
     async def _client(
         self, instance: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -91,13 +103,14 @@ class Sockets:
             return
         clients.add(task)
         try:
-            await Connection(instance, reader, writer, self._handle).run()
+            await Connection(instance, reader, writer, self._paced).run()
         except asyncio.CancelledError:
             writer.close()
         finally:
             clients.discard(task)
 
     async def _close(self, instance: str) -> None:
+        self._next.pop(instance, None)
         server = self._servers.pop(instance, None)
         if server is not None:
             server.close()
