@@ -269,7 +269,7 @@ def test_the_image_of_a_container_is_held(docker: Docker, site: Site) -> None:
     image = store.find(BASE)
     docker("create", "--name", "held", BASE, "true")
     key = docker("inspect", "-f", "{{.Id}}", "held")
-    holder = f"container {site.daemon.tag} {key}"
+    holder = f"{key}, a container in cloud {site.daemon.tag}"
     assert holder in store.holders(image.digest)
     docker("rm", "held")
     assert eventually(lambda: holder not in store.holders(image.digest))

@@ -12,12 +12,17 @@ from gureum.images import ImageError, Store
 log = logging.getLogger(__name__)
 
 
+def mark(tag: str) -> str:
+    """What the holders of a cloud's containers end in."""
+    return f", a container in cloud {tag}"
+
+
 class Holds:
     """Holds of the containers of the cloud with that tag; the store may be that of several."""
 
     def __init__(self, images: Store, tag: str) -> None:
         self._images = images
-        self._prefix = f"container {tag} "
+        self._mark = mark(tag)
         self._gone: queue.SimpleQueue[Container] = queue.SimpleQueue()
 
     def take(self, row: Container) -> None:
@@ -26,7 +31,7 @@ class Holds:
         Raises:
             ImageNotFoundError: it has just gone.
         """
-        self._images.hold(row.digest, f"{self._prefix}{row.id}")
+        self._images.hold(row.digest, f"{row.id}{self._mark}")
 
     def forget(self, row: Container) -> None:
         """Take note that a container is no more; its image is released by :meth:`settle`."""
@@ -37,7 +42,7 @@ class Holds:
         while not self._gone.empty():
             row = self._gone.get()
             try:
-                self._images.release(row.digest, f"{self._prefix}{row.id}")
+                self._images.release(row.digest, f"{row.id}{self._mark}")
             except (ImageError, OSError):
                 log.exception("the image of container %s is still held", row.id[:12])
 
@@ -46,5 +51,13 @@ class Holds:
         it could."""
         for image in self._images.list():
             for holder in self._images.holders(image.digest):
-                if holder.startswith(self._prefix) and holder[len(self._prefix) :] not in known:
+                key = holder.removesuffix(self._mark)
+                if key != holder and key not in known:
                     self._images.release(image.digest, holder)
+
+    def forget_all(self) -> None:
+        """Let go of all: the cloud is gone."""
+        try:
+            self.tidy(())
+        except (ImageError, OSError):
+            log.exception("images are still held for containers of a cloud that is gone")
