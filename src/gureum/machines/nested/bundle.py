@@ -51,19 +51,26 @@ def config(spec: Spec, folder: Path, cgroup: str, swap: bool, lib: Path) -> dict
 
 
 def process(spec: Spec, argv: list[str]) -> dict[str, Any]:
-    """The ``process`` object for a program of the container; its user is filled in later."""
+    """The ``process`` object for a program of the container; another user than root is filled in
+    later."""
     caps = [name for name in oci.available() if name in spec.capabilities]
     return {
         "terminal": spec.tty,
         "user": {"uid": 0, "gid": 0},
         "cwd": spec.cwd or "/",
         "args": argv,
-        "env": list(spec.env),
+        "env": _environment(spec),
         "capabilities": {"bounding": caps, "effective": caps, "permitted": caps},
         "rlimits": oci.rlimits(),
         "noNewPrivileges": spec.no_new_privileges,
         "oomScoreAdj": oci.OOM_SCORE_ADJ,
     }
+
+
+def _environment(spec: Spec) -> list[str]:
+    """With ``HOME`` where root runs; that of others stands in the container's own files."""
+    own = any(each.startswith("HOME=") for each in spec.env) or spec.user not in ("", "0", "root")
+    return [*spec.env, *([] if own else ["HOME=/root"])]
 
 
 def _sysctls(spec: Spec) -> list[str]:

@@ -35,6 +35,8 @@ from gureum.machines.watch import Watch
 
 FOLDER, VOLUMES = "containers", "container-volumes"
 RECORD = "run.json"
+ROOT = ("", "0", "root")
+"""Users who need not be looked up, which takes a program of ours to be started."""
 PATIENCE = 30.0
 """Seconds that making or starting a container may take."""
 
@@ -145,7 +147,7 @@ class NestedRoom:
         order = {
             "rootfs": str(bundle / "rootfs"),
             "config": str(bundle / "config.json"),
-            "user": spec.user,
+            "user": "" if spec.user in ROOT else spec.user,
             "mntns": str(inside.mntns),
             "binds": [
                 (bind.inside, str(bundle / "binds" / str(number)))
@@ -158,7 +160,7 @@ class NestedRoom:
 
     def _create(self, inside: Interior, bundle: Path, spec: Spec) -> None:
         options = overlay.options(spec.layers, bundle / "upper", bundle / "work")
-        prepared = bool(spec.user or spec.binds)
+        prepared = bool(spec.user not in ROOT or spec.binds)
         call = self._shim.create(
             inside,
             spec.id,
