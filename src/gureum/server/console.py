@@ -44,7 +44,6 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from json import JSONDecodeError
 from typing import Any, Protocol, cast, get_args
 
@@ -69,6 +68,7 @@ from gureum.resources.region import DEFAULT_REGION
 from gureum.server import places
 from gureum.server.cloud import Cloud
 from gureum.server.console_accounts import Accounts
+from gureum.server.console_ask import Ask
 from gureum.server.console_containers import ContainersSeen, container_net
 from gureum.server.console_explain import Explainer, as_aws, question, shown, steps
 from gureum.server.console_flows import Flows
@@ -101,35 +101,6 @@ class AskStop(Protocol):
     """Ends the daemon."""
 
     def __call__(self, *, tear_down: bool) -> None: ...
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What was asked: query parameters, and the members of a JSON body."""
-
-    query: Mapping[str, str]
-    lists: Mapping[str, list[str]]
-    body: Mapping[str, Any]
-
-    def text(self, name: str) -> str:
-        """A parameter that must be there.
-
-        Raises:
-            ApiError: ``BadRequest``.
-        """
-        value = self.maybe(name)
-        if value is None:
-            raise ApiError("BadRequest", f"The parameter {name} is missing.")
-        return value
-
-    def maybe(self, name: str) -> str | None:
-        """A parameter, or None."""
-        value = self.body.get(name, self.query.get(name))
-        return value if isinstance(value, str) and value else None
-
-    def flag(self, name: str) -> bool:
-        """Whether a parameter is set."""
-        return self.body.get(name) is True or self.query.get(name) == "1"
 
 
 class Console:
