@@ -112,7 +112,7 @@ class Daemon:
         """What the machine still has of this cloud."""
         mark = f"gu{self.tag}"
         cgroup = f"gureum-{self.tag}-"
-        found = [str(path) for path in Path("/run/netns").glob(f"{mark}-*")]
+        found = [str(path) for path in Path("/run/netns").glob(f"{mark}*-*")]
         found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/{cgroup}*")]
         found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"{cgroup}*")]
         found += [f"mount {row}" for row in _rows("/proc/mounts") if str(self.state) in row]

@@ -37,7 +37,8 @@ def test_every_file_of_a_command_is_in_the_list() -> None:
     found = (path for path, code in text.items() if "@click.command(" in code)
     with_commands = {path.stem.rstrip("_").replace("_", "-") for path in found}
     listed = {str(command.name) for command in COMMANDS}
-    assert with_commands | {"account", "cidr", "iam", "image", "internet", "medium"} == listed
+    groups = {"account", "cidr", "container", "iam", "image", "internet", "medium"}
+    assert with_commands | groups == listed
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -67,7 +68,7 @@ def test_the_documentation_knows_no_command_that_is_not_there() -> None:
 
 def test_every_command_that_prints_facts_prints_json() -> None:
     silent = {"gureum down", "gureum exec", "gureum ssh", "gureum internet remove", "gureum serve"}
-    silent |= {"gureum account delete-key"}
+    silent |= {"gureum account delete-key", "gureum docker"}
     without = {
         name
         for name, command in ALL.items()
@@ -104,6 +105,8 @@ def test_the_help_lists_statuses_and_commands(tmp_path: Path) -> None:
         ("flow-logs",),
         ("segment", "a"),
         ("segment", "a", "hub"),
+        ("docker", "a", "ps"),
+        ("container", "inspect", "a", "b"),
         ("console", "a"),
         ("internet", "list"),
     ],

@@ -18,6 +18,9 @@ from gureum.program import (
     GlobalPrefix,
     Guard,
     Host,
+    InnerHost,
+    InnerPort,
+    InnerSegment,
     InternetHost,
     Local,
     Machine,
@@ -26,6 +29,7 @@ from gureum.program import (
     Port,
     Program,
     PublicAddress,
+    Published,
     Range,
     Recorded,
     Route,
@@ -57,6 +61,7 @@ SEGMENT = Segment("subnet-1", "vpc-1", "10.0.1.0/24", "10.0.1.1", "02:00:00:00:0
 PORT = Port("eni-1", SEGMENT, "i-1", 0, "02:00:00:00:00:02")
 TABLE = Table("rtb-1", "vpc-1", 1)
 
+INNER = InnerSegment("n-1", "i-1", "docker0", "172.17.0.0/16", "172.17.0.1")
 LINES: list[tuple[Statement, str]] = [
     (Router("vpc-1"), "Router id=vpc-1 ipv6=False"),
     (
@@ -166,6 +171,22 @@ LINES: list[tuple[Statement, str]] = [
             "Machine id=i-1 image=ami-1 hostname=web ip=10.0.1.4 resolvers=[10.0.0.2] "
             "search=[a b] cpus=2 memory=512 boot=3 keys=[ssh-rsa A] user_data= volumes=[] disk="
         ),
+    ),
+    (
+        INNER,
+        (
+            "InnerSegment id=n-1 host=i-1 name=docker0 cidr=172.17.0.0/16 gateway=172.17.0.1 "
+            "closed=False"
+        ),
+    ),
+    (InnerHost("c-1", "i-1", "web"), "InnerHost id=c-1 host=i-1 name=web"),
+    (
+        InnerPort(INNER, "c-1", 0, "172.17.0.2", "02:42:ac:11:00:02", True),
+        "InnerPort segment=n-1 owner=c-1 index=0 ip=172.17.0.2 mac=02:42:ac:11:00:02 gateway=True",
+    ),
+    (
+        Published(INNER, "c-1", "", 6, 80, "172.17.0.2", 8080),
+        "Published segment=n-1 owner=c-1 address= protocol=6 port=80 ip=172.17.0.2 to_port=8080",
     ),
 ]
 

@@ -12,6 +12,8 @@ from gureum.cli.audit import audit
 from gureum.cli.audit_log import audit_log
 from gureum.cli.cidr import cidr
 from gureum.cli.console import console
+from gureum.cli.container import container
+from gureum.cli.docker import docker
 from gureum.cli.down import down
 from gureum.cli.env import env
 from gureum.cli.exec import exec_
@@ -65,6 +67,8 @@ COMMANDS = (
     story,
     flow_logs,
     segment,
+    docker,
+    container,
     console,
     internet,
     cidr,

@@ -74,7 +74,15 @@ stop() {
     exit 0
 }
 
+# Where clients look for a container engine; the folder outlives the socket, which is made anew with
+# the daemon.
+offer_docker() {
+    ln -sf /run/gureum/docker/docker.sock /run/docker.sock
+    [ -L /var/run ] || { mkdir -p /var/run && ln -sf /run/docker.sock /var/run/docker.sock; }
+}
+
 begin() {
+    offer_docker
     put hostname
     put hosts
     put resolv.conf

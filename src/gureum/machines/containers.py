@@ -23,15 +23,16 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
 from gureum.images import ImageError, ImageStore, Store, overlay
-from gureum.machines import console, netns, oci, record, runtime, seed
+from gureum.machines import cgroups, console, netns, oci, record, runtime, seed
 from gureum.machines.record import Record
 from gureum.machines.room import MachineError, MachineStatus, check_id
+from gureum.machines.runtime import Runtime
 from gureum.machines.volumes import Volumes
 from gureum.machines.watch import Watch, wait
 from gureum.program import Machine
@@ -45,6 +46,20 @@ KILL_PATIENCE = 10.0
 
 # Time to end kindly for an instance that is asked to start with another boot.
 RESTART_GRACE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Interior:
+    """An instance that runs: its counter of starts, its folder, the cgroup that processes of its
+    own are in, and files of its namespaces."""
+
+    id: str
+    boot: int
+    folder: Path
+    cgroup: str
+    pidns: Path
+    mntns: Path
+    userns: Path
 
 
 class Machines:
@@ -122,7 +137,7 @@ class Machines:
                 if known.boot == machine.boot and not known.stopped:
                     return
                 self._end(machine.id, known, RESTART_GRACE)
-            self._runtime.remove(machine.id)
+            self._clear(machine.id)
             # An instance keeps the image that it was made from, however old.
             layers = known.layers if known else self._layers(machine.image, machine.id)
             image = known.image if known else machine.image
@@ -157,7 +172,7 @@ class Machines:
         return f"{key} of cloud {self._tag}"
 
     def _prepare(self, folder: Path, machine: Machine, netns: Path, confined: bool) -> None:
-        for name in ("upper", "work", "rootfs"):
+        for name in ("upper", "work", "rootfs", "docker"):
             (folder / name).mkdir(parents=True, exist_ok=True)
             (folder / name).chmod(0o755)  # upper's mode is that of / inside
         for name in ("pid", "runtime.log"):
@@ -173,6 +188,7 @@ class Machines:
             userns=folder / "userns" if confined else None,
             hostname=seed.short_name(machine),
             volumes=tuple((name, self._volumes.folder(key)) for name, key in machine.volumes),
+            docker=folder / "docker",
         )
         limits = oci.Limits(machine.cpus, machine.memory, swap=self._runtime.swap)
         argv = [f"{oci.LIB}/tini", "--", f"{oci.LIB}/boot"]
@@ -232,7 +248,13 @@ class Machines:
                 record.save(folder, alive)
                 self._watch.add(key, pidfd)
             else:
-                self._runtime.remove(key)
+                self._clear(key)
+
+    def _clear(self, key: str) -> None:
+        """Remove what the runtime keeps of an instance that ended.  Its containers ended with it,
+        as their PID namespaces are below its own."""
+        cgroups.remove(f"{self._cgroup(key)}/docker")
+        self._runtime.remove(key)
 
     # --- stop ------------------------------------------------------------------------------------
     def stop(self, id: str, grace: float) -> None:  # noqa: A002
@@ -268,7 +290,7 @@ class Machines:
                 _kill(key, pidfd, grace)
             finally:
                 os.close(pidfd)
-        self._runtime.remove(key)
+        self._clear(key)
         record.save(folder, replace(known, stopped=True, pid=None, started=None))
         (folder / "pid").unlink(missing_ok=True)
 
@@ -314,9 +336,54 @@ class Machines:
             known = record.load(folder)
             if known is None or known.stopped or record.living(known, folder, self._cgroup(key)):
                 return
-            self._runtime.remove(key)
+            self._clear(key)
         for callback in list(self._callbacks):
             callback(key)
+
+    # --- containers inside -----------------------------------------------------------------------
+    @property
+    def tools(self) -> Runtime:
+        """The runtime, for containers inside instances."""
+        return self._runtime
+
+    @property
+    def lib(self) -> Path:
+        """What is lent to instances and containers."""
+        return self._root / "lib"
+
+    def folder(self, id: str) -> Path:  # noqa: A002
+        """An instance's files."""
+        return self._folder(id)
+
+    def cgroup(self, id: str) -> str:  # noqa: A002
+        """An instance's cgroup."""
+        return self._cgroup(id)
+
+    @contextmanager
+    def inside(self, id: str) -> Iterator[Interior]:  # noqa: A002
+        """An instance that runs; what is told of it is good until the end of the block.
+
+        Raises:
+            MachineError: it does not run.
+        """
+        folder = self._folder(id)
+        known = record.load(folder)
+        alive = record.living(known, folder, self._cgroup(id)) if known else None
+        pidfd = record.open_pidfd(alive) if alive else None
+        if alive is None or pidfd is None:
+            raise MachineError(f"{id} does not run")
+        with ExitStack() as stack:
+            stack.callback(os.close, pidfd)
+            held = {}
+            for name in ("pid", "mnt", "user"):
+                held[name] = os.open(f"/proc/{alive.pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
+                stack.callback(os.close, held[name])
+            if wait(pidfd, 0):
+                raise MachineError(f"{id} does not run")  # they may have been another's
+            mine = Path(f"/proc/{os.getpid()}/fd")
+            own = cgroups.make_room(self._cgroup(id))
+            spaces = (mine / str(held[name]) for name in ("pid", "mnt", "user"))
+            yield Interior(id, alive.boot, folder, own, *spaces)
 
     # --- inside ----------------------------------------------------------------------------------
     def console(self, id: str) -> bytes:  # noqa: A002

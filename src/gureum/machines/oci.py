@@ -49,6 +49,7 @@ OPEN_FILES = (1024, 524_288)
 LIB = "/run/gureum/lib"
 SEED = "/run/gureum/seed"
 VOLUMES = "/run/volumes"
+DOCKER = "/run/gureum/docker"
 
 # Kernel interfaces that are not namespaced and tell or change something of the host.
 MASKED = (
@@ -100,6 +101,7 @@ class Bundle:
     userns: Path | None
     hostname: str
     volumes: tuple[tuple[str, Path], ...] = ()
+    docker: Path | None = None
 
 
 def config(bundle: Bundle, limits: Limits, argv: list[str]) -> dict[str, Any]:
@@ -117,17 +119,13 @@ def config(bundle: Bundle, limits: Limits, argv: list[str]) -> dict[str, Any]:
             "resources": _resources(limits),
             "seccomp": seccomp.profile(),
             "maskedPaths": list(MASKED),
-            "readonlyPaths": [*READ_ONLY, *_host_sysctls()],
+            "readonlyPaths": [*READ_ONLY, *host_sysctls()],
         },
     }
 
 
 def _process(argv: list[str], *, confined: bool) -> dict[str, Any]:
-    capabilities = [name for name in _available() if confined or name != "CAP_NET_ADMIN"]
-    soft, hard = OPEN_FILES
-    ours = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if ours != resource.RLIM_INFINITY:  # root without CAP_SYS_RESOURCE may not raise it
-        soft, hard = min(soft, ours), min(hard, ours)
+    capabilities = [name for name in available() if confined or name != "CAP_NET_ADMIN"]
     return {
         "terminal": False,
         "user": {"uid": 0, "gid": 0},
@@ -139,16 +137,25 @@ def _process(argv: list[str], *, confined: bool) -> dict[str, Any]:
             "effective": capabilities,
             "permitted": capabilities,
         },
-        "rlimits": [
-            {"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard},
-            {"type": "RLIMIT_CORE", "soft": 0, "hard": 0},
-        ],
+        "rlimits": rlimits(),
         "noNewPrivileges": False,
         "oomScoreAdj": OOM_SCORE_ADJ,
     }
 
 
-def _available() -> list[str]:
+def rlimits() -> list[dict[str, Any]]:
+    """Files open at once, and no core dumps: those would be written by the host."""
+    soft, hard = OPEN_FILES
+    ours = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if ours != resource.RLIM_INFINITY:  # root without CAP_SYS_RESOURCE may not raise it
+        soft, hard = min(soft, ours), min(hard, ours)
+    return [
+        {"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard},
+        {"type": "RLIMIT_CORE", "soft": 0, "hard": 0},
+    ]
+
+
+def available() -> list[str]:
     """Our capabilities, as far as we may pass them on ourselves."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     ours = next(int(row.split()[1], 16) for row in status.splitlines() if row.startswith("CapBnd:"))
@@ -157,6 +164,7 @@ def _available() -> list[str]:
 
 def _mounts(bundle: Bundle) -> list[dict[str, Any]]:
     tight = ["nosuid", "noexec", "nodev"]
+    lent = ["bind", "ro", *tight]
     return [
         _mount("/proc", "proc", "proc", tight),
         _mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=64k"]),
@@ -169,7 +177,8 @@ def _mounts(bundle: Bundle) -> list[dict[str, Any]]:
         _mount("/sys", "sysfs", "sysfs", [*tight, "ro"]),
         _mount("/run", "tmpfs", "tmpfs", ["nosuid", "nodev", "mode=755", "size=64m"]),
         _mount(LIB, "bind", str(bundle.lib), ["bind", "ro", "nosuid", "nodev"]),
-        _mount(SEED, "bind", str(bundle.seed), ["bind", "ro", "nosuid", "nodev", "noexec"]),
+        _mount(SEED, "bind", str(bundle.seed), lent),
+        *([_mount(DOCKER, "bind", str(bundle.docker), lent)] if bundle.docker else []),
         *(
             _mount(f"{VOLUMES}/{name}", "bind", str(folder), ["bind", "nodev"])
             for name, folder in bundle.volumes
@@ -196,14 +205,19 @@ def _resources(limits: Limits) -> dict[str, Any]:
         "memory": {"limit": size, "swap": size} if limits.swap else {"limit": size},
         "cpu": {"quota": limits.cpus * CPU_PERIOD, "period": CPU_PERIOD},
         "pids": {"limit": limits.pids},
-        "devices": [
-            {"allow": False, "access": "rwm"},
-            *(_device(1, minor) for minor in (3, 5, 7, 8, 9)),  # null zero full random urandom
-            _device(5, 0),  # tty
-            _device(5, 2),  # ptmx
-            _device(136, None),  # pts
-        ],
+        "devices": devices(),
     }
+
+
+def devices() -> list[dict[str, Any]]:
+    """The devices that may be used, by what is written for the device cgroup."""
+    return [
+        {"allow": False, "access": "rwm"},
+        *(_device(1, minor) for minor in (3, 5, 7, 8, 9)),  # null zero full random urandom
+        _device(5, 0),  # tty
+        _device(5, 2),  # ptmx
+        _device(136, None),  # pts
+    ]
 
 
 def _device(major: int, minor: int | None) -> dict[str, Any]:
@@ -211,7 +225,7 @@ def _device(major: int, minor: int | None) -> dict[str, Any]:
     return row if minor is None else row | {"minor": minor}
 
 
-def _host_sysctls() -> list[str]:
+def host_sysctls() -> list[str]:
     """Every branch of /proc/sys but ``net``.
 
     ``/proc/sys/net`` shows the network namespace of who opens it, and there the kernel itself

@@ -1,5 +1,6 @@
 """The abstract network: what should be there, in words that belong to no kernel and no vendor."""
 
+from gureum.program.inner import InnerHost, InnerPort, InnerSegment, Published
 from gureum.program.program import Program, diff, render
 from gureum.program.statements import (
     SHARES,
@@ -58,6 +59,9 @@ __all__ = [
     "GlobalPrefix",
     "Guard",
     "Host",
+    "InnerHost",
+    "InnerPort",
+    "InnerSegment",
     "InternetHost",
     "Local",
     "Machine",
@@ -66,6 +70,7 @@ __all__ = [
     "Port",
     "Program",
     "PublicAddress",
+    "Published",
     "Range",
     "Recorded",
     "Route",

@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from gureum.program.inner import InnerHost, InnerPort, InnerSegment, Published
+
 SHARES = 8
 """Into how many equal shares a translator divides source ports among its addresses."""
 
@@ -468,4 +470,8 @@ Statement: TypeAlias = (
     | GlobalPrefix
     | Translator
     | Machine
+    | InnerSegment
+    | InnerHost
+    | InnerPort
+    | Published
 )

@@ -15,6 +15,7 @@ from gureum.reconcile import Reconciler
 from gureum.resources import Registry
 from gureum.server.analyses import Analyses
 from gureum.server.dispatch import Dispatcher
+from gureum.server.docker.engine import DockerEngine
 from gureum.server.networks import Networks
 from gureum.server.recorder import Which
 from gureum.services import FlowRoom, ServiceRoom
@@ -28,7 +29,7 @@ class Cloud:
     about, and ``analyses`` those that take their time; ``flows`` are recorded.  ``ending`` is set
     when the process is to end: answers that go on and on end then.  ``vault`` opens the secrets in
     ``store``, and ``auth`` is how callers of the API are known; ``audit`` which calls are
-    recorded."""
+    recorded.  ``docker`` is the container engine inside instances, where those run."""
 
     state: Path
     tag: str
@@ -47,3 +48,4 @@ class Cloud:
     vault: Vault = field(default_factory=new_vault)
     auth: str = "open"
     audit: Which = "writes"
+    docker: DockerEngine | None = None

@@ -14,6 +14,7 @@ does it, and the asker runs it, with its own terminal, signals and exit status.
     POST   /exec     {place, argv, ...}     the command line that runs a program there
     GET    /table    ?kind&place            a live table of the kernel
     GET    /flow-logs ?id&after             what flow logs have recorded
+    GET    /container ?place&container      what a container in an instance is
     GET    /segment  ?place                 how a subnet carries frames; POST {place, mode}
     POST   /explain  {source, target, ...}  what becomes of a packet, and why
     POST   /explain/live                    the same, with what became of the real packet
@@ -43,7 +44,6 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from json import JSONDecodeError
 from typing import Any, Protocol, cast, get_args
 
@@ -68,6 +68,8 @@ from gureum.resources.region import DEFAULT_REGION
 from gureum.server import places
 from gureum.server.cloud import Cloud
 from gureum.server.console_accounts import Accounts
+from gureum.server.console_ask import Ask
+from gureum.server.console_containers import ContainersSeen, container_net
 from gureum.server.console_explain import Explainer, as_aws, question, shown, steps
 from gureum.server.console_flows import Flows
 from gureum.server.console_images import Images, Work, Working, refusal
@@ -101,35 +103,6 @@ class AskStop(Protocol):
     def __call__(self, *, tear_down: bool) -> None: ...
 
 
-@dataclass(frozen=True)
-class Ask:
-    """What was asked: query parameters, and the members of a JSON body."""
-
-    query: Mapping[str, str]
-    lists: Mapping[str, list[str]]
-    body: Mapping[str, Any]
-
-    def text(self, name: str) -> str:
-        """A parameter that must be there.
-
-        Raises:
-            ApiError: ``BadRequest``.
-        """
-        value = self.maybe(name)
-        if value is None:
-            raise ApiError("BadRequest", f"The parameter {name} is missing.")
-        return value
-
-    def maybe(self, name: str) -> str | None:
-        """A parameter, or None."""
-        value = self.body.get(name, self.query.get(name))
-        return value if isinstance(value, str) and value else None
-
-    def flag(self, name: str) -> bool:
-        """Whether a parameter is set."""
-        return self.body.get(name) is True or self.query.get(name) == "1"
-
-
 class Console:
     """The answers; each method is one, named after its path."""
 
@@ -137,11 +110,12 @@ class Console:
         self._cloud = cloud
         self._endpoint = endpoint
         self._started = started
-        self._explain = Explainer(cloud.networks, cloud.engine)
+        self._explain = Explainer(cloud.networks, cloud.engine, container_net(cloud))
         self._reaches = Reaches(cloud.networks)
         self._policies = Policies(cloud.networks, self._explain)
         self._live = Live(cloud, self._explain)
         self._segments = Segments(cloud)
+        self._containers = ContainersSeen(cloud)
         self._watches = Watches(cloud)
         self._stories = Stories(cloud, self._explain)
         self._flows = Flows(cloud)
@@ -253,6 +227,10 @@ class Console:
             raise ApiError("BadRequest", "after must be a number.")
         found = self._flows.show(scope, ask.maybe("id"), int(after))
         return found | {"names": _names(scope, found["rows"])}
+
+    def container(self, ask: Ask) -> Shape:
+        """What a container is."""
+        return self._containers.show(self._scope(ask), ask.text("place"), ask.text("container"))
 
     def segment(self, ask: Ask) -> Shape:
         """How a subnet carries frames, and between whom."""
@@ -460,6 +438,7 @@ def console(cloud: Cloud, endpoint: str, stop: AskStop) -> Starlette:
         ("POST", "/exec", answers.exec),
         ("GET", "/table", answers.table),
         ("GET", "/flow-logs", answers.flow_logs),
+        ("GET", "/container", answers.container),
         ("GET", "/segment", answers.segment),
         ("POST", "/segment", answers.segment_mode),
         ("POST", "/explain", answers.explain),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from typing import Any
 
 from gureum.engines import Engine
@@ -23,6 +23,7 @@ from gureum.explain import (
 )
 from gureum.explain.aws import Projection
 from gureum.explain.codes import Code
+from gureum.explain.inner import Inside
 from gureum.explain.network import contains
 from gureum.explain.osi import HIGHEST, devices
 from gureum.explain.packet import ECHO, ECHO_V6, ICMP, ICMPV6, TCP, UDP
@@ -33,7 +34,7 @@ from gureum.program import Port
 from gureum.reach import is_outward
 from gureum.resources.internet_host import ME, InternetHost
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
-from gureum.server import places
+from gureum.server import explain_inner, places
 from gureum.server.networks import Networks
 from gureum.server.places import Place, Scope
 
@@ -76,7 +77,8 @@ class Explained:
     """A question answered.  ``source`` is the place and ``start`` where the packet begins (None
     where that is not up), ``address`` where it goes, ``place`` who that is, if it was named;
     ``network`` is what it was answered from, ``source_port`` the client's port that was asked about
-    (None: all of them)."""
+    (None: all of them); ``begin`` and ``end`` are the parts of the way inside the instances of a
+    container that sends, or to which a published port leads."""
 
     network: Network
     source: Place
@@ -85,14 +87,19 @@ class Explained:
     place: Place | None
     answer: Answer
     source_port: int | None = None
+    begin: Inside | None = None
+    end: Inside | None = None
 
 
 class Explainer:
     """Answers questions about packets."""
 
-    def __init__(self, networks: Networks, engine: Engine) -> None:
+    def __init__(
+        self, networks: Networks, engine: Engine, net: explain_inner.Net = explain_inner.no_net
+    ) -> None:
         self._networks = networks
         self._engine = engine
+        self._net: explain_inner.Net = net
 
     def network(self, scope: Scope) -> Network:
         """The network at the scope's revision."""
@@ -104,6 +111,8 @@ class Explainer:
         Raises:
             ApiError: the codes of :mod:`gureum.server.places`.
         """
+        name, box = explain_inner.named(scope, question.source)
+        question = replace(question, source=name)
         network = self.network(scope)
         source = _source(scope, network, question.source)
         address, aim = _aim(scope, source, question.target, question.version)
@@ -121,8 +130,10 @@ class Explainer:
         answer = told_anew(scope.view, explain(network, start, packet))
         if aim is not None and aim.kind == places.INSTANCE and aim.public is None:
             answer = _unmapped(scope, aim, answer)
-        heard_ = self._heard(answer)
-        return Explained(network, source, start, address, aim, heard_, question.source_port)
+        answer, end = explain_inner.into(scope.view, answer, self._net)
+        begin = explain_inner.out_of(scope.view, box, packet) if box else None
+        answer, port = answer if end else self._heard(answer), question.source_port
+        return Explained(network, source, start, address, aim, answer, port, begin, end)
 
     def _heard(self, answer: Answer) -> Answer:
         host = answer.forth.arrived
@@ -268,10 +279,8 @@ def shown(scope: Scope, found: Explained) -> Shape:
         "source_port": found.source_port,
         "client_ports": [list(each) for each in answer.ports],
         "drawn_ports": [list(each) for each in answer.drawn],
-        "forth": _trace(answer.forth) | {"devices": _devices(found, answer.forth)},
-        "back": _trace(answer.back) | {"devices": _devices(found, answer.back)}
-        if answer.back
-        else None,
+        "forth": _whole(found, answer.forth),
+        "back": _whole(found, answer.back) if answer.back else None,
         "others": [_trace(each) for each in answer.others or () if each],
         "fixes": [_fix(each) for each in fixes(scope.view, answer)],
     }
@@ -305,6 +314,27 @@ def steps(found: Shape) -> Iterator[Shape]:
 
 def _fix(fix: Fix) -> Shape:
     return {"said": fix.said, "commands": list(fix.commands)}
+
+
+def _whole(found: Explained, trace: Trace) -> dict[str, Any]:
+    """A way with its parts inside instances."""
+    parts = {part: [_step(each) for each in steps] for part, steps in _inner(found, trace)}
+    way = _trace(trace)
+    steps = [*parts.get("first", ()), *way["steps"], *parts.get("last", ())]
+    return way | {"steps": steps, "devices": _devices(found, trace)}
+
+
+def _inner(found: Explained, trace: Trace) -> Iterator[tuple[str, tuple[Step, ...]]]:
+    if not trace.passed:  # it ends on its way, or never begins
+        if trace is found.answer.forth and found.begin:
+            yield "first", found.begin.forth
+        return
+    forth = trace is found.answer.forth
+    first, last = (found.begin, found.end) if forth else (found.end, found.begin)
+    if first:
+        yield "first", first.forth if forth else first.back
+    if last:
+        yield "last", last.forth if forth else last.back
 
 
 def _trace(trace: Trace) -> dict[str, Any]:

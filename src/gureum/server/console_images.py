@@ -40,7 +40,7 @@ from gureum.server.dispatch import utc_now
 from gureum.server.stored_images import claim, publish
 
 if TYPE_CHECKING:
-    from gureum.server.console import Ask
+    from gureum.server.console_ask import Ask
 
 log = logging.getLogger(__name__)
 

@@ -32,6 +32,7 @@ from pathlib import Path
 from types import FrameType
 
 from gureum.engines.linux import FlowMeter, LinuxEngine, is_free
+from gureum.engines.linux.inner import remove_namespaces
 from gureum.iam.instance_role import InstanceRoles
 from gureum.images import ImageStore
 from gureum.images import Store as ImageCatalog
@@ -45,6 +46,7 @@ from gureum.server.authentication import Authenticator
 from gureum.server.cloud import Cloud
 from gureum.server.console import console
 from gureum.server.dispatch import Dispatcher, utc_now
+from gureum.server.docker.engine import DockerEngine
 from gureum.server.insights import Insights
 from gureum.server.networks import Networks
 from gureum.server.quiet import QuietServer, quiet_config
@@ -104,11 +106,15 @@ def serve(settings: Settings) -> None:
         try:
             cloud.reconciler.start()
             cloud.analyses.start()
+            if cloud.docker is not None:
+                cloud.docker.start()
             stop = Stop()
             try:
                 asyncio.run(_serve(cloud, settings, tcp, stop))
             finally:
                 cloud.analyses.stop()
+                if cloud.docker is not None:
+                    cloud.docker.stop()
                 cloud.reconciler.stop()
                 cloud.services.stop()
             if stop.tear_down:
@@ -131,6 +137,7 @@ def _tear_down(cloud: Cloud) -> None:
     log.info("tearing down")
     try:
         cloud.reconciler.tear_down()
+        remove_namespaces(cloud.tag)
     except Exception as error:
         failure_path(cloud.state).write_text(f"{error}\n", encoding="utf-8")
         raise
@@ -189,6 +196,9 @@ def open_cloud(settings: Settings) -> Cloud:
     )
     answering = Services(engine, lambda: store.view, InstanceRoles(vault, utc_now))
     services = Rooms(answering, flows)
+    docker = None
+    if isinstance(machines, Machines):
+        docker = DockerEngine(tag, store, machines, ImageCatalog(images), utc_now, engine.netns)
     networks = Networks(store, REGISTRY, engine.forwards)
     return Cloud(
         state=settings.state,
@@ -212,6 +222,7 @@ def open_cloud(settings: Settings) -> Cloud:
         vault=vault,
         auth=settings.auth,
         audit=settings.audit,
+        docker=docker,
     )
 
 

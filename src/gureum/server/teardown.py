@@ -6,11 +6,13 @@ import subprocess
 from pathlib import Path
 
 from gureum.engines.linux import LinuxEngine
+from gureum.engines.linux.inner import remove_namespaces
 from gureum.errors import ApiError
 from gureum.images import ImageStore, Store
 from gureum.machines import Machines
 from gureum.reconcile import tear_down
 from gureum.server.daemon import only_one, tag_of
+from gureum.server.docker.holds import Holds
 from gureum.server.stored_images import forget
 
 _FORGOTTEN = (
@@ -57,6 +59,7 @@ def take_down(state: Path) -> None:
                 tear_down(engine, machines)
             finally:
                 machines.close()
+            remove_namespaces(tag)
         finally:
             engine.close()
 
@@ -71,6 +74,7 @@ def wipe(state: Path) -> None:
     with only_one(state):
         if was_used(state):
             forget(Store(), tag_of(state))
+            Holds(Store(), tag_of(state)).forget_all()
         paths = [str(state / name) for name in _FORGOTTEN if (state / name).exists()]
         if not paths:
             return

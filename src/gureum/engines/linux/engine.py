@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from gureum.engines import EngineError, Row, TableKind
 from gureum.engines.linux import probe
 from gureum.engines.linux.book import Book
-from gureum.engines.linux.executor import Change, Executor
+from gureum.engines.linux.executor import Change, Executor, Outcome
 from gureum.engines.linux.items import (
     Bridge,
     Chain,
@@ -165,30 +165,37 @@ class LinuxEngine:
         book = Book(self._book.plan)
         book.change(wanted, ())
         actual = Observer(self._namespaces, book).observe()
-        return _difference(book, actual, actual.keys() | book.wanted_keys())
+        return difference(book, actual, actual.keys() | book.wanted_keys())
 
     def _apply(self, add: Collection[Statement], remove: Collection[Statement]) -> None:
         touched = self._hold(add, remove)
         self._settle(touched | self._unsettled)
 
     def _settle(self, keys: Iterable[Key]) -> None:
-        change = _difference(self._book, self._actual, keys)
+        change = difference(self._book, self._actual, keys)
         if not change:
             self._unsettled = set()
             return
-        outcome = self.executor.run(change)
-        for item in change.drop:
-            if item.key not in outcome.failed:
-                self._actual.pop(item.key, None)
-        for item in change.put:
-            if item.key not in outcome.failed:
-                self._actual[item.key] = item
+        outcome = carry_out(self.executor, change, self._actual)
         self._unsettled = outcome.failed
         if outcome.failures:
             raise EngineError(outcome.failures)
 
 
-def _difference(book: Book, actual: dict[Key, Item], keys: Iterable[Key]) -> Change:
+def carry_out(executor: Executor, change: Change, actual: dict[Key, Item]) -> Outcome:
+    """Carry a change out and take note of what is there now."""
+    outcome = executor.run(change)
+    for item in change.drop:
+        if item.key not in outcome.failed:
+            actual.pop(item.key, None)
+    for item in change.put:
+        if item.key not in outcome.failed:
+            actual[item.key] = item
+    return outcome
+
+
+def difference(book: Book, actual: dict[Key, Item], keys: Iterable[Key]) -> Change:
+    """What has to change under some keys, with what goes along with that."""
     change = Change()
     for key in keys:
         is_now, to_be = actual.get(key), book.wanted(key)

@@ -118,7 +118,7 @@ class Executor:
     def _put(self, item: Item) -> None:
         spaces = self.namespaces
         if isinstance(item, Namespace):
-            spaces.create(item.ns, apart=item.kind == "instance")
+            spaces.create(item.ns, apart=item.kind in ("instance", "container"))
         elif isinstance(item, Sysctl):
             spaces.write_sysctl(item.ns, item.name, item.value)
         elif isinstance(item, Veth):

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 Key: TypeAlias = tuple[str, ...]
-Kind = Literal["router", "gateway", "translator", "internet", "internet-host", "instance"]
-"""What a namespace is.  Of an ``internet-host`` and an ``instance`` only what we put there is ours;
-an ``instance`` has its owner's processes in it and belongs to a user namespace of its own."""
+Kind = Literal[
+    "router", "gateway", "translator", "internet", "internet-host", "instance", "container"
+]
+"""What a namespace is.  Of an ``internet-host``, an ``instance`` and a ``container`` only what we
+put there is ours; the latter two have their owner's processes in them, an ``instance`` belongs to a
+user namespace of its own and a ``container`` to its instance's."""
 
 
 @dataclass(frozen=True, slots=True)

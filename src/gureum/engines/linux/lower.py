@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gureum.engines.linux import lower_transit, rulesets
+from gureum.engines.linux import lower_inner, lower_transit, rulesets
 from gureum.engines.linux.guards import hook
 from gureum.engines.linux.items import (
     Bridge,
@@ -491,4 +491,5 @@ _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     GlobalPrefix: _global_prefix,
     Translator: _translator,
     Machine: _nothing,
+    **lower_inner.LOWER,
 }

@@ -112,7 +112,7 @@ class Namespaces:
     @contextlib.contextmanager
     def _in_a_new_one(self, apart: bool) -> Iterator[None]:
         if apart:
-            fd = userns.new_network()
+            fd = self._new_apart()
             try:
                 _call("setns", fd, _CLONE_NEWNET)
             finally:
@@ -123,6 +123,9 @@ class Namespaces:
             yield
         finally:
             _call("setns", self._home, _CLONE_NEWNET)
+
+    def _new_apart(self) -> int:
+        return userns.new_network()
 
     def remove(self, ns: str) -> None:
         """Remove a namespace; links to others must be gone, as the kernel removes it later."""

@@ -39,6 +39,8 @@ from gureum.engines.linux.nft_tables import tables
 _KINDS = {value: name for name, value in links.KINDS.items()}
 _FAMILIES: tuple[Family, ...] = ("inet", "bridge")
 UNKNOWN = "?"
+_APART = ("instance", "container")
+"""Kinds of namespaces that belong to a user namespace other than ours."""
 _IPV6_METRIC = 1024
 """What the kernel gives an IPv6 route that asks for none (linux/ipv6_route.h)."""
 
@@ -77,7 +79,7 @@ class Observer:
         for ns in sorted(names):
             if ns not in wanted:
                 found.append(Namespace(ns, "instance"))  # a leftover: goes as a whole
-            elif self._spaces.is_there(ns, apart=wanted[ns].kind == "instance"):
+            elif self._spaces.is_there(ns, apart=wanted[ns].kind in _APART):
                 found.append(wanted[ns])
                 self._links[ns] = dict(self._read_links(ns))
         self._links[MACHINE] = self._machine_links()
@@ -94,7 +96,7 @@ class Observer:
 
     def _inside(self, ns: str, space: Namespace | None, seen: dict[str, _Link]) -> Iterator[Item]:
         # of the machine's own namespace only our one link is looked at, and all of that is ours
-        guest = space is not None and space.kind in ("instance", "internet-host")
+        guest = space is not None and space.kind in ("internet-host", *_APART)
         by_index = {link.index: link.name for link in seen.values()}
         yield from self._link_items(ns, guest, seen, by_index)
         if not seen:
@@ -102,7 +104,7 @@ class Observer:
         for item in self._layer_three(ns, by_index):
             if not guest or self._book.wanted(item.key) is not None:
                 yield item
-        if space is not None and space.kind != "instance":
+        if space is not None and space.kind not in _APART:
             yield from self._nft(ns)
 
     def _layer_three(self, ns: str, by_index: dict[int, str]) -> Iterator[Item]:

@@ -55,6 +55,40 @@ def new_network() -> int:
         return os.open(own / "ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
+def new_network_of(owner: int) -> int:
+    """A file descriptor of a new network namespace that belongs to a user namespace, by descriptor.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    path = f"/proc/{os.getpid()}/fd/{owner}"
+    with subprocess.Popen(
+        ["nsenter", f"--user={path}", "unshare", "--net", "sh", "-c", "echo; exec cat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    ) as helper:
+        assert helper.stdin
+        assert helper.stdout
+        assert helper.stderr
+        if not helper.stdout.read(1):
+            words = helper.stderr.read().decode(errors="replace").strip()
+            raise OSError(f"no network namespace: {words}")
+        return os.open(f"/proc/{helper.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def owner(network: int) -> int:
+    """A file descriptor of the user namespace that owns a network namespace, by descriptor.
+
+    Raises:
+        OSError: the descriptor is no namespace.
+    """
+    found: int = fcntl.ioctl(network, _GET_USERNS)
+    os.set_inheritable(found, False)
+    return found
+
+
 def is_owned_apart(network: int) -> bool:
     """Whether a network namespace, by descriptor, belongs to a user namespace other than ours.
 

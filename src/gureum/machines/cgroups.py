@@ -1,0 +1,107 @@
+"""The cgroups of instances and of containers in them, in whichever versions are mounted.
+
+Sources: cgroups(7); Linux, ``cgroup-v1/cgroups.rst`` and ``cgroup-v2.rst``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+_UNIFIED = ROOT / "cgroup.controllers"
+
+SYSTEM = "system"
+"""Where an instance's own processes are under version 2 once it has containers: a cgroup with
+limits below it holds no processes itself."""
+
+PATIENCE = 2.0
+"""Seconds that processes which were killed may take to leave their cgroup."""
+
+
+def is_unified() -> bool:
+    """Whether the controllers are those of version 2."""
+    return _UNIFIED.exists()
+
+
+def hierarchies() -> list[Path]:
+    """The roots of all hierarchies; under version 2 there is one."""
+    if is_unified():
+        return [ROOT]
+    return [path for path in sorted(ROOT.iterdir()) if path.is_dir() and not path.is_symlink()]
+
+
+def folders(cgroup: str) -> Iterator[Path]:
+    """A cgroup's folder in each hierarchy that has it."""
+    for root in hierarchies():
+        path = root / cgroup.lstrip("/")
+        if path.is_dir():
+            yield path
+
+
+def processes(cgroup: str) -> set[int]:
+    """The processes in a cgroup, by the host's numbers."""
+    found: set[int] = set()
+    for folder in folders(cgroup):
+        with contextlib.suppress(OSError):
+            found |= {int(line) for line in (folder / "cgroup.procs").read_text().split()}
+    return found
+
+
+def read(cgroup: str, controller: str, name: str) -> str:
+    """A file of a cgroup, or "" where there is none; under version 2 the controller is part of the
+    name."""
+    base = ROOT if is_unified() else ROOT / controller
+    try:
+        return (base / cgroup.lstrip("/") / name).read_text()
+    except OSError:
+        return ""
+
+
+def make_room(cgroup: str) -> str:
+    """Have a running instance's cgroup take cgroups with limits below it; the one in which
+    processes of its own are to be from now on.
+
+    Under version 1 nothing is to be done.  Under version 2 all its processes move down.
+    """
+    if not is_unified():
+        return cgroup
+    top = ROOT / cgroup.lstrip("/")
+    below = top / SYSTEM
+    below.mkdir(exist_ok=True)
+    for _ in range(100):  # they may fork meanwhile
+        moving = (top / "cgroup.procs").read_text().split()
+        if not moving:
+            break
+        for pid in moving:
+            with contextlib.suppress(ProcessLookupError):
+                (below / "cgroup.procs").write_text(pid)
+    wanted = "+cpu +memory +pids"
+    (top / "cgroup.subtree_control").write_text(wanted)
+    return f"{cgroup}/{SYSTEM}"
+
+
+def remove(cgroup: str) -> None:
+    """Remove a cgroup with all below it; what still has processes after some time stays."""
+    for folder in list(folders(cgroup)):
+        for path, _, _ in os.walk(folder, topdown=False):
+            _remove_one(Path(path))
+
+
+def _remove_one(folder: Path) -> None:
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > until:
+                return
+            time.sleep(0.005)
+        else:
+            return

@@ -1,0 +1,119 @@
+"""Copies files out of and into a container: run as a program, for it locks itself into the
+container's files and the instance's user namespace before it looks at any name.
+
+``archive.py stat|get|put PATH USERNS ROOT``.  ``stat`` and ``get`` print a line of JSON about PATH,
+``get`` then a tar file of it; ``put`` unpacks a tar file from its input into the folder PATH.
+Ends with 3 where PATH is not there, with 4 where it is no folder.
+
+Names are resolved in the container's root; nothing that is a link into another process is
+followed, for in the user namespace of the instance nobody may look into a process of ours.
+
+Sources: Docker Engine API 1.43, "ContainerArchive"; chroot(2), setns(2).
+"""
+
+import ctypes
+import json
+import os
+import stat
+import sys
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MISSING, NO_FOLDER = 3, 4
+CLONE_NEWUSER = 0x10000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# os.FileMode of Go, which is what the client reads.
+_GO = (
+    (stat.S_ISDIR, 1 << 31),
+    (stat.S_ISLNK, 1 << 27),
+    (stat.S_ISBLK, 1 << 26),
+    (stat.S_ISCHR, 1 << 26 | 1 << 21),
+    (stat.S_ISFIFO, 1 << 25),
+    (stat.S_ISSOCK, 1 << 24),
+)
+
+
+def enter(userns: str, root: str) -> None:
+    """Leave everything but the container's files behind.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    space = os.open(userns, os.O_RDONLY | os.O_CLOEXEC)
+    os.chdir(root)
+    os.chroot(".")
+    os.chdir("/")
+    if _libc.setns(space, CLONE_NEWUSER) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"setns: {os.strerror(number)}")
+    os.close(space)
+
+
+def about(path: str) -> dict[str, Any]:
+    """What Docker tells of a path."""
+    seen = os.lstat(path)
+    mode = stat.S_IMODE(seen.st_mode) & 0o777
+    mode |= next((bit for test, bit in _GO if test(seen.st_mode)), 0)
+    link = str(Path(path).readlink()) if stat.S_ISLNK(seen.st_mode) else ""
+    return {
+        "name": os.path.basename(path.rstrip("/")) or "/",  # noqa: PTH119 - no path of ours
+        "size": seen.st_size,
+        "mode": mode,
+        "mtime": datetime.fromtimestamp(int(seen.st_mtime), UTC).isoformat(),
+        "linkTarget": os.path.normpath(Path(path).parent / link) if link else "",
+    }
+
+
+def get(path: str, out: BinaryIO) -> None:
+    """Write a tar file of what is at a path; its members begin with the last part of it."""
+    name = about(path)["name"]
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        tar.add(path, arcname=name if name != "/" else ".")
+
+
+def put(path: str, source: BinaryIO) -> None:
+    """Unpack into a folder; device files are left out, and links lead where the container has
+    them lead."""
+    os.chdir(path)
+    with tarfile.open(fileobj=source, mode="r|*") as tar:
+        for member in tar:
+            if member.isdev() and not member.isfifo():
+                continue
+            member.name = member.name.lstrip("/")
+            tar.extract(member, ".")
+
+
+def main(words: list[str]) -> None:
+    """Errors go to stderr, in one line."""
+    verb, path, userns, root = words
+    path = os.path.join("/", path)  # noqa: PTH118 - no path of ours
+    try:
+        enter(userns, root)
+        if verb == "put":
+            if not Path(path).is_dir():
+                sys.exit(NO_FOLDER if os.path.lexists(path) else MISSING)
+            put(path, sys.stdin.buffer)
+            return
+        line = json.dumps(about(path))
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+        if verb == "get":
+            get(path, sys.stdout.buffer)
+    except FileNotFoundError:
+        sys.exit(MISSING)
+    except BrokenPipeError:
+        sys.exit(1)
+    except (OSError, tarfile.TarError) as error:
+        sys.exit(f"{path}: {error}")
+
+
+if __name__ == "__main__":
+    # what tarfile and the codecs load late has to be here before the root is another one
+    import encodings.idna  # noqa: F401
+    import grp  # noqa: F401
+    import pwd  # noqa: F401
+
+    main(sys.argv[1:])

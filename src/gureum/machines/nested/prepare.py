@@ -1,0 +1,155 @@
+"""Readies a container's files before its runtime starts: run as a program in the mount namespace
+in which the container's root is mounted.
+
+``prepare.py FILE``, a JSON object: ``rootfs``; ``config`` to be completed; ``user`` as Docker
+writes it; ``mntns`` the instance's mount namespace; ``binds``: pairs of a path inside the instance
+and where it is to be seen; ``fills``: pairs of a path inside the root and an empty folder that gets
+a copy of it; ``workdir`` to be made if it is not there.
+
+Sources: open_tree(2), move_mount(2), mount_setattr(2), setns(2).
+"""
+
+import ctypes
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from gureum.machines.nested import within
+
+OPEN_TREE, MOVE_MOUNT, MOUNT_SETATTR = 428, 429, 442
+AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
+OPEN_TREE_CLONE = 1
+MOVE_MOUNT_F_EMPTY_PATH = 0x04
+MOUNT_ATTR_NODEV = 0x04
+MS_PRIVATE = 1 << 18
+CLONE_NEWNS = 0x00020000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Attributes(ctypes.Structure):
+    """``struct mount_attr``."""
+
+    _fields_ = (
+        ("attr_set", ctypes.c_uint64),
+        ("attr_clr", ctypes.c_uint64),
+        ("propagation", ctypes.c_uint64),
+        ("userns_fd", ctypes.c_uint64),
+    )
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def _reach(path: str) -> int:
+    """A descriptor of what is at ``path`` in the namespace that we are in; a folder is made where
+    nothing is, as Docker does.
+
+    Magic links are not followed: the instance's ``/proc`` shows conmon, whose root is the
+    machine's, and we could go there where the instance cannot (proc(5), ``/proc/pid/root``).
+    """
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    at = root
+    parts = [part for part in path.split("/") if part]
+    for number in range(1, len(parts) + 1):
+        part = "/".join(parts[:number])
+        try:
+            at = within.open_in(root, part, os.O_PATH)
+        except FileNotFoundError:
+            parent = within.open_in(root, "/".join(parts[: number - 1]), os.O_PATH | os.O_DIRECTORY)
+            os.mkdir(parts[number - 1], 0o755, dir_fd=parent)
+            at = within.open_in(root, part, os.O_PATH)
+    return at
+
+
+def _clone(path: str) -> int:
+    """A copy of the mount of what is at ``path`` in the namespace that we are in; device files in
+    it open nothing."""
+    flags = OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH | os.O_CLOEXEC
+    tree = _checked(_libc.syscall(OPEN_TREE, _reach(path), b"", flags), path)
+    wanted = _Attributes(attr_set=MOUNT_ATTR_NODEV, propagation=MS_PRIVATE)
+    size = ctypes.sizeof(wanted)
+    flags = AT_EMPTY_PATH | AT_RECURSIVE
+    _checked(
+        _libc.syscall(MOUNT_SETATTR, tree, b"", flags, ctypes.byref(wanted), size),
+        f"{path}: mount_setattr",
+    )
+    return tree
+
+
+def bind(mntns: str, pairs: list[tuple[str, str]]) -> None:
+    """Bring paths of the instance here: each is looked up there, where links lead nowhere else."""
+    home = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    there = os.open(mntns, os.O_RDONLY | os.O_CLOEXEC)
+    _checked(_libc.setns(there, CLONE_NEWNS), "setns")
+    trees = [_clone(path) for path, _ in pairs]
+    _checked(_libc.setns(home, CLONE_NEWNS), "setns")
+    for tree, (_, target) in zip(trees, pairs, strict=True):
+        if stat.S_ISDIR(os.fstat(tree).st_mode):
+            Path(target).mkdir(parents=True, exist_ok=True)
+        else:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            Path(target).touch()
+        where = os.fsencode(target)
+        _checked(
+            _libc.syscall(MOVE_MOUNT, tree, b"", AT_FDCWD, where, MOVE_MOUNT_F_EMPTY_PATH),
+            "move_mount",
+        )
+
+
+def fill(root: int, path: str, folder: str) -> None:
+    """Give an empty volume what the image has in its place; cp(1) follows no links."""
+    if any(Path(folder).iterdir()):
+        return
+    try:
+        source = within.open_in(root, path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return
+    seen = os.fstat(source)
+    os.chown(folder, seen.st_uid, seen.st_gid)
+    Path(folder).chmod(stat.S_IMODE(seen.st_mode))
+    subprocess.run(["cp", "-a", f"/proc/self/fd/{source}/.", folder], pass_fds=[source], check=True)
+
+
+def settle_user(config: Path, root: int, text: str) -> None:
+    """Write into the configuration who the first process is."""
+    wanted = json.loads(config.read_text())
+    found = within.user(root, text)
+    home = found.pop("home")
+    process = wanted["process"]
+    process["user"] = found
+    if not any(each.startswith("HOME=") for each in process["env"]):
+        process["env"].append(f"HOME={home}")
+    config.write_text(json.dumps(wanted))
+
+
+def run(order: dict[str, Any]) -> None:
+    """Do what the file says."""
+    root = os.open(order["rootfs"], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if order["user"]:
+        settle_user(Path(order["config"]), root, order["user"])
+    for path, folder in order["fills"]:
+        fill(root, path, folder)
+    if order["binds"]:
+        bind(order["mntns"], order["binds"])
+
+
+def main(words: list[str]) -> None:
+    """Errors go to stderr, in one line."""
+    try:
+        run(json.loads(Path(words[0]).read_text()))
+    except (OSError, within.UserError, subprocess.CalledProcessError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Tests of containers as rows: what is asked for, what becomes of it, what network follows."""
