@@ -164,11 +164,7 @@ def test_user_data_is_for_its_owner_only(shop: Served, tmp_path: Path) -> None:
 
 
 def test_what_is_not_exported_is_listed(shop: Served, tmp_path: Path) -> None:
-    shop.api.call(
-        "CreateLaunchTemplate",
-        LaunchTemplateName="small",
-        LaunchTemplateData={"InstanceType": "t3.micro"},
-    )
+    shop.api.call("CreateTrafficMirrorFilter", ClientToken="t")
     result = shop.cli("export", str(tmp_path))
     assert result.exit_code == 7
-    assert "not written: 1 launch-template, 1 launch-template-version" in result.stderr
+    assert "not written: 1 traffic-mirror-filter" in result.stderr

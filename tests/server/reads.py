@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from gureum.resources.vpn_device import GENERIC
+
 PARAMETERS: dict[str, dict[str, Any]] = {
     "DescribeVpcAttribute": {"VpcId": "VPC", "Attribute": "enableDnsSupport"},
     "DescribeNetworkInterfaceAttribute": {
@@ -47,6 +49,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "DescribeIdentityIdFormat": {"PrincipalArn": "arn:aws:iam::123456789012:root"},
     "GetInstanceUefiData": {"InstanceId": "INSTANCE"},
     "DescribeInstanceCreditSpecifications": {},
+    "GetVpnConnectionDeviceSampleConfiguration": {
+        "VpnConnectionId": "TUNNELS",
+        "VpnConnectionDeviceTypeId": GENERIC,
+    },
     "GetNetworkInsightsAccessScopeContent": {"NetworkInsightsAccessScopeId": "SCOPE"},
     "GetNetworkInsightsAccessScopeAnalysisFindings": {
         "NetworkInsightsAccessScopeAnalysisId": "FOUND"

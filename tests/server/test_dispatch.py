@@ -23,6 +23,7 @@ from gureum.wire.models import input_members
 from tests.conftest import Cloud
 from tests.model.rows import ACCOUNT, REGION, House
 from tests.resources.building import default_group, make_interface, make_subnet, make_vpc, only
+from tests.resources.test_vpn import make_connection, make_gateway
 from tests.resources.transit import make_star
 from tests.server.reads import PARAMETERS
 from tests.wiring import request_for
@@ -101,6 +102,7 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
         "SUBNET": subnet,
         "GROUPS": [default_group(cloud, vpc)["GroupId"]],
         "SERVICE": _offered(cloud),
+        "TUNNELS": make_connection(cloud, make_gateway(cloud))["VpnConnectionId"],
         "TRANSIT": star.table,
         "ATTACHMENT": star.attachments[0],
         "LIST": cloud.call("DescribePrefixLists")["PrefixLists"][0]["PrefixListId"],
