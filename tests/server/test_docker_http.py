@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -32,6 +33,14 @@ async def _stream(request: Request) -> Reply:
     return Reply(stream=pieces(), kind="text/plain")
 
 
+async def _follow(request: Request) -> Reply:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"begun\n"
+        await asyncio.sleep(3600)
+
+    return Reply(stream=pieces(), kind="text/plain")
+
+
 async def _hijack(request: Request) -> Reply:
     async def talk(incoming: Incoming, writer: asyncio.StreamWriter) -> None:
         while data := await incoming.read():
@@ -53,6 +62,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     routes = [
         ("POST", "/echo", _echo),
         ("GET", "/stream", _stream),
+        ("GET", "/follow", _follow),
         ("POST", "/talk", _hijack),
         ("GET", "/fails", _fails),
         ("GET", "/breaks", _breaks),
@@ -133,6 +143,17 @@ def test_a_stream(dial: Dial) -> None:
     said = client.hears(b"0\r\n\r\n")
     assert b"Transfer-Encoding: chunked" in said
     assert b"2\r\n0\n\r\n2\r\n1\n\r\n2\r\n2\n\r\n" in said
+
+
+def test_who_talks_on_while_a_stream_comes_is_let_go(dial: Dial) -> None:
+    """What it says would be kept for its turn, in our memory."""
+    client = dial()
+    client.says(b"GET /follow HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"begun" in client.hears(b"begun")
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        client.says(b"x" * (1 << 20))
+    with contextlib.suppress(ConnectionResetError):
+        assert client.hears(b"never") == b""
 
 
 def test_a_connection_that_is_handed_over(dial: Dial) -> None:

@@ -276,7 +276,12 @@ class Connection:
                 await close()
 
     async def _goes(self) -> None:
+        """Wait until the client goes; who says more than a request's head meanwhile has gone."""
+        waiting = 0
         while data := await self._reader.read(READ):
+            waiting += len(data)
+            if waiting > MAX_HEAD:
+                return
             self._http.receive_data(data)  # a request that waits for its turn
 
     async def _drain(self) -> None:
