@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -13,6 +14,11 @@ from gureum.resources import REGISTRY
 from gureum.server.dispatch import Dispatcher
 from gureum.store import Commit, MemoryStore
 from tests.wiring import request_for, through_wire
+
+# Whoever runs the tests in the background may have had SIGINT ignored, which programs inherit
+# (sh(1)); some tests are about what Ctrl-C does.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -117,7 +117,9 @@ def test_pages_of_five_hold_what_one_answer_holds(ec2: Any) -> None:
         pages = ec2.get_paginator(xform_name(name))
         key = str(pages.result_keys[0].expression)
         whole = getattr(ec2, xform_name(name))()[key]
-        size = {"PageSize": 5} if "MaxResults" in _members(name) else {}
+        # Of some the least page is longer, which the client itself holds.
+        least = _members(name)["MaxResults"].metadata.get("min", 0) if _pages(name) else 0
+        size = {"PageSize": 5} if _pages(name) and least <= 5 else {}
         paged = [page.get(key, []) for page in pages.paginate(PaginationConfig=size)]
         # Without pages the order is another; AWS promises none.
         if sorted(repr(row) for page in paged for row in page) != sorted(map(repr, whole)):
@@ -130,8 +132,13 @@ def test_pages_of_five_hold_what_one_answer_holds(ec2: Any) -> None:
     assert {"DescribeSubnets", "DescribeSecurityGroups", "DescribeRouteTables"} <= set(many)
 
 
-def _members(name: str) -> set[str]:
-    return set(service_model("ec2").operation_model(name).input_shape.members)
+def _members(name: str) -> Mapping[str, Any]:
+    members: Mapping[str, Any] = service_model("ec2").operation_model(name).input_shape.members
+    return members
+
+
+def _pages(name: str) -> bool:
+    return "MaxResults" in _members(name)
 
 
 def test_every_waiter_of_networks_comes_to_its_end(ec2: Any, image: str) -> None:

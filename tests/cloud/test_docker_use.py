@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -273,3 +274,35 @@ def test_the_image_of_a_container_is_held(docker: Docker, site: Site) -> None:
     assert holder in store.holders(image.digest)
     docker("rm", "held")
     assert eventually(lambda: holder not in store.holders(image.digest))
+
+
+# --- health -------------------------------------------------------------------------------------
+def test_health_checks(docker: Docker) -> None:
+    check = ("--health-cmd", "test -f /tmp/ok", "--health-interval", "1s", "--health-retries", "1")
+    docker("run", "-d", "--name", "patient", *check, BASE, "sleep", "1000")
+
+    def health(name: str = "patient") -> str:
+        return docker("inspect", "-f", "{{.State.Health.Status}}", name)
+
+    assert eventually(lambda: health() == "unhealthy")
+    assert "(unhealthy)" in docker("ps", "--format", "{{.Status}}")
+    docker("exec", "patient", "touch", "/tmp/ok")
+    assert eventually(lambda: health() == "healthy")
+    assert docker("ps", "-q", "--filter", "health=healthy") != ""
+    assert docker("ps", "-q", "--filter", "health=unhealthy") == ""
+    hung = ("--health-cmd", "sleep 100", "--health-interval", "1s", "--health-timeout", "1s")
+    docker("run", "-d", "--name", "hung", *hung, "--health-retries", "1", BASE, "sleep", "1000")
+    assert eventually(lambda: health("hung") == "unhealthy")
+
+    def told() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(
+            docker("inspect", "-f", "{{json .State.Health.Log}}", "hung")
+        )
+        return found
+
+    assert eventually(lambda: len(told()) >= 3)
+    assert told()[0]["ExitCode"] == -1
+    assert "exceeded timeout (1s)" in told()[0]["Output"]
+    left = [line for line in docker("top", "hung").splitlines() if line.endswith("sleep 100")]
+    assert len(left) <= 1, "those that took too long were ended"
+    docker("rm", "-f", "patient", "hung")

@@ -143,7 +143,7 @@ def read(txn: Txn, instance: str, name: str, body: Mapping[str, Any], digest: st
         endpoints=ends,
         restart=_restart(host),
         limits=_limits(host),
-        health=_health(asked.object("Healthcheck")) or _health(image.object("Healthcheck")),
+        health=_wanted_health(asked.object("Healthcheck"), image.object("Healthcheck")),
         add_caps=_capabilities(host, "CapAdd"),
         drop_caps=_capabilities(host, "CapDrop"),
         privileged=host.flag("Privileged"),
@@ -418,6 +418,11 @@ def _restart(host: Fields) -> Restart:
             400, "invalid restart policy: maximum retry count can only be used with 'on-failure'"
         )
     return Restart(policy=policy, limit=limit)
+
+
+def _wanted_health(asked: Fields, image: Fields) -> Health | None:
+    """The image's check unless another one, or none, is asked for."""
+    return _health(asked if asked.texts("Test") else image)
 
 
 def _health(given: Fields) -> Health | None:

@@ -21,6 +21,7 @@ from gureum.images.config import write_config
 from gureum.images.reference import parse
 from gureum.server.docker import failures, shapes
 from gureum.server.docker.core import Core
+from gureum.server.docker.health import Healths
 from gureum.server.docker.http import Reply, Request
 from gureum.server.docker.router import Route
 
@@ -32,8 +33,8 @@ LONGEST_STOP = 3600
 class Containers:
     """The life of containers."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, core: Core, healths: Healths) -> None:
+        self._core, self._healths = core, healths
         self.routes: tuple[Route, ...] = (
             ("POST", "/containers/create", self.create),
             ("GET", "/containers/json", self.list),
@@ -90,11 +91,18 @@ class Containers:
         if limit > 0:
             rows, everything = rows[:limit], True
         shown = [
-            shapes.summary(row, view, row.image, now)
+            shapes.summary(row, view, row.image, now, self._health(row))
             for row in rows
-            if (everything or row.state == "running") and matches(row, filters)
+            if (everything or row.state == "running")
+            and matches(row, filters)
+            and self._health(row) in filters.get("health", [self._health(row)])
         ]
         return Reply(content=shown)
+
+    def _health(self, row: Container) -> str:
+        """The word for its health, as the filter has it."""
+        known = self._healths.of(row)
+        return known.status if known else "none"
 
     async def inspect(self, request: Request, name: str) -> Reply:
         """``docker inspect``."""
@@ -102,7 +110,10 @@ class Containers:
         room = self._core.keeper.room
         running = room.running(row.instance, row.id)
         folder = f"/var/lib/docker/containers/{row.id}"
-        return Reply(content=shapes.inspect(row, self._core.view, running, folder))
+        shape = shapes.inspect(row, self._core.view, running, folder)
+        if (known := self._healths.of(row)) is not None:
+            shape["State"]["Health"] = known.shown()
+        return Reply(content=shape)
 
     # --- running ---------------------------------------------------------------------------------
     async def start(self, request: Request, name: str) -> Reply:

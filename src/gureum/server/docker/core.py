@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -21,6 +21,9 @@ from gureum.server.docker.keeper import Keeper
 from gureum.store import Commit
 
 _T = TypeVar("_T")
+Listener = Callable[[Container | None, Container | None], None]
+"""Called on the loop with a container's row before and after a change."""
+
 THREADS = 8
 
 
@@ -33,6 +36,7 @@ class Core:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bells: set[asyncio.Event] = set()
         self.events: set[asyncio.Queue[dict[str, Any]]] = set()
+        self.listeners: list[Listener] = []
         keeper.told.append(self._told)
 
     def on(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -100,10 +104,19 @@ class Core:
         for bell in self._bells:
             bell.set()
         for old, new in rows:
+            for listener in self.listeners:
+                listener(old, new)
             for event in _events(old, new):
-                for queue in self.events:
-                    if not queue.full():
-                        queue.put_nowait(event)
+                self._publish(event)
+
+    def tell(self, row: Container, action: str) -> None:
+        """An event of a container that no row tells of."""
+        self._publish(_event(row, action))
+
+    def _publish(self, event: dict[str, Any]) -> None:
+        for queue in self.events:
+            if not queue.full():
+                queue.put_nowait(event)
 
     async def until(self, holds: Callable[[], bool], seconds: float | None = None) -> bool:
         """Wait until something holds that follows from the rows; whether it did in time."""
@@ -136,12 +149,14 @@ def _events(old: Container | None, new: Container | None) -> list[dict[str, Any]
         names.append("destroy")
     if old is not None and new is not None and old.name != new.name:
         names.append("rename")
-    attributes = {"image": row.image, "name": row.name, **dict(row.labels)}
-    if "die" in names:
-        attributes["exitCode"] = str(row.exit_code)
-    return [
-        {"instance": row.instance, "Type": "container", "Action": name, "status": name,
-         "id": row.id, "from": row.image, "Actor": {"ID": row.id, "Attributes": attributes},
-         "scope": "local"}
-        for name in names
-    ]  # fmt: skip
+    more = {"exitCode": str(row.exit_code)} if "die" in names else {}
+    return [_event(row, name, more) for name in names]
+
+
+def _event(row: Container, name: str, more: Mapping[str, str] | None = None) -> dict[str, Any]:
+    attributes = {"image": row.image, "name": row.name, **dict(row.labels), **(more or {})}
+    return {
+        "instance": row.instance, "Type": "container", "Action": name, "status": name,
+        "id": row.id, "from": row.image, "Actor": {"ID": row.id, "Attributes": attributes},
+        "scope": "local",
+    }  # fmt: skip

@@ -17,6 +17,7 @@ from gureum.server.docker.containers import Containers
 from gureum.server.docker.core import Core
 from gureum.server.docker.exec import Execs
 from gureum.server.docker.files import Files
+from gureum.server.docker.health import Healths
 from gureum.server.docker.keeper import Keeper
 from gureum.server.docker.networks import Networks
 from gureum.server.docker.output import Output
@@ -53,8 +54,9 @@ class DockerEngine:
         self._machines = machines
         self._core = Core(self.keeper)
         core = self._core
+        self._healths = Healths(core)
         parts = (
-            Containers(core),
+            Containers(core, self._healths),
             Output(core),
             Execs(core),
             Files(core),
@@ -71,6 +73,7 @@ class DockerEngine:
         self._sockets.start()
         self._started = True
         self.keeper.start()
+        self._sockets.loop.call_soon_threadsafe(self._healths.begin)
         self._rows.subscribe(self._follow)
         for row in self._rows.view.all(Instance):
             self._listening.wake(row.id)

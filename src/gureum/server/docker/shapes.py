@@ -289,7 +289,9 @@ def volume(row: ContainerVolume) -> dict[str, Any]:
 
 
 # --- listing ------------------------------------------------------------------------------------
-def summary(row: Container, view: Reader, image: str, now: str) -> dict[str, Any]:
+def summary(
+    row: Container, view: Reader, image: str, now: str, health: str = "none"
+) -> dict[str, Any]:
     """One line of ``docker ps``."""
     return {
         "Id": row.id,
@@ -301,7 +303,7 @@ def summary(row: Container, view: Reader, image: str, now: str) -> dict[str, Any
         "Ports": _listed_ports(row),
         "Labels": dict(row.labels),
         "State": row.state,
-        "Status": status(row, now),
+        "Status": status(row, now, health),
         "HostConfig": {"NetworkMode": _mode(row, view)},
         "NetworkSettings": {"Networks": network_settings(row, view)["Networks"]},
         "Mounts": [mount(each) for each in row.mounts if each.kind != "tmpfs"],
@@ -320,12 +322,13 @@ def _listed_ports(row: Container) -> list[dict[str, Any]]:
     return found
 
 
-def status(row: Container, now: str) -> str:
+def status(row: Container, now: str, health: str = "none") -> str:
     """What the column ``STATUS`` says."""
     if row.state == "created":
         return "Created"
     if row.state == "running":
-        return f"Up {span(row.started, now)}"
+        word = {"none": "", "starting": " (health: starting)"}.get(health, f" ({health})")
+        return f"Up {span(row.started, now)}{word}"
     return f"Exited ({row.exit_code}) {span(row.finished, now)} ago"
 
 

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 RAW = "application/vnd.docker.raw-stream"
@@ -83,6 +83,25 @@ def resize(folder: Path, height: int, width: int) -> None:
         os.write(fd, f"1 {height} {width}\n".encode())
     finally:
         os.close(fd)
+
+
+async def end_tree(child: asyncio.subprocess.Process) -> None:
+    """End a program of ours that still runs, with all that it has begun: a runtime that is killed
+    leaves the program that it runs in a container."""
+    if child.returncode is None:
+        for pid in reversed(list(_descendants(child.pid))):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    await end_child(child)
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """The children of a process, and theirs (proc(5), ``/proc/pid/task/tid/children``)."""
+    for path in Path("/proc", str(pid), "task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for each in path.read_text().split():
+                yield int(each)
+                yield from _descendants(int(each))
 
 
 async def end_child(child: asyncio.subprocess.Process) -> None:
