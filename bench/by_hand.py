@@ -60,7 +60,7 @@ def once(place: Path) -> float:
         try:
             return _boot(runtime, bundle, place)
         finally:
-            _remove()
+            remove()
 
 
 def _boot(runtime: str, bundle: Path, place: Path) -> float:
@@ -70,13 +70,13 @@ def _boot(runtime: str, bundle: Path, place: Path) -> float:
     _ip("-n", ROUTER, "link", "set", "e0", "master", "br0", "up")
     _ip("-n", HOST, "addr", "add", "10.0.0.2/24", "dev", "eth0")
     _ip("-n", HOST, "link", "set", "eth0", "up")
-    _start(runtime, bundle)
+    start(runtime, bundle)
     while ping(place, "10.0.0.2", patience=0.02) != "reply":
         pass
     return time.monotonic() - begun
 
 
-def _remove() -> None:
+def remove() -> None:
     """Remove the container, whichever runtime started it, and its namespace."""
     for program in ("crun", "runc"):
         with contextlib.suppress(FileNotFoundError):
@@ -91,7 +91,7 @@ def _forget(name: str) -> None:
     subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
 
 
-def _start(runtime: str, bundle: Path) -> None:
+def start(runtime: str, bundle: Path) -> None:
     """Start the container with crun, or with runc where crun refuses this host."""
     for program in (runtime, "runc"):
         done = subprocess.run(

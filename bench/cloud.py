@@ -46,11 +46,11 @@ class Site:
         )
         self.image = images["Images"][0]["ImageId"]
 
-    def launch(self, count: int) -> list[dict[str, Any]]:
+    def launch(self, count: int, kind: str = "t3.nano") -> list[dict[str, Any]]:
         """RunInstances, one call."""
         answer = self.ec2.run_instances(
             ImageId=self.image,
-            InstanceType="t3.nano",
+            InstanceType=kind,
             MinCount=count,
             MaxCount=count,
             SecurityGroupIds=[self.group],

@@ -74,6 +74,7 @@ class NestedRoom:
         self._machines = machines
         self._shim = Shim(machines.tools)
         self._instances: dict[str, str] = {}
+        self._ended = ended
         self._watch = Watch(lambda key: ended(self._instances.pop(key, "")))
 
     def close(self) -> None:
@@ -296,9 +297,11 @@ class NestedRoom:
         if found is None:
             return
         pidfd = _open_pidfd(found.conmon, found.conmon_started)
-        if pidfd is not None:
-            self._instances[container] = instance
-            self._watch.add(container, pidfd)
+        if pidfd is None:  # it went before it could be watched: nobody else would tell
+            self._ended(instance)
+            return
+        self._instances[container] = instance
+        self._watch.add(container, pidfd)
 
     # --- inside ----------------------------------------------------------------------------------
     @contextlib.contextmanager
