@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.daemon import Daemon
 
-from bench import by_hand, containers, images, medium, reach
+from bench import accounts, by_hand, containers, images, medium, reach
 from bench.cloud import Site, daemon
 
 REPEATS = 7
@@ -97,6 +97,7 @@ def main() -> None:
         print(f"rule change in force with no instance: {alone * 1000:.1f} ms")
         many(cloud, site)
     containers.main()
+    accounts.main()
     images.main()
     reach.main()
     medium.main()
