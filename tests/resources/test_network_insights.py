@@ -249,6 +249,15 @@ def test_an_end_that_is_gone(shop: Shop) -> None:
     assert codes(analysis(shop, key)) == ["NO_SOURCE_OR_DESTINATION"]
 
 
+def test_an_end_that_is_not_followed_from(shop: Shop) -> None:
+    made = shop.cloud.call("CreateTransitGateway")["TransitGateway"]["TransitGatewayId"]
+    for ends in ((made, shop.web), (shop.web, made)):
+        found = analysis(shop, path(shop, ends[0], Destination=ends[1], DestinationPort=80))
+        (told,) = found["Explanations"]
+        assert told["ExplanationCode"] == "UNSUPPORTED_COMPONENT"
+        assert told["Component"]["Id"] == made
+
+
 def test_paths_are_described_filtered_tagged_and_deleted(shop: Shop) -> None:
     tags = [{"ResourceType": "network-insights-path", "Tags": [{"Key": "a", "Value": "b"}]}]
     arn = f"arn:aws:ec2:{shop.cloud.region}:{shop.cloud.account}:instance/{shop.web}"

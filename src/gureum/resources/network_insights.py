@@ -22,6 +22,10 @@ from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.shapes import tag_list, unsupported
 from gureum.resources.subnet import arn
+from gureum.resources.transit_gateway import TransitGateway, TransitGatewayAttachment
+from gureum.resources.vpc_endpoint import VpcEndpoint
+from gureum.resources.vpc_peering import VpcPeeringConnection
+from gureum.resources.vpn_gateway import VpnGateway
 
 MAX_PATHS = 1000
 """Paths per region (Reachability Analyzer guide, "Quotas")."""
@@ -29,8 +33,16 @@ MAX_PATHS = 1000
 MAX_ANALYSES = 10_000
 """Analyses per region (the same)."""
 
-_ENDS: tuple[type[Resource], ...] = (Instance, NetworkInterface, InternetGateway)
-"""What a path may begin or end at, of what is built here."""
+ENDS: tuple[type[Resource], ...] = (Instance, NetworkInterface, InternetGateway)
+"""What a path may begin or end at."""
+_UNSUPPORTED: tuple[type[Resource], ...] = (
+    TransitGateway,
+    TransitGatewayAttachment,
+    VpcEndpoint,
+    VpcPeeringConnection,
+    VpnGateway,
+)
+"""What it may at AWS, and is not followed from or to here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +154,7 @@ def _end(call: Call, text: str) -> str:
         ApiError: the not-found codes of what it names, ``InvalidParameterValue``.
     """
     key = text.rpartition("/")[2] if text.startswith("arn:") else text
-    for cls in _ENDS:
+    for cls in (*ENDS, *_UNSUPPORTED):
         if key.startswith(f"{cls.prefix}-"):
             return call.txn.get(cls, key).id
     raise invalid_value(
@@ -221,7 +233,7 @@ def show_path(row: NetworkInsightsPath, view: View) -> Shape:
 
 
 def _arn(row: Resource, key: str) -> str:
-    kind = next(cls.kind for cls in _ENDS if key.startswith(f"{cls.prefix}-"))
+    kind = next(cls.kind for cls in (*ENDS, *_UNSUPPORTED) if key.startswith(f"{cls.prefix}-"))
     return f"arn:aws:ec2:{row.region}:{row.account}:{kind}/{key}"
 
 

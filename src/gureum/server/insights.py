@@ -14,7 +14,7 @@ from gureum.model import Resource, View
 from gureum.program import InternetHost, Port
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
-from gureum.resources.network_insights import NetworkInsightsPath
+from gureum.resources.network_insights import ENDS, NetworkInsightsPath
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.public_ip import associations
 from gureum.resources.transit_gateway import shared
@@ -50,6 +50,9 @@ class Insights:
         missing = [key for key in (path.source, path.target) if key and key not in view.rows]
         if missing:
             return _unfound(Code.NO_SOURCE_OR_DESTINATION, missing[0])
+        strange = [key for key in (path.source, path.target) if key and not _is_end(view, key)]
+        if strange:
+            return _unsupported(strange[0])
         wrong = filters.at_source(path, *_addresses(view, path))
         if wrong:
             return {"NetworkPathFound": False, "Explanations": wrong}
@@ -114,6 +117,15 @@ def _nowhere(eni: NetworkInterface, packet: Packet) -> Answer:
     code = Code.UNASSOCIATED_COMPONENT
     step = Step("send", eni.id, False, said, packet, packet, by=(eni.id,), code=code)
     return Answer(Trace([step], None, packet), None, "none", ())
+
+
+def _is_end(view: View, key: str) -> bool:
+    return isinstance(view.rows[key], ENDS)
+
+
+def _unsupported(key: str) -> Shape:
+    explained = {"ExplanationCode": str(Code.UNSUPPORTED_COMPONENT), "Component": {"Id": key}}
+    return {"NetworkPathFound": False, "Explanations": [explained]}
 
 
 def _unfound(code: Code, key: str) -> Shape:
