@@ -222,10 +222,7 @@ class NestedRoom:
         if running is None:
             return False
         with _pidfd(running.pid, running.started) as pidfd:
-            if pidfd is None:
-                return False
-            signal.pidfd_send_signal(pidfd, number)
-        return True
+            return pidfd is not None and _sent(pidfd, number)
 
     def end(self, instance: str, container: str) -> None:
         """End whatever of a container runs, and remove the runtime's state of it."""
@@ -237,7 +234,7 @@ class NestedRoom:
         if running is not None:
             with _pidfd(running.conmon, running.conmon_started) as pidfd:
                 if pidfd is not None and not _ends(pidfd, 5.0):
-                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                    _sent(pidfd, signal.SIGKILL)
         self._clear(instance, container)
 
     def _clear(self, instance: str, container: str) -> None:
@@ -437,6 +434,15 @@ def _pidfd(pid: int, started: int) -> Iterator[int | None]:
     finally:
         if pidfd is not None:
             os.close(pidfd)
+
+
+def _sent(pidfd: int, number: int) -> bool:
+    """Send a signal; whether the process was still there."""
+    try:
+        signal.pidfd_send_signal(pidfd, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _ends(pidfd: int, patience: float) -> bool:

@@ -162,7 +162,8 @@ class Containers:
         over = self._is_over(row)
         await self._core.run(lambda: room.kill(row.instance, row.id, number))
         if number == signal.SIGKILL or not await self._core.until(over, seconds):
-            await self._core.run(lambda: room.kill(row.instance, row.id, signal.SIGKILL))
+            if number != signal.SIGKILL:
+                await self._core.run(lambda: room.kill(row.instance, row.id, signal.SIGKILL))
             if not await self._core.until(over, START_PATIENCE):
                 raise DockerError(500, f"cannot stop container: {row.id}: it does not end")
 
