@@ -451,14 +451,14 @@ def _same(file: IO[bytes], path: Path) -> bool:
 
 
 def _kill(key: str, pidfd: int, grace: float) -> None:
-    if grace > 0:
-        signal.pidfd_send_signal(pidfd, signal.SIGTERM)
-        if wait(pidfd, grace):
-            return
     try:
+        if grace > 0:
+            signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+            if wait(pidfd, grace):
+                return
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     except ProcessLookupError:
-        return
+        return  # it has just gone
     if not wait(pidfd, KILL_PATIENCE):
         raise MachineError(f"{key} does not end, not even by SIGKILL")
 
