@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from gureum.cli import ending
 from gureum.iam.caller import Caller, root
 from gureum.server.recorder import Recorder
 from gureum.wire import Request
@@ -111,8 +111,7 @@ def test_following(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
         waits.append(seconds)
         call(served, "CreateInternetGateway")
 
-    module = import_module("gureum.cli.audit_log")  # its name is also the command's
-    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=wait))
+    monkeypatch.setattr(ending, "time", SimpleNamespace(sleep=wait))
     result = served.cli("audit-log", "--follow", "--json")
     assert result.exit_code == 0
     events = [json.loads(line)["eventName"] for line in result.stdout.splitlines()]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 
+from gureum.cli import ending
 from gureum.engines.flows import Flow
 from gureum.resources.instance import Instance
 from gureum.resources.network_interface import interfaces_of
@@ -106,8 +106,7 @@ def test_what_follows_is_told_line_by_line(
         flow = _flow(last.flow.interface, 443, begin=1418530040.0)
         shop.flows.all.append(Told(4, flow, (recorded[0],)))
 
-    module = import_module("gureum.cli.flow_logs")  # its name is also the command's
-    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=wait))
+    monkeypatch.setattr(ending, "time", SimpleNamespace(sleep=wait))
     result = shop.cli("flow-logs", "--follow")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,12 +11,9 @@ from typing import Any
 import click
 
 from gureum.cli.client import Daemon
-from gureum.cli.ending import ending_kindly, give_up_where_nobody_reads
+from gureum.cli.ending import ending_kindly, followed
 from gureum.cli.options import Base, json_option, pass_base
 from gureum.cli.output import clean, grid, note, print_json, show
-
-PACE = 1.0
-"""Seconds between two looks with ``--follow``."""
 
 _AGO = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -102,13 +98,12 @@ def audit_log(
 def _follow(
     daemon: Daemon, asked: Mapping[str, Any], answer: dict[str, Any], *, as_json: bool
 ) -> None:
-    while True:
-        for each in answer["events"]:
+    for some in followed(
+        answer, lambda last: daemon.get("/trail", above=str(last["last"]), **asked)
+    ):
+        for each in some["events"]:
             event = json.dumps(each["event"], ensure_ascii=False) if as_json else None
             click.echo(event or clean("  ".join(_words(each))))
-        time.sleep(PACE)
-        give_up_where_nobody_reads()
-        answer = daemon.get("/trail", above=str(answer["last"]), **asked)
 
 
 def _show(events: list[dict[str, Any]]) -> None:

@@ -6,7 +6,12 @@ import contextlib
 import os
 import select
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+PACE = 2.0
+"""Seconds between two questions of a command that follows what comes."""
 
 
 def give_up_where_nobody_reads() -> None:
@@ -22,6 +27,18 @@ def give_up_where_nobody_reads() -> None:
         gone = any(events & select.POLLERR for _, events in look.poll(0))
     if gone:
         raise BrokenPipeError
+
+
+def followed(
+    answer: dict[str, Any], more: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """An answer, and every ``PACE`` seconds what has come since, for as long as somebody reads:
+    ``more`` gets the last answer."""
+    while True:
+        yield answer
+        time.sleep(PACE)
+        give_up_where_nobody_reads()
+        answer = more(answer)
 
 
 @contextlib.contextmanager

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from gureum.cli.client import Daemon
-from gureum.cli.ending import ending_kindly, give_up_where_nobody_reads
+from gureum.cli.ending import ending_kindly, followed
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
 from gureum.cli.output import clean, note, print_json, print_rows
-
-PACE = 2.0
-"""Seconds between two looks with ``--follow``."""
 
 
 @click.command("flow-logs", short_help="Show the flows that flow logs have recorded.")
@@ -56,14 +52,11 @@ def flow_logs(
 
 
 def _follow(daemon: Daemon, flow_log: str | None, answer: dict[str, Any], *, as_json: bool) -> None:
-    while True:
-        for row in answer["rows"]:
-            click.echo(
-                json.dumps(row, ensure_ascii=False) if as_json else line(row, answer["names"])
-            )
-        time.sleep(PACE)
-        give_up_where_nobody_reads()
-        answer = daemon.get("/flow-logs", id=flow_log, after=answer["last"])
+    for each in followed(
+        answer, lambda last: daemon.get("/flow-logs", id=flow_log, after=last["last"])
+    ):
+        for row in each["rows"]:
+            click.echo(json.dumps(row, ensure_ascii=False) if as_json else line(row, each["names"]))
 
 
 def line(row: Mapping[str, Any], names: Mapping[str, str]) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gureum.containers.networks import networks_of
-from gureum.containers.rows import Container, ContainerNetwork, ContainerVolume
-from gureum.kind import Kind, Lowering
-from gureum.model import Reader, Txn
+from gureum.containers.rows import Container, ContainerNetwork
+from gureum.model import Reader
 from gureum.program import InnerHost, InnerPort, InnerSegment, Published, Statement
-from gureum.resources.instance import ENDED, UP, Instance
 
 PROTOCOLS = {"tcp": 6, "udp": 17}
 
@@ -56,33 +54,3 @@ def inside(reader: Reader, instance: str, but: str = "") -> Iterator[Statement]:
     for row in sorted(reader.referrers(instance, Container), key=lambda row: row.id):
         if row.id != but:
             yield from statements(row, reader)
-
-
-def _is_up(reader: Reader, instance: str) -> bool:
-    row = reader.find(Instance, instance)
-    return row is not None and row.state in UP
-
-
-def _lower_container(row: Container, lowering: Lowering) -> None:
-    if _is_up(lowering.view, row.instance):
-        for statement in statements(row, lowering.view):
-            lowering.say(statement)
-
-
-def _lower_network(row: ContainerNetwork, lowering: Lowering) -> None:
-    if _is_up(lowering.view, row.instance):
-        lowering.say(segment(row))
-
-
-def _forget(txn: Txn, row: Container | ContainerNetwork | ContainerVolume, now: str) -> None:
-    """Forget what was in an instance that is no more."""
-    del now
-    instance = txn.view.find(Instance, row.instance)
-    if instance is None or instance.state in ENDED:
-        txn.delete(row)
-
-
-CONTAINER: Kind[Container] = Kind(row=Container, lower=_lower_container, expired=_forget)
-NETWORK: Kind[ContainerNetwork] = Kind(row=ContainerNetwork, lower=_lower_network, expired=_forget)
-VOLUME: Kind[ContainerVolume] = Kind(row=ContainerVolume, expired=_forget)
-KINDS = (CONTAINER, NETWORK, VOLUME)

@@ -15,14 +15,13 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gureum.images import layers, overlay
+from gureum.images import layers, overlay, told
 from gureum.images.catalog import Catalog, Entry, digest_of, hex_of, read_json
 from gureum.images.config import ImageConfig, write_config
 from gureum.images.debian_image import ISOLATED
@@ -236,23 +235,15 @@ def _inside(
 ) -> None:
     mount = overlay.options(below, folder / "fs", folder / "work")
     call = [*ISOLATED, "sh", "-euc", _INSIDE, "gureum", mount, str(folder / "root"), script, *words]
-    last: list[str] = []
-    with subprocess.Popen(
-        call,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        assert process.stdout is not None
-        for row in process.stdout:
-            last = [*last[-19:], row.rstrip()]
-            match = _TELLING.match(row)
-            if match:
-                progress(match["step"] or f"fetching {match['get']}")
-    if process.returncode != 0:
-        raise ImageError("the build failed:\n" + "\n".join(last))
+
+    def tell(row: str) -> None:
+        match = _TELLING.match(row)
+        if match:
+            progress(match["step"] or f"fetching {match['get']}")
+
+    status, last = told.run(call, tell)
+    if status != 0:
+        raise ImageError(f"the build failed:\n{last}")
 
 
 def _forget(upper: Path, below: Sequence[Path], name: str) -> None:

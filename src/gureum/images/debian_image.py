@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from gureum.images import told
 
 VERSION = "2"
 SUITE = "bookworm"
@@ -71,23 +72,14 @@ def build(rootfs: Path, progress: Callable[[str], None]) -> None:
     call = [*ISOLATED, *command(rootfs, sources())]
     # Times in the image come from here, not from the moment of the build.
     environment = os.environ | {"SOURCE_DATE_EPOCH": "1700000000", "LC_ALL": "C.UTF-8"}
-    last: list[str] = []
-    with subprocess.Popen(
-        call,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=environment,
-    ) as process:
-        assert process.stdout is not None
-        for row in process.stdout:
-            last = [*last[-19:], row.rstrip()]
-            if row.startswith("I: "):
-                progress(row[3:].rstrip())
-    if process.returncode != 0:
-        raise OSError("mmdebstrap failed:\n" + "\n".join(last))
+
+    def tell(row: str) -> None:
+        if row.startswith("I: "):
+            progress(row[3:].rstrip())
+
+    status, last = told.run(call, tell, environment)
+    if status != 0:
+        raise OSError(f"mmdebstrap failed:\n{last}")
 
 
 def command(rootfs: Path, mirrors: list[str]) -> list[str]:

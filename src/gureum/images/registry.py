@@ -11,7 +11,6 @@ Sources: skopeo-copy(1), skopeo-inspect(1), containers-auth.json(5), containers-
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import os
 import re
@@ -22,10 +21,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gureum.images import told
 from gureum.images.catalog import Catalog, digest_of
 from gureum.images.errors import ImageError, ImageNotFoundError
 from gureum.images.manifest import MOST_BYTES, Manifest, choose, read_manifest
 from gureum.images.reference import Reference
+from gureum.model.cidr import is_loopback
 
 Progress = Callable[[str], None]
 
@@ -96,13 +97,7 @@ def fetch(
 
 def local(name: Reference) -> bool:
     """Whether a registry is on this machine's loopback, where plain HTTP is as good as TLS."""
-    host = re.sub(r":\d+$", "", name.domain).strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(re.sub(r":\d+$", "", name.domain).strip("[]"))
 
 
 @contextmanager
@@ -156,21 +151,9 @@ class _Skopeo:
             f"docker://{name}", f"oci:{self._folder / 'layout'}:x",
         ]  # fmt: skip
         before = set(os.listdir(self._catalog.blobs))  # noqa: PTH208 - names only
-        said = []
-        with subprocess.Popen(
-            call,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as process:
-            assert process.stdout is not None
-            for row in process.stdout:
-                said.append(row)
-                _tell(row, missing, progress)
-        if process.returncode != 0:
-            raise _failure(name, "".join(said))
+        status, said = told.run(call, lambda row: _tell(row, missing, progress))
+        if status != 0:
+            raise _failure(name, said)
         self._forget_conversions(before, missing)
         for digest in missing:
             if not self._catalog.blob(digest).exists():

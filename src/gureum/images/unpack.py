@@ -15,7 +15,6 @@ opaque directories"; openat2(2).
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import hashlib
@@ -36,11 +35,9 @@ from typing import NoReturn
 
 from gureum.images import tarstream
 from gureum.images.tarstream import Entry, Source, TarError, show
+from gureum.inside import syscalls
 
 PIECE = 1 << 20
-
-OPENAT2 = 437  # the same on all architectures since Linux 5.1
-RESOLVE_NO_MAGICLINKS, RESOLVE_BENEATH = 0x02, 0x08
 
 WHITEOUT, OPAQUE = b".wh.", b".wh..wh..opq"
 OPAQUE_ATTRIBUTE = "trusted.overlay.opaque"
@@ -205,29 +202,9 @@ def _zstd(blob: str) -> subprocess.Popen[bytes]:
 
 
 # --- the files ----------------------------------------------------------------------------------
-class _OpenHow(ctypes.Structure):
-    """``struct open_how``."""
-
-    _fields_ = (
-        ("flags", ctypes.c_uint64),
-        ("mode", ctypes.c_uint64),
-        ("resolve", ctypes.c_uint64),
-    )
-
-
-_HOW = _OpenHow(
-    flags=os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC,
-    resolve=RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-)
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
 def _open_beneath(root: int, path: bytes) -> int:
-    fd: int = _libc.syscall(OPENAT2, root, path, ctypes.byref(_HOW), ctypes.sizeof(_HOW))
-    if fd < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return fd
+    how = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_MAGICLINKS
+    return syscalls.openat2(root, path, os.O_RDONLY | os.O_DIRECTORY, how)
 
 
 Parts = tuple[bytes, ...]

@@ -11,7 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gureum.machines import graft, runtime
+from gureum.inside import graft
+from gureum.machines import runtime
 from gureum.machines.oci import VOLUMES as INSIDE
 from gureum.machines.room import MachineError, check_id
 

@@ -6,12 +6,27 @@ Sources: VPC User Guide, "VPC CIDR blocks" and "Subnet CIDR blocks".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, collapse_addresses, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+    ip_network,
+)
 
 from gureum.errors import ApiError
 
 RESERVED = 5
 """Addresses of a subnet that AWS keeps: network, router, DNS, future use, broadcast."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host of a URL, a name or an address, is this machine's own (RFC 6761, 6.3)."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def ipv4_network(text: str, parameter: str = "cidrBlock") -> IPv4Network:

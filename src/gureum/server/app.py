@@ -27,6 +27,7 @@ from gureum.iam.caller import Caller
 from gureum.iam.question import Around, global_keys
 from gureum.iam.vault import new_vault
 from gureum.kind import Shape
+from gureum.model.cidr import is_loopback
 from gureum.server import reset
 from gureum.server.authentication import Authenticator
 from gureum.server.authorization import Gate as PolicyGate
@@ -232,7 +233,7 @@ def _refuse_browsers(headers: Mapping[str, str]) -> None:
     """
     origin = headers.get("origin")
     if origin is not None:
-        foreign = not _is_loopback(_host_name(origin))
+        foreign = not is_loopback(_host_name(origin))
     else:
         foreign = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
     by_name = _is_rebindable(_host_name(f"//{headers.get('host', '')}"))
@@ -256,15 +257,6 @@ def _is_rebindable(host: str) -> bool:
     except ValueError:
         return True
     return False
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _host_service(host: str) -> str | None:

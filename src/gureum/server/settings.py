@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gureum.model.cidr import is_loopback
 from gureum.server.rates import Rates, rates
 
 HOST, PORT = "127.0.0.1", 4566
@@ -60,7 +60,7 @@ class Settings:
         Raises:
             SettingsError: they do.
         """
-        if self.auth == "open" and not self.allow_anyone and not _is_loopback(self.host):
+        if self.auth == "open" and not self.allow_anyone and not is_loopback(self.host):
             raise SettingsError(
                 f"on {self.host} anybody who reaches the port would own the cloud: give --auth "
                 "verify or enforce, or --allow-anyone if that is meant"
@@ -76,7 +76,7 @@ class Settings:
             SettingsError: ``rate`` says nothing that is known.
         """
         if self.rate == "auto":
-            return None if _is_loopback(self.host) else Rates()
+            return None if is_loopback(self.host) else Rates()
         try:
             return rates(self.rate)
         except ValueError as error:
@@ -85,13 +85,6 @@ class Settings:
 
 class SettingsError(Exception):
     """What a daemon is told does not go together."""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class RunningError(Exception):

@@ -17,6 +17,8 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 MAPPING = "0 0 65536\n"
@@ -35,21 +37,7 @@ def new_network() -> int:
     Raises:
         OSError: the kernel refused.
     """
-    with subprocess.Popen(
-        ["unshare", "--user", "--net", "cat"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-    ) as helper:
-        assert helper.stdin
-        assert helper.stdout
-        assert helper.stderr
-        helper.stdin.write(b"?")
-        if helper.stdout.read(1) != b"?":
-            words = helper.stderr.read().decode(errors="replace").strip()
-            raise OSError(f"no user namespace: {words}")
-        own = Path("/proc", str(helper.pid))
+    with _helper(["unshare", "--user", "--net", "cat"]) as own:
         for name in ("uid_map", "gid_map"):
             (own / name).write_text(MAPPING, encoding="ascii")
         return os.open(own / "ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -62,20 +50,28 @@ def new_network_of(owner: int) -> int:
         OSError: the kernel refused.
     """
     path = f"/proc/{os.getpid()}/fd/{owner}"
+    with _helper(["nsenter", f"--user={path}", "unshare", "--net", "cat"]) as own:
+        return os.open(own / "ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+@contextmanager
+def _helper(argv: Sequence[str]) -> Iterator[Path]:
+    """Its folder in ``/proc``, while a program is in the namespaces that it has entered or made.
+
+    Raises:
+        OSError: it could not.
+    """
     with subprocess.Popen(
-        ["nsenter", f"--user={path}", "unshare", "--net", "sh", "-c", "echo; exec cat"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as helper:
         assert helper.stdin
         assert helper.stdout
         assert helper.stderr
-        if not helper.stdout.read(1):
+        helper.stdin.write(b"?")  # cat(1) repeats it once it is where it should be
+        if helper.stdout.read(1) != b"?":
             words = helper.stderr.read().decode(errors="replace").strip()
-            raise OSError(f"no network namespace: {words}")
-        return os.open(f"/proc/{helper.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            raise OSError(f"no namespace: {words}")
+        yield Path("/proc", str(helper.pid))
 
 
 def owner(network: int) -> int:
@@ -95,8 +91,8 @@ def is_owned_apart(network: int) -> bool:
     Raises:
         OSError: the descriptor is no namespace.
     """
-    owner: int = fcntl.ioctl(network, _GET_USERNS)
+    above = owner(network)
     try:
-        return not os.path.samestat(os.fstat(owner), Path("/proc/self/ns/user").stat())
+        return not os.path.samestat(os.fstat(above), Path("/proc/self/ns/user").stat())
     finally:
-        os.close(owner)
+        os.close(above)

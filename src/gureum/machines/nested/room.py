@@ -24,9 +24,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gureum.images import overlay
+from gureum.inside import archive, within
 from gureum.machines import cgroups, record, runtime
 from gureum.machines.containers import Interior, Machines
-from gureum.machines.nested import archive, within
 from gureum.machines.nested.bundle import config, process
 from gureum.machines.nested.shim import Shim
 from gureum.machines.nested.spec import Spec

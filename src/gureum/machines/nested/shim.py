@@ -16,10 +16,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from gureum.inside import prepare
 from gureum.machines import runtime
 from gureum.machines.cgroups import ROOT
 from gureum.machines.containers import Interior
-from gureum.machines.nested import prepare
 
 CONMON = "conmon"
 LOG_SIZE = 10 << 20

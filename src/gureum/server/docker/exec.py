@@ -21,9 +21,9 @@ from pathlib import Path
 
 from gureum.containers import Container, DockerError
 from gureum.containers.requests import Fields
+from gureum.inside.within import UserError
 from gureum.machines import MachineError
 from gureum.machines.nested import Spec
-from gureum.machines.nested.within import UserError
 from gureum.machines.oci import CAPABILITIES
 from gureum.server.docker import failures
 from gureum.server.docker.core import Core

@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from gureum.containers import Container, DockerError
+from gureum.inside import archive
 from gureum.machines import cgroups
-from gureum.machines.nested import archive
 from gureum.resources.instance import Instance
 from gureum.resources.instance_types import TYPES
 from gureum.server.docker.core import Core

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gureum.containers import Container, Health
+from gureum.inside.within import UserError
 from gureum.machines import MachineError
-from gureum.machines.nested.within import UserError
 from gureum.server.docker.core import Core
 from gureum.server.docker.streams import end_tree
 

@@ -5,11 +5,8 @@ in which the container's root is mounted.
 writes it; ``mntns`` the instance's mount namespace; ``binds``: pairs of a path inside the instance
 and where it is to be seen; ``fills``: pairs of a path inside the root and an empty folder that gets
 a copy of it; ``workdir`` to be made if it is not there.
-
-Sources: open_tree(2), move_mount(2), mount_setattr(2), setns(2).
 """
 
-import ctypes
 import json
 import os
 import stat
@@ -18,36 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[3]))
-from gureum.machines.nested import within
-
-OPEN_TREE, MOVE_MOUNT, MOUNT_SETATTR = 428, 429, 442
-AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
-OPEN_TREE_CLONE = 1
-MOVE_MOUNT_F_EMPTY_PATH = 0x04
-MOUNT_ATTR_NODEV = 0x04
-MS_PRIVATE = 1 << 18
-CLONE_NEWNS = 0x00020000
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-class _Attributes(ctypes.Structure):
-    """``struct mount_attr``."""
-
-    _fields_ = (
-        ("attr_set", ctypes.c_uint64),
-        ("attr_clr", ctypes.c_uint64),
-        ("propagation", ctypes.c_uint64),
-        ("userns_fd", ctypes.c_uint64),
-    )
-
-
-def _checked(result: int, what: str) -> int:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
-    return result
+if not __package__:  # run as a file
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+from gureum.inside import syscalls, within
 
 
 def _reach(path: str) -> int:
@@ -71,39 +41,20 @@ def _reach(path: str) -> int:
     return at
 
 
-def _clone(path: str) -> int:
-    """A copy of the mount of what is at ``path`` in the namespace that we are in; device files in
-    it open nothing."""
-    flags = OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH | os.O_CLOEXEC
-    tree = _checked(_libc.syscall(OPEN_TREE, _reach(path), b"", flags), path)
-    wanted = _Attributes(attr_set=MOUNT_ATTR_NODEV, propagation=MS_PRIVATE)
-    size = ctypes.sizeof(wanted)
-    flags = AT_EMPTY_PATH | AT_RECURSIVE
-    _checked(
-        _libc.syscall(MOUNT_SETATTR, tree, b"", flags, ctypes.byref(wanted), size),
-        f"{path}: mount_setattr",
-    )
-    return tree
-
-
 def bind(mntns: str, pairs: list[tuple[str, str]]) -> None:
     """Bring paths of the instance here: each is looked up there, where links lead nowhere else."""
     home = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     there = os.open(mntns, os.O_RDONLY | os.O_CLOEXEC)
-    _checked(_libc.setns(there, CLONE_NEWNS), "setns")
-    trees = [_clone(path) for path, _ in pairs]
-    _checked(_libc.setns(home, CLONE_NEWNS), "setns")
+    syscalls.setns(there, syscalls.CLONE_NEWNS)
+    trees = [syscalls.clone_mount(_reach(path), recursive=True) for path, _ in pairs]
+    syscalls.setns(home, syscalls.CLONE_NEWNS)
     for tree, (_, target) in zip(trees, pairs, strict=True):
         if stat.S_ISDIR(os.fstat(tree).st_mode):
             Path(target).mkdir(parents=True, exist_ok=True)
         else:
             Path(target).parent.mkdir(parents=True, exist_ok=True)
             Path(target).touch()
-        where = os.fsencode(target)
-        _checked(
-            _libc.syscall(MOVE_MOUNT, tree, b"", AT_FDCWD, where, MOVE_MOUNT_F_EMPTY_PATH),
-            "move_mount",
-        )
+        syscalls.move_mount(tree, target)
 
 
 def fill(root: int, path: str, folder: str) -> None:

@@ -6,26 +6,13 @@ Source: openat2(2).
 
 from __future__ import annotations
 
-import ctypes
 import os
 import stat
 
-_OPENAT2 = 437  # the same on all architectures
-_RESOLVE_IN_ROOT, _RESOLVE_NO_MAGICLINKS = 0x10, 0x02
+from gureum.inside import syscalls
+
 LONGEST = 1 << 20
 """Bytes of ``/etc/passwd`` or ``/etc/group`` that are looked at."""
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-class _How(ctypes.Structure):
-    """``struct open_how``."""
-
-    _fields_ = (
-        ("flags", ctypes.c_uint64),
-        ("mode", ctypes.c_uint64),
-        ("resolve", ctypes.c_uint64),
-    )
 
 
 def open_in(root: int, path: str, flags: int = os.O_RDONLY) -> int:
@@ -34,15 +21,9 @@ def open_in(root: int, path: str, flags: int = os.O_RDONLY) -> int:
     Raises:
         OSError: it is not there, or the kernel refused.
     """
-    how = _How(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
-    name = path.lstrip("/") or "."
-    fd: int = _libc.syscall(
-        _OPENAT2, root, os.fsencode(name), ctypes.byref(how), ctypes.sizeof(how)
-    )
-    if fd < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), path)
-    return fd
+    name = os.fsencode(path.lstrip("/") or ".")
+    how = syscalls.RESOLVE_IN_ROOT | syscalls.RESOLVE_NO_MAGICLINKS
+    return syscalls.openat2(root, name, flags, how)
 
 
 def read_in(root: int, path: str) -> str:

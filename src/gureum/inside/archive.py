@@ -11,7 +11,6 @@ followed, for in the user namespace of the instance nobody may look into a proce
 Sources: Docker Engine API 1.43, "ContainerArchive"; chroot(2), setns(2).
 """
 
-import ctypes
 import json
 import os
 import stat
@@ -21,9 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+if not __package__:  # run as a file
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+from gureum.inside import syscalls
+
 MISSING, NO_FOLDER = 3, 4
-CLONE_NEWUSER = 0x10000000
-_libc = ctypes.CDLL(None, use_errno=True)
 
 # os.FileMode of Go, which is what the client reads.
 _GO = (
@@ -46,9 +47,7 @@ def enter(userns: str, root: str) -> None:
     os.chdir(root)
     os.chroot(".")
     os.chdir("/")
-    if _libc.setns(space, CLONE_NEWUSER) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"setns: {os.strerror(number)}")
+    syscalls.setns(space, syscalls.CLONE_NEWUSER)
     os.close(space)
 
 
