@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from gureum.resources import REGISTRY
 from gureum.resources.instance import Instance
 from gureum.server.dispatch import Dispatcher, utc_now
 from gureum.store import Entry, MemoryStore, Remembered, Store
+from tests.kernel.packets import eventually
 from tests.wiring import request_for, through_wire
 
 ACCOUNT, REGION = "123456789012", "ap-northeast-2"
@@ -61,15 +61,6 @@ class Running:
 
     def reaches(self, key: str, state: str) -> bool:
         return eventually(lambda: self.row(key).state == state)
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        threading.Event().wait(0.005)
-    return True
 
 
 @pytest.fixture

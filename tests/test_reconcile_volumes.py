@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gureum.machines import FakeMachines
-from tests.test_reconcile import Running, eventually
+from tests.kernel.packets import eventually
+from tests.test_reconcile import Running
 
 ZONE = "ap-northeast-2a"
 

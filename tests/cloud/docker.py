@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.clients.installed import installed
 from tests.cloud.site import Guest
 from tests.kernel import packets
+from tests.kernel.packets import eventually
 
 PATIENCE = 60.0
 
@@ -58,16 +57,6 @@ class Docker:
     def state(self, name: str) -> Any:
         """``State.Status`` of a container."""
         return self("inspect", "-f", "{{.State.Status}}", name)
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 10) -> bool:
-    """Whether a condition comes true within a time."""
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def ask(ns: Path, ip: str, port: int, words: str = "", patience: float = 5) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.cloud.docker import Docker, ask, eventually, get
+from tests.cloud.docker import Docker, ask, get
 from tests.cloud.site import Guest, Site
 from tests.daemon import Daemon
 from tests.kernel import packets
+from tests.kernel.packets import eventually
 
 pytestmark = pytest.mark.kernel
 
@@ -118,11 +119,11 @@ def _json(daemon: Daemon, *words: str) -> Any:
 
 
 def test_what_a_container_is(docker: Docker, daemon: Daemon, web: Guest, sleeper: str) -> None:
-    docker("exec", sleeper, "sh", "-c", "echo new >/root/file; rm /etc/passwd; ping -c1 172.17.0.1")
+    docker("exec", sleeper, "sh", "-c", "echo new >/file; rm /etc/passwd; ping -c1 172.17.0.1")
     seen = _json(daemon, "container", "inspect", web.id, sleeper, "--json")
     pid = seen["container"]["pid"]
     changes = {row["path"]: row["what"] for row in seen["layers"]["changes"]}
-    assert (changes["/root/file"], changes["/etc/passwd"]) == ("added", "deleted")
+    assert (changes["/file"], changes["/etc/passwd"]) == ("added", "deleted")
     rows = {row["kind"]: row for row in seen["namespaces"]}
     for kind, row in rows.items():
         assert row["container"] == Path(f"/proc/{pid}/ns/{kind}").stat().st_ino
@@ -169,13 +170,13 @@ def test_a_database_whose_data_outlives_it(
     run = ("run", "-d", "--name", "db", "-p", "3306:3306", "-v", "data:/var/lib/db", "--restart",
            "unless-stopped", "gureum-base", *GREET)  # fmt: skip
     on_db(*run)
-    on_db("exec", "db", "sh", "-c", "echo persisted >/var/lib/db/greeting; echo lost >/root/own")
+    on_db("exec", "db", "sh", "-c", "echo persisted >/var/lib/db/greeting; echo lost >/own")
     assert ask(web.ns, db.ip, 3306).strip() == "persisted"
     on_db("rm", "-f", "db")
     assert ask(web.ns, db.ip, 3306) == "refused"
     on_db(*run)
     assert ask(web.ns, db.ip, 3306).strip() == "persisted"
-    assert on_db.run("exec", "db", "cat", "/root/own").returncode == 1  # a new layer over the image
+    assert on_db.run("exec", "db", "cat", "/own").returncode == 1  # a new layer over the image
     site.ec2.stop_instances(InstanceIds=[db.id])
     db.becomes("stopped")
     site.ec2.start_instances(InstanceIds=[db.id])

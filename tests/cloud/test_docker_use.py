@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from gureum.images import Store
-from tests.cloud.docker import Docker, eventually
+from tests.cloud.docker import Docker
 from tests.cloud.site import Guest, Site
+from tests.kernel.packets import eventually
 
 pytestmark = pytest.mark.kernel
 
@@ -109,11 +110,11 @@ def test_exec(docker: Docker, sleeper: str) -> None:
 def test_copies(docker: Docker, sleeper: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("content\n")
     docker("cp", str(tmp_path / "file"), f"{sleeper}:/root/")
-    assert docker("exec", sleeper, "cat", "/root/file") == "content"
-    docker("cp", f"{sleeper}:/root/file", str(tmp_path / "back"))
+    assert docker("exec", sleeper, "cat", "/file") == "content"
+    docker("cp", f"{sleeper}:/file", str(tmp_path / "back"))
     assert (tmp_path / "back").read_text() == "content\n"
     assert MISSING in docker.fails("cp", f"{sleeper}:/nowhere", str(tmp_path))
-    assert "A /root/file" in docker("diff", sleeper).splitlines()
+    assert "A /file" in docker("diff", sleeper).splitlines()
     docker("create", "--name", "still", BASE, "cat", "/etc/given")
     docker("cp", str(tmp_path / "file"), "still:/etc/given")
     assert docker("start", "-a", "still") == "content"

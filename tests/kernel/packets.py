@@ -351,7 +351,7 @@ def mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 3) -> bool:
+def eventually(condition: Callable[[], object], seconds: float = 10) -> bool:
     """Whether a condition comes true within a time."""
     until = time.monotonic() + seconds
     while not condition():

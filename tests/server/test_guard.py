@@ -19,6 +19,7 @@ from gureum.server.dispatch import Dispatcher
 from gureum.server.guard import Limits
 from gureum.server.quiet import quiet_config
 from gureum.store import MemoryStore
+from tests.kernel.packets import eventually
 
 FORM = b"Action=DescribeVpcs&Version=2016-11-15"
 HEAD = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-www-form-urlencoded\r\n"
@@ -111,29 +112,18 @@ def test_one_source_has_so_many_connections(port: int) -> None:
         try:
             for client in held:
                 client.sendall(HEAD)  # each is there once its bytes are read
-            assert until(lambda: not works(busy))
+            assert eventually(lambda: not works(busy), PATIENCE)
         finally:
             for client in held:
                 client.close()
-        assert until(lambda: works(busy))
+        assert eventually(lambda: works(busy), PATIENCE)
 
 
 def test_there_are_so_many_connections_in_all() -> None:
     with served(Limits(all=2)) as busy:
         with connect(busy), connect(busy):
-            assert until(lambda: not works(busy))
-        assert until(lambda: works(busy))
-
-
-def until(condition: object) -> bool:
-    """Whether a condition comes to hold."""
-    assert callable(condition)
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
+            assert eventually(lambda: not works(busy), PATIENCE)
+        assert eventually(lambda: works(busy), PATIENCE)
 
 
 def test_a_head_that_is_too_long(port: int) -> None:

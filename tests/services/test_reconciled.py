@@ -13,7 +13,8 @@ from gureum.reconcile import Reconciler
 from gureum.resources import REGISTRY
 from gureum.server.dispatch import utc_now
 from gureum.services import NoServices, Rooms
-from tests.test_reconcile import Running, eventually
+from tests.kernel.packets import eventually
+from tests.test_reconcile import Running
 
 
 class Room:

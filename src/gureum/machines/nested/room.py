@@ -73,9 +73,9 @@ class NestedRoom:
     def __init__(self, machines: Machines, ended: Callable[[str], None]) -> None:
         self._machines = machines
         self._shim = Shim(machines.tools)
-        self._instances: dict[str, str] = {}
         self._ended = ended
-        self._watch = Watch(lambda key: ended(self._instances.pop(key, "")))
+        self._watched: dict[str, tuple[str, int]] = {}
+        self._watch = Watch(lambda key: ended(self._watched.pop(key, ("", 0))[0]))
 
     def close(self) -> None:
         """Watch no more; containers keep running."""
@@ -240,6 +240,7 @@ class NestedRoom:
     def _clear(self, instance: str, container: str) -> None:
         bundle = self.folder(instance, container)
         self._watch.drop(container)
+        self._watched.pop(container, None)
         for pid in cgroups.processes(self._cgroup(instance, container)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -294,11 +295,18 @@ class NestedRoom:
         if found is None:
             return
         pidfd = _open_pidfd(found.conmon, found.conmon_started)
+        if pidfd is None:  # conmon may have been killed from inside, and what it minded goes on
+            pidfd = _open_pidfd(found.pid, found.started)
         if pidfd is None:  # it went before it could be watched: nobody else would tell
             self._ended(instance)
             return
-        self._instances[container] = instance
+        self._watched[container] = instance, found.run
         self._watch.add(container, pidfd)
+
+    def watches(self, container: str, run: int) -> bool:
+        """Whether a start is watched and has not ended since."""
+        known = self._watched.get(container)
+        return known is not None and known[1] == run
 
     # --- inside ----------------------------------------------------------------------------------
     @contextlib.contextmanager

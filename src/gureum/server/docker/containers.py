@@ -108,7 +108,7 @@ class Containers:
         """``docker inspect``."""
         row = self._core.container(request.instance, name)
         room = self._core.keeper.room
-        running = room.running(row.instance, row.id)
+        running = await self._core.run(lambda: room.running(row.instance, row.id))
         folder = f"/var/lib/docker/containers/{row.id}"
         shape = shapes.inspect(row, self._core.view, running, folder)
         if (known := self._healths.of(row)) is not None:

@@ -150,7 +150,9 @@ class Files:
         if row.state != "running":
             raise DockerError(409, f"Container {row.id} is not running")
         cgroup = self._core.keeper.room.cgroup(row.instance, row.id)
-        rows = [_process(pid) for pid in sorted(cgroups.processes(cgroup))]
+        rows = await self._core.run(
+            lambda: [_process(pid) for pid in sorted(cgroups.processes(cgroup))]
+        )
         titles = ["UID", "PID", "PPID", "CMD"]
         return Reply(content={"Titles": titles, "Processes": [each for each in rows if each]})
 
@@ -162,11 +164,11 @@ class Files:
 
     async def _stats(self, row: Container, stream: bool, *, once: bool) -> AsyncIterator[bytes]:
         yield b""
-        before = None if once else self._read(row)
+        before = None if once else await self._core.run(lambda: self._read(row))
         while True:
             if not once:
                 await asyncio.sleep(1)
-            now = self._read(row)
+            now = await self._core.run(lambda: self._read(row))
             shown = measures(row.id, row.name, before, now, self._core.now())
             yield json.dumps(shown).encode() + b"\n"
             before = now

@@ -75,6 +75,7 @@ class Keeper:
         self._broken: dict[str, str] = {}
         self.exits: OrderedDict[str, tuple[int, str]] = OrderedDict()
         self._boots: dict[str, int] = {}
+        self._names: dict[str, tuple[int, str]] = {}
         self._pauses: dict[str, tuple[float, float]] = {}
         self._ready: dict[str, list[Ready]] = {}
         self._lock = threading.Lock()
@@ -117,6 +118,7 @@ class Keeper:
             if isinstance(row, OURS):
                 woken.add(row.instance)
                 if isinstance(row, Container) and new is None:
+                    self._names.pop(row.id, None)
                     self.holds.forget(row)
             elif isinstance(row, Instance) and self._concerns(row.id):
                 woken.add(row.id)
@@ -210,12 +212,16 @@ class Keeper:
 
     def _keep_one(self, row: Container, view: View) -> None:
         if not row.wanted:
+            self._names.pop(row.id, None)
             if self.room.record(row.instance, row.id) is not None:
                 self.room.end(row.instance, row.id)
             self._maybe_again(row)
             return
         if row.state != "running":
             self._begin(row, view)
+            return
+        if self.room.watches(row.id, row.run):  # nothing has happened to it; most are so
+            self._name(row, view)
             return
         over = self.room.ended(row.instance, row.id)
         if over is not None:
@@ -224,8 +230,16 @@ class Keeper:
             self._lost(row)
         else:
             self.room.watch(row.instance, row.id)
-            if row.mode == "network":
-                self.room.tell(row.instance, row.id, "hosts", hosts(row, view))
+            self._name(row, view)
+
+    def _name(self, row: Container, view: View) -> None:
+        """Tell a container who is on its networks by now."""
+        if row.mode != "network":
+            return
+        text = hosts(row, view)
+        if self._names.get(row.id) != (row.run, text):
+            self.room.tell(row.instance, row.id, "hosts", text)
+            self._names[row.id] = row.run, text
 
     def _begin(self, row: Container, view: View) -> None:
         """Start what is to run; a start that a killed daemon had begun is begun anew."""
