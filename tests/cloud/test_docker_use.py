@@ -109,7 +109,7 @@ def test_exec(docker: Docker, sleeper: str) -> None:
 # --- files --------------------------------------------------------------------------------------
 def test_copies(docker: Docker, sleeper: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("content\n")
-    docker("cp", str(tmp_path / "file"), f"{sleeper}:/root/")
+    docker("cp", str(tmp_path / "file"), f"{sleeper}:/")
     assert docker("exec", sleeper, "cat", "/file") == "content"
     docker("cp", f"{sleeper}:/file", str(tmp_path / "back"))
     assert (tmp_path / "back").read_text() == "content\n"
@@ -128,8 +128,8 @@ def test_copies_stay_inside(docker: Docker, sleeper: str, tmp_path: Path) -> Non
     try:
         links = {"link": str(mark), "up": "/", "magic": f"/proc/1/root{mark}"}
         for name, target in links.items():
-            docker("exec", sleeper, "ln", "-s", target, f"/root/{name}")
-        for path in ("/root/link", f"/root/up{mark}", "/root/magic"):
+            docker("exec", sleeper, "ln", "-s", target, f"/{name}")
+        for path in ("/link", f"/up{mark}", "/magic"):
             assert MISSING in docker.fails("cp", "-L", f"{sleeper}:{path}", str(tmp_path))
         docker("exec", sleeper, "sh", "-c", "rm -rf /opt; ln -s /tmp /opt")
         (tmp_path / "new").write_text("new")
