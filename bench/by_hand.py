@@ -42,10 +42,10 @@ def router() -> Iterator[Path]:
         _ip("netns", "del", ROUTER)
 
 
-def once(place: Path) -> float:
-    """Seconds from nothing to the first ping answered, for one container."""
-    runtime = shutil.which("crun") or "runc"
-    image = ImageStore().ensure("gureum-base")
+@contextmanager
+def bundled(image: Path, netns: Path | None = None) -> Iterator[Path]:
+    """A bundle of a container that sleeps, in a network namespace of its own or in one that is
+    there; its root is read-only."""
     with TemporaryDirectory(prefix="gureum-bench-") as folder:
         bundle = Path(folder)
         subprocess.run(["runc", "spec"], cwd=bundle, check=True)
@@ -53,9 +53,17 @@ def once(place: Path) -> float:
         config["process"] |= {"terminal": False, "args": ["sleep", "60"]}
         config["root"] = {"path": str(image), "readonly": True}
         for space in config["linux"]["namespaces"]:
-            if space["type"] == "network":
-                space["path"] = f"/run/netns/{HOST}"
+            if netns and space["type"] == "network":
+                space["path"] = str(netns)
         (bundle / "config.json").write_text(json.dumps(config))
+        yield bundle
+
+
+def once(place: Path) -> float:
+    """Seconds from nothing to the first ping answered, for one container."""
+    runtime = shutil.which("crun") or "runc"
+    image = ImageStore().ensure("gureum-base")
+    with bundled(image, Path("/run/netns") / HOST) as bundle:
         _forget(HOST)
         try:
             return _boot(runtime, bundle, place)

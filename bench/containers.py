@@ -6,13 +6,10 @@ the container's program runs then, with its network.
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx
 
@@ -68,14 +65,7 @@ def started(engine: Engine, network: str) -> float:
 def bare() -> float:
     """Seconds of the runtime's own ``run --detach`` of the same image, read-only and without a
     network: the least that a start costs."""
-    image = ImageStore().ensure(IMAGE)
-    with TemporaryDirectory(prefix="gureum-bench-") as folder:
-        bundle = Path(folder)
-        subprocess.run(["runc", "spec"], cwd=bundle, check=True)
-        config = json.loads((bundle / "config.json").read_text())
-        config["process"] |= {"terminal": False, "args": ["sleep", "60"]}
-        config["root"] = {"path": str(image), "readonly": True}
-        (bundle / "config.json").write_text(json.dumps(config))
+    with by_hand.bundled(ImageStore().ensure(IMAGE)) as bundle:
         begun = time.monotonic()
         by_hand.start("crun", bundle)
         seconds = time.monotonic() - begun

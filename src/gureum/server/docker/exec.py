@@ -15,7 +15,7 @@ import secrets
 import struct
 import termios
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -296,16 +296,23 @@ async def _show(terminal: int, writer: asyncio.StreamWriter | None) -> None:
             await writer.drain()
 
 
+async def _ready(
+    fd: int, add: Callable[[int, Callable[[], None]], None], remove: Callable[[int], bool]
+) -> None:
+    """Wait until a descriptor can be read or written, as ``add`` and ``remove`` say."""
+    ready = asyncio.Event()
+    add(fd, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        remove(fd)
+
+
 async def _pieces(fd: int) -> AsyncIterator[bytes]:
     """What can be read of a terminal until its other end is closed."""
     loop = asyncio.get_running_loop()
     while True:
-        ready = asyncio.Event()
-        loop.add_reader(fd, ready.set)
-        try:
-            await ready.wait()
-        finally:
-            loop.remove_reader(fd)
+        await _ready(fd, loop.add_reader, loop.remove_reader)
         try:
             data = os.read(fd, _READ)
         except BlockingIOError:
@@ -327,11 +334,6 @@ async def _type(terminal: int, incoming: Incoming | None) -> None:
             try:
                 data = data[os.write(terminal, data) :]
             except BlockingIOError:
-                ready = asyncio.Event()
-                loop.add_writer(terminal, ready.set)
-                try:
-                    await ready.wait()
-                finally:
-                    loop.remove_writer(terminal)
+                await _ready(terminal, loop.add_writer, loop.remove_writer)
             except OSError:
                 return
