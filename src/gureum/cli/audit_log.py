@@ -14,6 +14,7 @@ from gureum.cli.client import Daemon
 from gureum.cli.ending import ending_kindly, followed
 from gureum.cli.options import Base, json_option, pass_base
 from gureum.cli.output import clean, grid, note, print_json, show
+from gureum.model.timestamps import seconds
 
 _AGO = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -39,7 +40,7 @@ def moment(context: click.Context, parameter: click.Parameter, text: str | None)
                 f"{text!r} is no time such as 2026-11-24T08:00:00Z, nor 30s, 15m, 2h or 7d"
             ) from None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return seconds(at)
 
 
 @click.command("audit-log", short_help="Show who called what, and how it ended.")

@@ -12,8 +12,9 @@ import msgspec
 from gureum.errors import ApiError
 from gureum.kind import Shape
 from gureum.resources.region import DEFAULT_REGION
+from gureum.server.authentication import utc
 from gureum.server.identity_api import DEFAULT_ACCOUNT
-from gureum.server.recorder import Recorder, Which, utc
+from gureum.server.recorder import Recorder, Which
 from gureum.store import Entry, Search, Store
 from gureum.trail.event import HOME
 

@@ -41,18 +41,21 @@ class Door:
 
     limits: Limits
     sources: Counter[str] = field(default_factory=Counter)
+    all: int = 0
 
     def enter(self, source: str) -> bool:
         """Count a connection in; whether there is room for it."""
         full = self.sources[source] >= self.limits.per_source
-        if full or self.sources.total() >= self.limits.all:
+        if full or self.all >= self.limits.all:
             return False
         self.sources[source] += 1
+        self.all += 1
         return True
 
     def leave(self, source: str) -> None:
         """Count a connection out."""
         self.sources[source] -= 1
+        self.all -= 1
         if not self.sources[source]:
             del self.sources[source]
 

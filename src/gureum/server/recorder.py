@@ -11,13 +11,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from gureum.errors import ApiError
 from gureum.iam.caller import Caller
 from gureum.kind import Shape
+from gureum.model.timestamps import seconds
 from gureum.resources.region import DEFAULT_REGION
+from gureum.server.authentication import utc
 from gureum.server.identity_api import DEFAULT_ACCOUNT
 from gureum.store import Entry, Store
 from gureum.trail.event import GIVES, Heard, Outcome, entry, entry_of_other, operators_entry
@@ -27,16 +29,6 @@ Which = Literal["off", "writes", "all"]
 
 REFUSALS = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 """Codes that are recorded of calls, too, which would only read."""
-
-
-def utc() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
-
-
-def seconds(at: datetime) -> str:
-    """A time as events have it."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True)

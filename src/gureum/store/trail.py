@@ -17,6 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from gureum.model.timestamps import seconds
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS trail (
     number INTEGER PRIMARY KEY,
@@ -184,7 +186,7 @@ class Trail:
 
     def _oldest(self) -> str:
         """The time of the oldest entry that is kept."""
-        return _seconds(self._clock() - timedelta(days=self._bounds.days))
+        return seconds(self._clock() - timedelta(days=self._bounds.days))
 
     def find(self, search: Search, limit: int, *, forward: bool = False) -> list[tuple[int, Entry]]:
         """Entries with their numbers, the newest first, or the oldest first if ``forward``."""
@@ -237,7 +239,3 @@ def _entry(row: tuple[Any, ...]) -> Entry:
 
 def _utc() -> datetime:
     return datetime.now(UTC)
-
-
-def _seconds(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

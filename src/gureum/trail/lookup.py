@@ -15,6 +15,7 @@ from datetime import datetime
 
 from gureum.errors import ApiError
 from gureum.kind import Params, Shape
+from gureum.model.timestamps import seconds
 from gureum.store import Entry, Search, Trail
 
 PAGE = 50
@@ -92,7 +93,7 @@ def _narrowed(search: Search, name: str, value: str) -> Search:
 
 
 def _seconds(at: datetime | None) -> str | None:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at is not None else None
+    return seconds(at) if at is not None else None
 
 
 def _number(token: str, mark: str) -> int:
