@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.daemon import Daemon
 
-from bench import accounts, by_hand, containers, images, medium, reach
+from bench import accounts, by_hand, containers, images, medium, packets, reach
 from bench.cloud import Site, daemon
 
 REPEATS = 7
@@ -96,6 +96,7 @@ def main() -> None:
         alone = median(lambda: rule_change(site))
         print(f"rule change in force with no instance: {alone * 1000:.1f} ms")
         many(cloud, site)
+    packets.main()
     containers.main()
     accounts.main()
     images.main()

@@ -43,6 +43,40 @@ def router() -> Iterator[Path]:
 
 
 @contextmanager
+def between() -> Iterator[tuple[Path, Path, str]]:
+    """Two namespaces joined by a router that filters nothing: both, and the second's address."""
+    left, right = f"{NAME}-left", f"{NAME}-right"
+    for name in (ROUTER, left, right):
+        _forget(name)  # of a run that was killed
+        _ip("netns", "add", name)
+    try:
+        for number, name in enumerate((left, right)):
+            _ip(
+                "link",
+                "add",
+                f"e{number}",
+                "netns",
+                ROUTER,
+                "type",
+                "veth",
+                "peer",
+                "eth0",
+                "netns",
+                name,
+            )
+            _ip("-n", ROUTER, "addr", "add", f"10.0.{number}.1/24", "dev", f"e{number}")
+            _ip("-n", ROUTER, "link", "set", f"e{number}", "mtu", "9001", "up")
+            _ip("-n", name, "addr", "add", f"10.0.{number}.2/24", "dev", "eth0")
+            _ip("-n", name, "link", "set", "eth0", "mtu", "9001", "up")
+            _ip("-n", name, "route", "add", "default", "via", f"10.0.{number}.1")
+        _ip("netns", "exec", ROUTER, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        yield Path("/run/netns") / left, Path("/run/netns") / right, "10.0.1.2"
+    finally:
+        for name in (ROUTER, left, right):
+            _forget(name)
+
+
+@contextmanager
 def bundled(image: Path, netns: Path | None = None) -> Iterator[Path]:
     """A bundle of a container that sleeps, in a network namespace of its own or in one that is
     there; its root is read-only."""
