@@ -9,13 +9,28 @@ from typing import Any
 import pytest
 
 from gureum.errors import ApiError
-from gureum.wire.listing import default_path, page
+from gureum.model import Resource
+from gureum.wire.filters import Candidate
+from gureum.wire.listing import default_path
+from gureum.wire.listing import page as page_of
 
 
 @dataclass(frozen=True)
 class Row:
     id: str
     created: str = "2026-11-24T08:00:00.000Z"
+
+
+Pairs = Iterable[tuple[Any, dict[str, Any]]]
+
+
+def page(
+    action: str, listing: Listing, pairs: Pairs, params: Mapping[str, Any], view: Any
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of rows with their structures."""
+    shown = dict(pairs)
+    candidates = [Candidate(row, shown.__getitem__) for row in shown]
+    return page_of(action, listing, candidates, params, view)
 
 
 @dataclass(frozen=True)
@@ -208,3 +223,56 @@ def test_a_member_that_is_called_filter() -> None:
     params = {"Filter": [{"Name": "nat-gateway-id", "Values": ["nat-2"]}]}
     items, _ = page("DescribeNatGateways", listing, shown, params, None)
     assert items == [{"NatGatewayId": "nat-2"}]
+
+
+def test_a_page_shows_no_more_rows_than_it_takes() -> None:
+    looked: list[str] = []
+
+    def show(row: Row) -> dict[str, Any]:
+        looked.append(row.id)
+        return {"VpcId": row.id, "State": "available"}
+
+    def ask(params: Mapping[str, Any]) -> list[str]:
+        looked.clear()
+        candidates = [Candidate(row, show) for row, _ in MANY]
+        return [
+            item["VpcId"] for item in page_of("DescribeVpcs", VPCS, candidates, params, None)[0]
+        ]
+
+    first = ["vpc-00", "vpc-07", "vpc-14", "vpc-21", "vpc-01"]  # by second, then by id
+    assert ask({"MaxResults": 5}) == looked == first
+    last = {"Filters": [{"Name": "last-digit", "Values": ["4"]}]}
+    assert ask(last) == looked == ["vpc-04", "vpc-14"]
+    odd = {"Filters": [{"Name": "odd-name", "Values": ["vpc-*7", "vpc-21"]}], "MaxResults": 1}
+    with pytest.raises(ApiError, match="greater than 5"):
+        ask(odd)
+    assert looked == []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box(Resource, kind="box-of-tests", prefix="box", not_found="None", noun="box"):
+    """A resource that shows its tags to some only."""
+
+
+def test_a_resource_without_the_tag_is_not_looked_at() -> None:
+    boxes = [
+        Box(
+            id=f"box-{n}",
+            account="1",
+            region="r",
+            created="t",
+            tags=((("Name", f"n{n}"),) if n else ()),
+        )
+        for n in range(3)
+    ]
+    looked: list[str] = []
+
+    def show(row: Box) -> dict[str, Any]:
+        looked.append(row.id)
+        return {"VpcId": row.id, "Tags": tags(**dict(row.tags)) if row.id != "box-2" else []}
+
+    params = {"Filters": [{"Name": "tag:Name", "Values": ["n*"]}]}
+    candidates = [Candidate(box, show) for box in boxes]
+    found, _ = page_of("DescribeVpcs", VPCS, candidates, params, None)
+    assert [item["VpcId"] for item in found] == ["box-1"]
+    assert looked == ["box-1", "box-2"], "what is hidden from the caller is not found by its tag"

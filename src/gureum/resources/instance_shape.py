@@ -122,7 +122,8 @@ def _show_network(row: Instance, view: View) -> Shape:
     found = interfaces_of(view, row.id)
     if row.state == "terminated" or not found:
         return {}
-    primary = _show_interface(found[0], view)
+    interfaces = [_show_interface(eni, view) for eni in found]
+    primary = interfaces[0]
     shape: Shape = {
         "VpcId": row.vpc,
         "SubnetId": row.subnet,
@@ -135,7 +136,7 @@ def _show_network(row: Instance, view: View) -> Shape:
         },
         "SourceDestCheck": found[0].source_dest_check,
         "SecurityGroups": show_identifiers(view, found[0].groups),
-        "NetworkInterfaces": [_show_interface(eni, view) for eni in found],
+        "NetworkInterfaces": interfaces,
     }
     if found[0].ips6:
         shape["Ipv6Address"] = found[0].ips6[0]

@@ -5,6 +5,8 @@ Sources: AWS General Reference, "Regional endpoints"; EC2 User Guide, "Regions a
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 DEFAULT_REGION = "ap-northeast-2"
 
 _LETTERS = {
@@ -36,6 +38,7 @@ def zones(region: str) -> tuple[str, ...]:
     return tuple(f"{region}{letter}" for letter in _LETTERS.get(region, _USUAL))
 
 
+@lru_cache(256)
 def zone_id(zone: str) -> str:
     """The zone's id (``apne2-az1`` for ``ap-northeast-2a``), the same for every account here."""
     region, letter = zone[:-1], zone[-1]

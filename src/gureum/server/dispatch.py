@@ -15,14 +15,14 @@ from typing import Any, Protocol
 import msgspec
 
 from gureum.errors import ApiError
-from gureum.kind import Analyse, Call, Kind, Listable, Listing, Shape, no_analysis
+from gureum.kind import Analyse, Call, Kind, Listable, Listing, Selector, Shape, no_analysis
 from gureum.model import Resource, Txn, View
 from gureum.model.timestamps import timestamp
 from gureum.model.txn import not_found
 from gureum.resources import Registry
 from gureum.store import Entry, Remembered, Store
 from gureum.wire import Request
-from gureum.wire import listing as wire_listing
+from gureum.wire.listing import Candidate, page, values_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,10 +174,11 @@ class Dispatcher:
         rows = _rows(call, kind, listing)
         if listing.keep is not None:
             rows = [row for row in rows if listing.keep(call, row)]
-        shown = [(row, listing.show(row, call.txn.view)) for row in rows]
+        view = call.txn.view
+        candidates = [Candidate(row, lambda row: listing.show(row, view)) for row in rows]
         for member, selector in listing.selectors.items():
-            shown = _selected(shown, call.get(member, ()), selector)
-        items, token = wire_listing.page(call.action, listing, shown, call.params, call.txn.view)
+            candidates = _selected(candidates, call.get(member, ()), selector)
+        items, token = page(call.action, listing, candidates, call.params, view)
         answer: Shape = {listing.result: listing.gather(items) if listing.gather else items}
         if listing.beside is not None:
             answer |= listing.beside(call)
@@ -203,21 +204,20 @@ def _rows(call: Call, kind: Kind[Any], listing: Listing[Any]) -> Iterable[Listab
 
 
 def _selected(
-    shown: list[tuple[Listable, Shape]], names: Iterable[str], selector: Any
-) -> list[tuple[Listable, Shape]]:
+    candidates: list[Candidate[Listable]], names: Iterable[str], selector: Selector
+) -> list[Candidate[Listable]]:
     wanted = set(names)
     if not wanted:
-        return shown
-    found = [
-        (row, item)
-        for row, item in shown
-        if wanted & set(wire_listing.values_at(item, selector.path))
+        return candidates
+    with_values = [
+        (candidate, values_at(candidate.shown, selector.path)) for candidate in candidates
     ]
-    present = {value for _, item in found for value in wire_listing.values_at(item, selector.path)}
+    found = [(candidate, values) for candidate, values in with_values if wanted & set(values)]
+    present = {value for _, values in found for value in values}
     for name in names:
         if name not in present:
             raise ApiError(selector.code, selector.message.format(name))
-    return found
+    return [candidate for candidate, _ in found]
 
 
 def _dry_run() -> ApiError:

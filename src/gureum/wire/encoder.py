@@ -67,7 +67,11 @@ class Encoder:
         """Writes a value as one element, or a flattened list as several."""
         if shape.type_name in ("list", "map") and shape.serialization.get("flattened"):
             return self._repeated(tag, shape)
-        content, start, end = self.content(shape), f"<{tag}>", f"</{tag}>"
+        start, end = f"<{tag}>", f"</{tag}>"
+        if shape.type_name in SCALARS:  # nearly all: one piece, not three
+            form = _format(shape)
+            return lambda value, out: out.append(f"{start}{form(value)}{end}")
+        content = self.content(shape)
 
         def write(value: Any, out: list[str]) -> None:
             out.append(start)

@@ -9,14 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from gureum.errors import ApiError
 
 Row = TypeVar("Row")
 Shown = dict[str, Any]
-Values = Callable[[Row, Shown], Iterable[str]]
-"""The values of one filter for a row and its shown structure."""
+
+
+class Candidate(Generic[Row]):
+    """A row that may be listed, and the structure that shows it.  That is made when it is first
+    looked at: many filters tell by the row alone, and a page shows only the rows that are on it."""
+
+    def __init__(self, row: Row, show: Callable[[Row], Shown]) -> None:
+        self.row = row
+        self._show = show
+
+    @cached_property
+    def shown(self) -> Shown:
+        return self._show(self.row)
+
+
+Values = Callable[[Candidate[Row]], Iterable[str]]
+"""The values of one filter for an candidate."""
+Passes = Callable[[Candidate[Row]], bool]
 Match = Callable[[str], bool]
 
 MAX_VALUES = 200
@@ -26,18 +43,16 @@ MAX_FILTERS = 50
 _ANY, _ONE = object(), object()
 
 
-def select(
-    shown: Iterable[tuple[Row, Shown]],
-    filters: Sequence[Mapping[str, Any]],
-    resolve: Callable[[str], Values[Row]],
-) -> list[tuple[Row, Shown]]:
-    """The rows that pass all ``filters`` (as decoded: ``Name`` and ``Values``).
+def passing(
+    filters: Sequence[Mapping[str, Any]], resolve: Callable[[str], Values[Row]]
+) -> Passes[Row]:
+    """Whether an candidate passes all ``filters`` (as decoded: ``Name`` and ``Values``).
 
     ``resolve`` turns a filter's name into a function that reads its values, or raises
     :func:`unknown_filter`.
 
     Raises:
-        ApiError: ``InvalidParameterValue``, ``FilterLimitExceeded``; also if nothing is shown.
+        ApiError: ``InvalidParameterValue``, ``FilterLimitExceeded``.
     """
     if len(filters) > MAX_FILTERS:
         raise ApiError(
@@ -50,7 +65,7 @@ def select(
             f"The maximum number of filter values specified on a single call is {MAX_VALUES}",
         )
     tests = [_test(each, resolve) for each in filters]
-    return [(row, item) for row, item in shown if all(test(row, item) for test in tests)]
+    return lambda candidate: all(test(candidate) for test in tests)
 
 
 def unknown_filter(name: str) -> ApiError:
@@ -58,9 +73,7 @@ def unknown_filter(name: str) -> ApiError:
     return ApiError("InvalidParameterValue", f"The filter '{name}' is invalid")
 
 
-def _test(
-    each: Mapping[str, Any], resolve: Callable[[str], Values[Row]]
-) -> Callable[[Row, Shown], bool]:
+def _test(each: Mapping[str, Any], resolve: Callable[[str], Values[Row]]) -> Passes[Row]:
     name, wanted = each.get("Name"), each.get("Values", ())
     if not name:
         raise unknown_filter("null")
@@ -68,11 +81,7 @@ def _test(
     if not wanted:
         raise ApiError("InvalidParameterValue", f"The filter '{name}' has no values")
     matches = [matcher(pattern) for pattern in wanted]
-
-    def test(row: Row, item: Shown) -> bool:
-        return any(match(value) for value in values(row, item) for match in matches)
-
-    return test
+    return lambda candidate: any(match(value) for value in values(candidate) for match in matches)
 
 
 def values_at(item: Any, path: str) -> list[str]:

@@ -13,12 +13,21 @@ from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from gureum.errors import invalid_combination
+from gureum.model import Resource
 from gureum.wire.faults import spoken
-from gureum.wire.filters import Shown, Values, nodes_at, select, unknown_filter, values_at
+from gureum.wire.filters import (
+    Candidate,
+    Shown,
+    Values,
+    nodes_at,
+    passing,
+    unknown_filter,
+    values_at,
+)
 from gureum.wire.models import SCALARS, input_members, limits, service, walk
 from gureum.wire.pages import paginate
 
-__all__ = ["page", "paginate", "resolver", "select", "values_at"]
+__all__ = ["Candidate", "page", "values_at"]
 
 _TAG_FILTERS = {"tag-key": "tag.key", "tag-value": "tag.value"}  # Tags, or a few times TagSet
 _LEAST, _PAGE = 5, 1000
@@ -57,7 +66,7 @@ class Listed(Protocol):
 def page(
     action: str,
     listing: Listed,
-    shown: Iterable[tuple[AnyRow, Shown]],
+    candidates: Iterable[Candidate[AnyRow]],
     params: Mapping[str, Any],
     view: Any,
     service_name: str = "ec2",
@@ -78,24 +87,25 @@ def page(
         )
     # DescribeNatGateways and a few others call the member Filter.
     filters = params.get("Filters") or params.get("Filter") or ()
-    found = select(shown, filters, resolver(action, listing, view, service_name))
+    passes = passing(filters, resolver(action, listing, view, service_name))
     if max_results is None and token is None:
-        return [item for _, item in found], None
+        return [candidate.shown for candidate in candidates if passes(candidate)], None
     low, high = None, None
     if max_results is not None and "MaxResults" in input_members(service_name, action):
         low, high = limits(service_name, action, "MaxResults")
         low = _LEAST if low is None else low
         max_results = min(max_results, _PAGE) if high is None else max_results
-    items, token = paginate(
-        found,
-        lambda pair: (pair[0].created, pair[0].id),
+    found, token = paginate(
+        candidates,
+        lambda candidate: (candidate.row.created, candidate.row.id),
+        keep=passes,
         max_results=max_results,
         next_token=token,
         low=low,
         high=high,
         scope=action,
     )
-    return [item for _, item in items], token
+    return [candidate.shown for candidate in found], token
 
 
 def resolver(
@@ -106,7 +116,7 @@ def resolver(
     def resolve(name: str) -> Values[Any]:
         if name in listing.computed:
             computed = listing.computed[name]
-            return lambda row, item: computed(row, view)
+            return lambda candidate: computed(candidate.row, view)
         if name.startswith("tag:") and "tag:" in listing.paths:
             return _tag_values(listing.paths["tag:"], name.removeprefix("tag:"))
         path = listing.paths.get(name) if name else None
@@ -117,7 +127,7 @@ def resolver(
             raise unknown_filter(name)
         if name.startswith("tag:"):
             return _tag_values(path.removesuffix(".Key"), name.removeprefix("tag:"))
-        return lambda row, item: values_at(item, path)
+        return lambda candidate: values_at(candidate.shown, path)
 
     return resolve
 
@@ -125,8 +135,11 @@ def resolver(
 def _tag_values(path: str, key: str) -> Values[Any]:
     """The value of one tag; ``path`` leads to the tags, or is empty where an item is a tag."""
 
-    def values(row: Any, item: Shown) -> list[str]:
-        tags = nodes_at(item, path) if path else [item]
+    def values(candidate: Candidate[Any]) -> list[str]:
+        # A resource shows no tags but its own, if it shows them at all.
+        if isinstance(candidate.row, Resource) and candidate.row.tag(key) is None:
+            return []
+        tags = nodes_at(candidate.shown, path) if path else [candidate.shown]
         return [tag.get("Value") or "" for tag in tags if tag.get("Key") == key]
 
     return values

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -26,6 +27,7 @@ def paginate(
     items: Iterable[Item],
     key: Callable[[Item], Key],
     *,
+    keep: Callable[[Item], bool] = lambda _: True,
     max_results: int | None,
     next_token: str | None,
     low: int | None = None,
@@ -34,7 +36,8 @@ def paginate(
 ) -> tuple[list[Item], str | None]:
     """One page of ``items`` in the order of their keys, and the token of the next, if any.
 
-    Keys are unique; a later row has a greater key.  ``scope`` ties tokens to a listing.
+    Keys are unique; a later row has a greater key.  ``scope`` ties tokens to a listing.  ``keep``
+    says which items count; it is asked of no more of them than the page takes.
 
     Raises:
         ApiError: ``InvalidParameterValue`` where ``max_results`` is not within ``low`` and
@@ -43,10 +46,11 @@ def paginate(
     check_bounds(max_results, low, high)
     after = _read(next_token, scope) if next_token else None
     rest = sorted((item for item in items if after is None or key(item) > after), key=key)
-    if max_results is None or len(rest) <= max_results:
-        return rest, None
-    page = rest[:max_results]
-    return page, _write(key(page[-1]), scope)
+    if max_results is None:
+        return [item for item in rest if keep(item)], None
+    found = list(islice(filter(keep, rest), max_results + 1))
+    page = found[:max_results]
+    return page, _write(key(page[-1]), scope) if len(found) > max_results else None
 
 
 def check_bounds(max_results: int | None, low: int | None, high: int | None) -> None:
