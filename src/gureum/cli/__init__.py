@@ -2,85 +2,55 @@
 
 from __future__ import annotations
 
+import builtins
+from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 
 import click
 
 from gureum import __version__
-from gureum.cli.account import account
-from gureum.cli.audit import audit
-from gureum.cli.audit_log import audit_log
-from gureum.cli.cidr import cidr
-from gureum.cli.console import console
-from gureum.cli.container import container
-from gureum.cli.docker import docker
-from gureum.cli.down import down
-from gureum.cli.env import env
-from gureum.cli.exec import exec_
-from gureum.cli.explain import explain
-from gureum.cli.export import export
-from gureum.cli.flow_logs import flow_logs
-from gureum.cli.iam import iam
-from gureum.cli.image import image
-from gureum.cli.images import images
-from gureum.cli.import_ import import_
-from gureum.cli.internet import internet
-from gureum.cli.lab import lab
-from gureum.cli.map import map_
-from gureum.cli.medium import medium
 from gureum.cli.options import Base
-from gureum.cli.ping import ping
-from gureum.cli.port import port
-from gureum.cli.reach import reach
-from gureum.cli.segment import segment
-from gureum.cli.serve import serve
-from gureum.cli.ssh import ssh
-from gureum.cli.status import status
-from gureum.cli.story import story
-from gureum.cli.table import table
-from gureum.cli.trace import trace
-from gureum.cli.up import up
-from gureum.cli.verify import verify
-from gureum.cli.watch import watch
 from gureum.server.settings import default_state
 
 COMMANDS = (
-    up,
-    down,
-    status,
-    env,
-    map_,
-    exec_,
-    ssh,
-    ping,
-    trace,
-    port,
-    explain,
-    reach,
-    verify,
-    audit,
-    lab,
-    import_,
-    export,
-    table,
-    watch,
-    story,
-    flow_logs,
-    segment,
-    docker,
-    container,
-    console,
-    internet,
-    cidr,
-    medium,
-    account,
-    iam,
-    audit_log,
-    image,
-    images,
-    serve,
+    "up",
+    "down",
+    "status",
+    "env",
+    "map",
+    "exec",
+    "ssh",
+    "ping",
+    "trace",
+    "port",
+    "explain",
+    "reach",
+    "verify",
+    "audit",
+    "lab",
+    "import",
+    "export",
+    "table",
+    "watch",
+    "story",
+    "flow-logs",
+    "segment",
+    "docker",
+    "container",
+    "console",
+    "internet",
+    "cidr",
+    "medium",
+    "account",
+    "iam",
+    "audit-log",
+    "image",
+    "images",
+    "serve",
 )
-"""All commands, in the order in which the help lists them."""
+"""All commands, in the order in which the help lists them.  Each is a function of its own name in a
+file of that name; what Python uses for something else has a ``_`` at its end."""
 
 HELP = """A public cloud's network on this machine: the AWS EC2 API in, real packets out.
 
@@ -104,11 +74,22 @@ Exit status:
 
 
 class Commands(click.Group):
-    """A group whose help keeps the order of :data:`COMMANDS`."""
+    """A group that imports a command when it is asked for: all of them take longer than most of
+    them run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of the commands."""
-        return list(self.commands)
+        """The names of the commands, in the order of :data:`COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        if cmd_name not in COMMANDS:
+            return None
+        name = cmd_name.replace("-", "_")
+        module = import_module(f"gureum.cli.{name}_" if iskeyword(name) else f"gureum.cli.{name}")
+        found = getattr(module, f"{name}_" if iskeyword(name) or hasattr(builtins, name) else name)
+        assert isinstance(found, click.Command)
+        return found
 
 
 @click.group(
@@ -129,10 +110,6 @@ class Commands(click.Group):
 @click.pass_context
 def cli(context: click.Context, state: Path) -> None:
     context.obj = Base(state.absolute())
-
-
-for _command in COMMANDS:
-    cli.add_command(_command)
 
 
 def main() -> None:
