@@ -1,6 +1,8 @@
 # Gureum: `make setup` once, then `make demo`, `make test`.
 SHELL := /bin/bash
 PY := .venv/bin/python
+# Compiled modules are kept: without them each daemon and command that a test starts takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test lint golden bench clean
 
