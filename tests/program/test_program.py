@@ -12,6 +12,7 @@ from gureum.program import (
     AttachmentTable,
     Beyond,
     Blackhole,
+    Choice,
     Filter,
     Gateway,
     GlobalAddress,
@@ -25,6 +26,8 @@ from gureum.program import (
     Local,
     Machine,
     Member,
+    Mirror,
+    Mirrored,
     Peering,
     Port,
     Program,
@@ -62,6 +65,8 @@ PORT = Port("eni-1", SEGMENT, "i-1", 0, "02:00:00:00:00:02")
 TABLE = Table("rtb-1", "vpc-1", 1)
 
 INNER = InnerSegment("n-1", "i-1", "docker0", "172.17.0.0/16", "172.17.0.1")
+CHOICE = Choice("tmfr-1", True, 17, "10.0.0.0/8", "0.0.0.0/0", target_ports=(53, 53))
+MIRROR = Mirror("tms-1", 5, "10.0.1.9", 7, None, (), (CHOICE,), names=True)
 LINES: list[tuple[Statement, str]] = [
     (Router("vpc-1"), "Router id=vpc-1 ipv6=False"),
     (
@@ -138,6 +143,13 @@ LINES: list[tuple[Statement, str]] = [
     (
         Recorded(PORT, ("10.0.1.4", "10.0.1.5")),
         "Recorded port=eni-1 addresses=[10.0.1.4 10.0.1.5]",
+    ),
+    (
+        Mirrored(PORT, ("10.0.1.4",), "10.0.1.4", (MIRROR,)),
+        (
+            "Mirrored port=eni-1 addresses=[10.0.1.4] ip=10.0.1.4 mirrors=[Mirror(tms-1,5,"
+            "10.0.1.9,7,None,[],[Choice(tmfr-1,True,17,10.0.0.0/8,0.0.0.0/0,None,[53 53])],True)]"
+        ),
     ),
     (
         SegmentFilter(SEGMENT, "acl-1/in", "acl-1/out"),

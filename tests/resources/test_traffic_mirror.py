@@ -1,4 +1,4 @@
-"""Traffic mirror targets, filters, rules and sessions, as records."""
+"""Traffic mirror targets, filters, rules and sessions, and what they ask of the network."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from gureum.program import Choice, Mirrored
 from gureum.resources.traffic_mirror_filter import MAX_RULES
 from gureum.resources.traffic_mirror_session import MAX_PER_INTERFACE, MAX_PER_TARGET
 from tests.conftest import Cloud
-from tests.resources.building import make_interface, make_subnet, make_vpc
+from tests.resources.building import make_interface, make_subnet, make_vpc, plug_in
 from tests.resources.routing import refusal
 
 RULE: dict[str, Any] = {
@@ -284,3 +285,65 @@ def test_sessions_go_with_their_interfaces(cloud: Cloud, mirror: Mirror) -> None
     cloud.call("DeleteNetworkInterface", NetworkInterfaceId=mirror.sink)
     assert mirror.sessions() == []
     assert cloud.call("DescribeTrafficMirrorTargets")["TrafficMirrorTargets"] == []
+
+
+def test_no_interface_is_a_source_and_a_target(cloud: Cloud, mirror: Mirror) -> None:
+    given = mirror.wanted(NetworkInterfaceId=mirror.sink)
+    code, _ = refusal(cloud, "CreateTrafficMirrorSession", **given)
+    assert code == "InterfaceInUseByTrafficMirrorTarget"
+    mirror.session()
+    code, _ = refusal(cloud, "CreateTrafficMirrorTarget", NetworkInterfaceId=mirror.source)
+    assert code == "InterfaceInUseByTrafficMirrorSession"
+
+
+def mirrored(cloud: Cloud) -> dict[Mirrored, frozenset[str]]:
+    said = cloud.program().statements
+    return {each: ids for each, ids in said.items() if isinstance(each, Mirrored)}
+
+
+def test_a_source_in_a_host_is_mirrored_by_all_its_sessions_in_order(
+    cloud: Cloud, mirror: Mirror
+) -> None:
+    late = mirror.session(SessionNumber=9, VirtualNetworkId=9)["TrafficMirrorSessionId"]
+    assert mirrored(cloud) == {}
+    plug_in(cloud, mirror.source, "i-0123456789abcdef0")
+    second, first = mirror.rule(RuleNumber=200), mirror.rule(RuleNumber=5, RuleAction="reject")
+    out = mirror.rule(TrafficDirection="egress", Protocol=17, SourcePortRange={"FromPort": 7})
+    cloud.call(
+        "ModifyTrafficMirrorFilterNetworkServices",
+        TrafficMirrorFilterId=mirror.filter,
+        AddNetworkServices=["amazon-dns"],
+    )
+    soon = mirror.session(SessionNumber=2, VirtualNetworkId=2, PacketLength=64)
+    early = soon["TrafficMirrorSessionId"]
+    ((said, ids),) = mirrored(cloud).items()
+    shown = cloud.call(
+        "DescribeNetworkInterfaces", NetworkInterfaceIds=[mirror.source, mirror.sink]
+    )
+    ips = {i["NetworkInterfaceId"]: i["PrivateIpAddress"] for i in shown["NetworkInterfaces"]}
+    assert ids == {early, late}
+    assert (said.port.id, said.ip) == (mirror.source, ips[mirror.source])
+    assert [
+        (each.session, each.vni, each.length, each.target, each.names) for each in said.mirrors
+    ] == [(early, 2, 64, ips[mirror.sink], True), (late, 9, None, ips[mirror.sink], True)]
+    ids_of = [each["TrafficMirrorFilterRuleId"] for each in (first, second, out)]
+    any_ = "10.0.0.0/8", "0.0.0.0/0"
+    web = (80, 443)
+    assert said.mirrors[0].entering == (
+        Choice(ids_of[0], False, 6, *any_, target_ports=web),
+        Choice(ids_of[1], True, 6, *any_, target_ports=web),
+    )
+    assert said.mirrors[1].leaving == (
+        Choice(ids_of[2], True, 17, *any_, source_ports=(7, 7), target_ports=web),
+    )
+    for key in (early, late):
+        cloud.call("DeleteTrafficMirrorSession", TrafficMirrorSessionId=key)
+    assert mirrored(cloud) == {}
+
+
+def test_a_load_balancer_gets_nothing(cloud: Cloud, mirror: Mirror) -> None:
+    plug_in(cloud, mirror.source, "i-0123456789abcdef0")
+    arn = "arn:aws:elasticloadbalancing:ap-northeast-2:123456789012:loadbalancer/net/a/b"
+    made = cloud.call("CreateTrafficMirrorTarget", NetworkLoadBalancerArn=arn)
+    mirror.session(TrafficMirrorTargetId=made["TrafficMirrorTarget"]["TrafficMirrorTargetId"])
+    assert mirrored(cloud) == {}

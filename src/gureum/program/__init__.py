@@ -1,6 +1,7 @@
 """The abstract network: what should be there, in words that belong to no kernel and no vendor."""
 
 from gureum.program.inner import InnerHost, InnerPort, InnerSegment, Published
+from gureum.program.mirroring import Choice, Mirror
 from gureum.program.program import Program, diff, render
 from gureum.program.statements import (
     SHARES,
@@ -19,6 +20,7 @@ from gureum.program.statements import (
     Local,
     Machine,
     Member,
+    Mirrored,
     Peering,
     Port,
     PublicAddress,
@@ -53,6 +55,7 @@ __all__ = [
     "AttachmentTable",
     "Beyond",
     "Blackhole",
+    "Choice",
     "Filter",
     "Gateway",
     "GlobalAddress",
@@ -66,6 +69,8 @@ __all__ = [
     "Local",
     "Machine",
     "Member",
+    "Mirror",
+    "Mirrored",
     "Peering",
     "Port",
     "Program",

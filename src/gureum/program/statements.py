@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from gureum.program.inner import InnerHost, InnerPort, InnerSegment, Published
+from gureum.program.mirroring import Mirror
 
 SHARES = 8
 """Into how many equal shares a translator divides source ports among its addresses."""
@@ -357,6 +358,17 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirrored:
+    """What a port receives, and what it sends and is let send, is copied: each packet once, by the
+    first mirror that chooses it.  ``addresses`` are those of its guard; copies come from ``ip``."""
+
+    port: Port
+    addresses: tuple[str, ...]
+    ip: str
+    mirrors: tuple[Mirror, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentFilter:
     """The stateless filters through which packets enter (``filter_in``) and leave
     (``filter_out``) the segment; traffic inside it is not filtered."""
@@ -464,6 +476,7 @@ Statement: TypeAlias = (
     | Member
     | Guard
     | Recorded
+    | Mirrored
     | SegmentFilter
     | PublicAddress
     | GlobalAddress

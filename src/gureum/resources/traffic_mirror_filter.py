@@ -6,15 +6,20 @@ Sources: Traffic Mirroring guide, "Traffic mirror filters"; EC2 API Reference.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_network
-from typing import Any, Literal
+from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
 from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Reader, Resource, View, ref
+from gureum.model import View
 from gureum.resources.shapes import PORTS, TCP, UDP, tag_list
-from gureum.resources.traffic_mirror_session import TrafficMirrorSession
+from gureum.resources.traffic_mirror import (
+    TrafficMirrorFilter,
+    TrafficMirrorFilterRule,
+    TrafficMirrorSession,
+    rules_of,
+)
 
 MAX_FILTERS = 10_000
 """Filters per account (Traffic Mirroring guide, "Quotas")."""
@@ -28,44 +33,6 @@ _REMOVED = {
     "description": "description",
 }
 """What ModifyTrafficMirrorFilterRule can take away, and where it is kept."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrafficMirrorFilter(
-    Resource,
-    kind="traffic-mirror-filter",
-    prefix="tmf",
-    not_found="InvalidTrafficMirrorFilterId.NotFound",
-    malformed="InvalidTrafficMirrorFilterId.Malformed",
-    noun="traffic mirror filter",
-):
-    """A filter; ``services`` are those whose packets are copied although AWS's own answer them."""
-
-    description: str | None = None
-    services: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrafficMirrorFilterRule(
-    Resource,
-    kind="traffic-mirror-filter-rule",
-    prefix="tmfr",
-    not_found="InvalidTrafficMirrorFilterRuleId.NotFound",
-    malformed="InvalidTrafficMirrorFilterRuleId.Malformed",
-    noun="traffic mirror filter rule",
-):
-    """A line of a filter, by number within its direction; port ranges are inclusive."""
-
-    filter: str = ref("cascade")
-    direction: Literal["ingress", "egress"]
-    number: int
-    action: Literal["accept", "reject"]
-    source: str
-    target: str
-    protocol: int | None = None
-    source_ports: tuple[int, int] | None = None
-    target_ports: tuple[int, int] | None = None
-    description: str | None = None
 
 
 # --- filters ------------------------------------------------------------------------------------
@@ -109,7 +76,7 @@ def modify_services(call: Call) -> Shape:
 
 def show_filter(row: TrafficMirrorFilter, view: View) -> Shape:
     """The API's ``TrafficMirrorFilter`` structure."""
-    rules = _rules_of(view, row.id)
+    rules = rules_of(view, row.id)
     shape: Shape = {
         "TrafficMirrorFilterId": row.id,
         "IngressFilterRules": [show_rule(each, view) for each in rules if _is_ingress(each)],
@@ -120,11 +87,6 @@ def show_filter(row: TrafficMirrorFilter, view: View) -> Shape:
     return shape if row.description is None else shape | {"Description": row.description}
 
 
-def _rules_of(reader: Reader, key: str) -> list[TrafficMirrorFilterRule]:
-    rules = reader.referrers(key, TrafficMirrorFilterRule)
-    return sorted(rules, key=lambda each: (each.direction, each.number))
-
-
 def _is_ingress(rule: TrafficMirrorFilterRule) -> bool:
     return rule.direction == "ingress"
 
@@ -133,7 +95,7 @@ def _is_ingress(rule: TrafficMirrorFilterRule) -> bool:
 def create_rule(call: Call) -> Shape:
     """CreateTrafficMirrorFilterRule."""
     of = call.txn.get(TrafficMirrorFilter, call.params["TrafficMirrorFilterId"])
-    if len(_rules_of(call.txn.view, of.id)) >= MAX_RULES:
+    if len(rules_of(call.txn.view, of.id)) >= MAX_RULES:
         raise ApiError(
             "TrafficMirrorFilterRuleLimitExceeded",
             "The maximum number of Traffic Mirror filter rules has been exceeded.",
@@ -214,7 +176,7 @@ def _check(call: Call, row: TrafficMirrorFilterRule) -> None:
         raise invalid_combination("Both CIDR blocks of a rule are of one IP version.")
     if (row.source_ports or row.target_ports) and row.protocol not in (TCP, UDP):
         raise invalid_combination("Port ranges can be given for TCP and UDP only.")
-    for other in _rules_of(call.txn.view, row.filter):
+    for other in rules_of(call.txn.view, row.filter):
         same = (other.direction, other.number) == (row.direction, row.number)
         if same and other.id != row.id:
             raise ApiError(

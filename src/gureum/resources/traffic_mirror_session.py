@@ -1,20 +1,25 @@
 """Traffic mirror sessions and targets: whose packets are copied, and to whom.
 
-Sources: Traffic Mirroring guide, "Traffic mirror sessions" and "targets"; EC2 API Reference.  They
-are records: nothing is copied.
+Sources: Traffic Mirroring guide, "Traffic mirror sessions" and "targets"; EC2 API Reference.
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
 from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Resource, View, ref
+from gureum.model import View
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.shapes import tag_list, unsupported
+from gureum.resources.traffic_mirror import (
+    TrafficMirrorSession,
+    TrafficMirrorTarget,
+    lower,
+    sessions_of,
+)
 
 MAX_TARGETS, MAX_SESSIONS = 10_000, 10_000
 """Targets and sessions per account (Traffic Mirroring guide, "Quotas")."""
@@ -23,42 +28,6 @@ MAX_PER_INTERFACE, MAX_PER_TARGET = 3, 10
 _NUMBERS, _NETWORKS, _LENGTHS = range(1, 32767), range(1 << 24), range(1, 8501)
 _REMOVED = {"packet-length": "length", "description": "description", "virtual-network-id": "vni"}
 """What ModifyTrafficMirrorSession can take away, and where it is kept."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrafficMirrorTarget(
-    Resource,
-    kind="traffic-mirror-target",
-    prefix="tmt",
-    not_found="InvalidTrafficMirrorTargetId.NotFound",
-    malformed="InvalidTrafficMirrorTargetId.Malformed",
-    noun="traffic mirror target",
-):
-    """A target: an interface, which it goes with, or the ARN of a Network Load Balancer."""
-
-    interface: str | None = ref("cascade", default=None)
-    balancer: str | None = None
-    description: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrafficMirrorSession(
-    Resource,
-    kind="traffic-mirror-session",
-    prefix="tms",
-    not_found="InvalidTrafficMirrorSessionId.NotFound",
-    malformed="InvalidTrafficMirrorSessionId.Malformed",
-    noun="traffic mirror session",
-):
-    """A session of the source ``interface``; ``vni`` is the VXLAN identifier (RFC 7348)."""
-
-    interface: str = ref("cascade")
-    target: str = ref("cascade")
-    filter: str = ref()
-    number: int
-    vni: int
-    length: int | None = None
-    description: str | None = None
 
 
 # --- targets ------------------------------------------------------------------------------------
@@ -72,6 +41,11 @@ def create_target(call: Call) -> Shape:
         )
     if interface is not None:
         call.txn.get(NetworkInterface, interface)
+        if sessions_of(call.txn, interface):
+            raise ApiError(
+                "InterfaceInUseByTrafficMirrorSession",
+                f"The network interface '{interface}' is in use by a Traffic Mirror session.",
+            )
     if sum(1 for _ in call.txn.all(TrafficMirrorTarget)) >= MAX_TARGETS:
         raise _too_many("TrafficMirrorTargetLimitExceeded", "targets")
     row = call.created(
@@ -123,7 +97,7 @@ def create_session(call: Call) -> Shape:
     source = call.txn.get(NetworkInterface, call.params["NetworkInterfaceId"])
     vni = call.get("VirtualNetworkId")
     row = TrafficMirrorSession(
-        **call.common(TrafficMirrorSession),
+        **call.common(TrafficMirrorSession, _free_id(call)),
         interface=source.id,
         **{"vni": _free_network(call) if vni is None else vni, **_fields(call, "VirtualNetworkId")},
     )
@@ -171,6 +145,14 @@ def _fields(call: Call, *but: str) -> dict[str, Any]:
     return {field: value for field, value in found.items() if value is not None}
 
 
+def _free_id(call: Call) -> str:
+    """An id whose end no other session has."""
+    taken = {row.slot for row in call.txn.view.all(TrafficMirrorSession)}
+    while int((drawn := call.new_id(TrafficMirrorSession))[-6:], 16) in taken:
+        pass
+    return drawn
+
+
 def _free_network(call: Call) -> int:
     taken = {row.vni for row in call.txn.all(TrafficMirrorSession)}
     while (drawn := secrets.randbelow(len(_NETWORKS))) in taken:
@@ -187,8 +169,8 @@ def _check(call: Call, row: TrafficMirrorSession) -> None:
     ):
         if value not in known:
             raise invalid_value(name, value, f"It must be between {known[0]} and {known[-1]}")
-    others = [each for each in call.txn.referrers(row.interface, TrafficMirrorSession)
-              if each.id != row.id]  # fmt: skip
+    _check_no_target(call, row.interface)
+    others = [each for each in sessions_of(call.txn, row.interface) if each.id != row.id]
     if any(each.number == row.number for each in others):
         raise invalid_value("sessionNumber", row.number, "The interface has such a session already")
     if len(others) >= MAX_PER_INTERFACE:
@@ -197,6 +179,16 @@ def _check(call: Call, row: TrafficMirrorSession) -> None:
                  if each.id != row.id]  # fmt: skip
     if target.interface is not None and len(of_target) >= MAX_PER_TARGET:
         raise _too_many("TrafficMirrorSessionsPerTargetLimitExceeded", "sessions of a target")
+
+
+def _check_no_target(call: Call, interface: str) -> None:
+    """No interface is a source and a target at the same time (Traffic Mirroring guide,
+    "considerations"): copies would be copied."""
+    if any(True for _ in call.txn.referrers(interface, TrafficMirrorTarget)):
+        raise ApiError(
+            "InterfaceInUseByTrafficMirrorTarget",
+            f"The network interface '{interface}' is in use by a Traffic Mirror target.",
+        )
 
 
 def _too_many(code: str, what: str) -> ApiError:
@@ -235,6 +227,7 @@ KIND = Kind(
             ids="TrafficMirrorSessionIds",
         ),
     ),
+    lower=lower,
 )
 
 TARGET = Kind(

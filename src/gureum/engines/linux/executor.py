@@ -16,6 +16,7 @@ from gureum.engines.linux import conntrack, links
 from gureum.engines.linux.items import (
     Bridge,
     Chain,
+    Copier,
     Element,
     Family,
     Fdb,
@@ -45,7 +46,7 @@ from gureum.engines.linux.nft import Batch, NftError
 IPV6_HOST = 128
 """The prefix length of an IPv6 address alone: what hosts have."""
 _NFT = (NftTable, NftSet, Chain, Element)
-_ON_LINKS = (Settings, PortFlags, IpAddress, Neighbour, Proxy, Fdb, KernelRoute, IpRule)
+_ON_LINKS = (Settings, PortFlags, Copier, IpAddress, Neighbour, Proxy, Fdb, KernelRoute, IpRule)
 
 
 @dataclass

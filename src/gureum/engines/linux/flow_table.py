@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from gureum.engines.linux.names import MIRROR_MAC
+
 FLOW_TABLE = "gureum-flows"
 """The table; nothing but this exact name is ever removed."""
 
@@ -132,7 +134,8 @@ def _hooks() -> Iterator[str]:
     )
     for chain, priority, rules in (
         ("before", -10, ("meta mark set ether saddr map @senders goto begin",)),
-        ("between", 15, (f"{counted} jump left", *come)),
+        # AWS's flow logs leave mirrored traffic out
+        ("between", 15, (f"{counted} jump left", f"{MIRROR_MAC} return", *come)),
         ("behind", 35, (f"{to_it} goto passed",)),
     ):
         hook = f" {{ type filter hook forward priority {priority}; }}"

@@ -110,6 +110,29 @@ class PortFlags:
 
 
 @dataclass(frozen=True, slots=True)
+class Copier:
+    """What comes to ``link`` from ``source``, its other end, is copies of packets of ``station``.
+    Each becomes a packet in VXLAN with the identifier ``vni``, from ``ip`` to ``target``, that
+    ``mac`` sends to ``router``; of its frame it has ``length`` octets, or all that fit (None)."""
+
+    ns: str
+    link: str
+    source: str
+    station: str
+    router: str
+    mac: str
+    ip: str
+    target: str
+    vni: int
+    length: int | None
+    RANK: ClassVar[int] = 6
+
+    @property
+    def key(self) -> Key:
+        return ("copier", self.ns, self.link)
+
+
+@dataclass(frozen=True, slots=True)
 class IpAddress:
     """An address of a link, with its prefix length.  ``metric`` is that of the route to the prefix:
     of two links in one subnet the lower one sends.  An IPv6 address serves at once: nobody is asked
@@ -205,12 +228,13 @@ class IpRule:
         return ("rule", self.ns, str(self.version), str(self.mark))
 
 
-Family = Literal["inet", "bridge"]
+Family = Literal["inet", "bridge", "ip", "ip6"]
 
 
 @dataclass(frozen=True, slots=True)
 class NftTable:
-    """The one nft table of ours in a family."""
+    """The one nft table of ours in a family; ``ip`` and ``ip6`` have one where packets are copied,
+    for which ``inet`` has no word."""
 
     ns: str
     family: Family
@@ -276,6 +300,7 @@ LinkItem: TypeAlias = (
     | Veth
     | Settings
     | PortFlags
+    | Copier
     | IpAddress
     | Neighbour
     | Proxy

@@ -19,8 +19,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from gureum.engines.linux import copying
 from gureum.engines.linux.items import (
     Bridge,
+    Copier,
     Fdb,
     IpAddress,
     IpRule,
@@ -247,7 +249,7 @@ def _drop_link_item(netlink: Netlink, item: Bridge | Veth) -> None:
     netlink.request(DELLINK, link_body(_index(item.link)))
 
 
-def _goes_with_its_link(_netlink: Netlink, _item: Settings | PortFlags) -> None:
+def _goes_with_its_link(_netlink: Netlink, _item: Settings | PortFlags | Copier) -> None:
     return
 
 
@@ -371,6 +373,7 @@ _PUT: dict[type, Callable[[Netlink, Any], None]] = {
     Bridge: _put_bridge,
     Settings: _put_settings,
     PortFlags: _put_flags,
+    Copier: copying.put,
     IpAddress: _put_address,
     Neighbour: _put_neighbour,
     Proxy: _put_proxy,
@@ -383,6 +386,7 @@ _DROP: dict[type, Callable[[Netlink, Any], None]] = {
     Veth: _drop_link_item,
     Settings: _goes_with_its_link,
     PortFlags: _goes_with_its_link,
+    Copier: _goes_with_its_link,
     IpAddress: _drop_address,
     Neighbour: _drop_neighbour,
     Proxy: _drop_proxy,

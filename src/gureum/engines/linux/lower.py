@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gureum.engines.linux import lower_inner, lower_transit, rulesets
+from gureum.engines.linux import lower_inner, lower_mirror, lower_transit, rulesets
 from gureum.engines.linux.guards import hook
 from gureum.engines.linux.items import (
     Bridge,
@@ -88,6 +88,7 @@ from gureum.program import (
     Local,
     Machine,
     Member,
+    Mirrored,
     Peering,
     Port,
     PublicAddress,
@@ -485,6 +486,7 @@ _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     Member: _member,
     Guard: _guard,
     Recorded: _nothing,  # counted by flow_meter.py
+    Mirrored: lower_mirror.mirrored,
     SegmentFilter: _segment_filter,
     PublicAddress: _public_address,
     GlobalAddress: _global_address,

@@ -148,6 +148,26 @@ def internet_host_namespace(name: str) -> str:
     return f"host-{name}" if _SAFE.fullmatch(name) else f"host-{digest(name)[:16]}"
 
 
+def mirror_link(session: str) -> str:
+    """The port of a segment where a mirror's packets come into their router."""
+    return f"n-{tail(session)}"
+
+
+def copies_link(session: str) -> str:
+    """Its other end, to which copies are sent."""
+    return f"m-{tail(session)}"
+
+
+MIRROR_MAC = "ether saddr & ff:00:00:00:00:00 == 0e:00:00:00:00:00"
+"""The senders of a mirror's packets, which no station is: AWS's begin with other octets."""
+
+
+def mirror_mac(session: str) -> str:
+    """The sender of a mirror's packets."""
+    digits = digest(session)
+    return ":".join(("0e", *(digits[i : i + 2] for i in range(0, 10, 2))))
+
+
 def link_mac(namespace: str, link: str) -> str:
     """A locally administered address for a link that has none in the program."""
     digits = digest(f"{namespace}/{link}")

@@ -8,12 +8,11 @@ from gureum.engines.linux.netlink import Netlink, parse, string
 _GET_TABLE = 10 << 8 | 1
 _HEAD = 4
 _NAME = 1
-_FAMILIES = {1: "inet", 7: "bridge"}
+_FAMILIES = {1: "inet", 2: "ip", 7: "bridge", 10: "ip6"}
 
 
 def tables(netlink: Netlink) -> set[tuple[str, str]]:
-    """Families and names of the tables of ``inet`` and ``bridge`` in the namespace of a netfilter
-    socket."""
+    """Families and names of the tables in the namespace of a netfilter socket."""
     found = set()
     for message in netlink.dump(_GET_TABLE, bytes(_HEAD)):
         family = _FAMILIES.get(message.body[0])

@@ -11,11 +11,12 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gureum.engines.linux import links, listing
+from gureum.engines.linux import copying, links, listing
 from gureum.engines.linux.book import Book
 from gureum.engines.linux.items import (
     Bridge,
     Chain,
+    Copier,
     Family,
     Fdb,
     IpAddress,
@@ -37,7 +38,7 @@ from gureum.engines.linux.netlink import NETFILTER, number, parse, string
 from gureum.engines.linux.nft_tables import tables
 
 _KINDS = {value: name for name, value in links.KINDS.items()}
-_FAMILIES: tuple[Family, ...] = ("inet", "bridge")
+_FAMILIES: tuple[Family, ...] = ("inet", "bridge", "ip", "ip6")
 UNKNOWN = "?"
 _APART = ("instance", "container")
 """Kinds of namespaces that belong to a user namespace other than ours."""
@@ -151,6 +152,14 @@ class Observer:
                 yield Settings(ns, name, link.mac, link.mtu, alias, master)
             if link.port and self._book.wanted(("flags", ns, name)) is not None:
                 yield _flags(ns, link)
+            wanted = self._book.wanted(("copier", ns, name))
+            if isinstance(wanted, Copier) and (seen_copier := self._copier(wanted, link.index)):
+                yield seen_copier
+
+    def _copier(self, wanted: Copier, index: int) -> Copier | None:
+        netlink = self._spaces.netlink(wanted.ns)
+        with self._spaces.inside(wanted.ns):
+            return copying.observe(netlink, wanted, index)
 
     def _pair(self, ns: str, link: _Link, known: bool) -> Iterator[Item]:
         wanted = self._book.wanted(("link", ns, link.name))
