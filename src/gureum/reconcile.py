@@ -20,10 +20,11 @@ from typing import Any, Protocol
 
 from gureum.compile import Compiler
 from gureum.engines import Engine
+from gureum.engines.flows import Station
 from gureum.machines import MachineRoom
 from gureum.model import Changes, Resource, Txn
 from gureum.model.timestamps import timestamp
-from gureum.program import Machine, Recorded, Service, Statement
+from gureum.program import Machine, Recorded, RecordedLink, Service, Statement
 from gureum.resources import Registry
 from gureum.resources.instance import Instance, observed, rooted
 from gureum.resources.snapshot import Snapshot
@@ -79,13 +80,13 @@ class Reconciler:
         machines: MachineRoom,
         clock: Clock,
         workers: int = 4,
-        services: ServiceRoom[Service | Recorded] | None = None,
+        services: ServiceRoom[Service | Station] | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._engine = engine
         self._machines = machines
-        self._services: ServiceRoom[Service | Recorded] = services or NoServices()
+        self._services: ServiceRoom[Service | Station] = services or NoServices()
         self._clock = clock
         self._compiler = Compiler(registry)
         self._commits: queue.SimpleQueue[Commit | None] = queue.SimpleQueue()
@@ -481,8 +482,8 @@ def merge(batch: list[Commit]) -> Changes:
     return Changes({key: pair for key, pair in rows.items() if pair != (None, None)})
 
 
-def _services(statements: Collection[Statement]) -> list[Service | Recorded]:
-    return [statement for statement in statements if isinstance(statement, (Service, Recorded))]
+def _services(statements: Collection[Statement]) -> list[Service | Station]:
+    return [each for each in statements if isinstance(each, (Service, Recorded, RecordedLink))]
 
 
 def _without_machines(statements: Collection[Statement]) -> list[Statement]:

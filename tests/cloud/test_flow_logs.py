@@ -11,6 +11,7 @@ import pytest
 
 from tests.cloud.site import Guest, Site
 from tests.daemon import Daemon
+from tests.kernel.mirrors import deaf
 from tests.kernel.packets import eventually, make, ping
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
@@ -128,3 +129,54 @@ def test_there_is_nothing_to_show_without_a_flow_log(daemon: Daemon) -> None:
     done = daemon.gureum("flow-logs", "--region", "us-east-1")
     assert done.returncode == 1
     assert "no flow log" in done.stderr
+
+
+def test_what_crosses_a_transit_gateway_is_recorded(
+    daemon: Daemon, site: Site, guests: tuple[Guest, Guest]
+) -> None:
+    one, _ = guests
+    ec2, far = site.ec2, Site(daemon, "10.1.0.0/16")
+    two = far.launch(far.private, far.group("far", ("udp", 53, "10.0.0.0/16")))
+    gateway = ec2.create_transit_gateway()["TransitGateway"]["TransitGatewayId"]
+    ids = {"Filters": [{"Name": "transit-gateway-id", "Values": [gateway]}]}
+    shown = ec2.describe_transit_gateways
+    assert eventually(lambda: shown()["TransitGateways"][0]["State"] == "available")
+    for each, subnet, table in ((site, site.public, site.out), (far, far.private, "")):
+        ec2.create_transit_gateway_vpc_attachment(
+            TransitGatewayId=gateway, VpcId=each.vpc, SubnetIds=[subnet]
+        )
+        ec2.create_route(
+            RouteTableId=table or far.table(far.private),
+            DestinationCidrBlock="10.0.0.0/8",
+            TransitGatewayId=gateway,
+        )
+    found = ec2.describe_transit_gateway_attachments
+    ready = ["available"] * 2
+    assert eventually(
+        lambda: [a["State"] for a in found(**ids)["TransitGatewayAttachments"]] == ready
+    )
+    keys = {a["ResourceId"]: a["TransitGatewayAttachmentId"]
+            for a in found(**ids)["TransitGatewayAttachments"]}  # fmt: skip
+    ec2.create_flow_logs(
+        ResourceIds=[gateway],
+        ResourceType="TransitGateway",
+        LogGroupName="/transit",
+        DeliverLogsPermissionArn=ROLE,
+        LogFormat="${tgw-attachment-id} ${tgw-pair-attachment-id} ${dstaddr} ${packets} ${bytes} "
+        "${packets-lost-no-route} ${flow-direction}",
+    )
+    with make(one.ns, socket.SOCK_DGRAM) as sender, deaf(two.ns, 53):
+        for ip in (two.ip, two.ip, "10.9.0.1"):
+            sender.sendto(b"x" * 100, (ip, 53))
+    rows = [row for row in _shown(daemon) if row["interface"] in keys.values()]
+    assert [row["action"] for row in rows].count("REJECT") == 1
+    folder = daemon.state / "flow-logs/cloud-watch-logs/123456789012/ap-northeast-2/%2Ftransit"
+    lines = [text for path in folder.iterdir() for text in path.read_text().splitlines()]
+    near, away = keys[site.vpc], keys[far.vpc]
+    assert sorted(lines) == sorted(
+        [
+            f"{near} {away} {two.ip} 2 256 0 ingress",
+            f"{away} {near} {two.ip} 2 256 0 egress",
+            f"{near} - 10.9.0.1 0 0 1 ingress",
+        ]
+    )

@@ -35,6 +35,7 @@ from gureum.program import (
     Published,
     Range,
     Recorded,
+    RecordedLink,
     Route,
     Router,
     Rule,
@@ -144,6 +145,7 @@ LINES: list[tuple[Statement, str]] = [
         Recorded(PORT, ("10.0.1.4", "10.0.1.5")),
         "Recorded port=eni-1 addresses=[10.0.1.4 10.0.1.5]",
     ),
+    (RecordedLink("tgw-attach-1", "tgw-1"), "RecordedLink attachment=tgw-attach-1 transit=tgw-1"),
     (
         Mirrored(PORT, ("10.0.1.4",), "10.0.1.4", (MIRROR,)),
         (

@@ -6,11 +6,18 @@ from typing import Any
 
 import pytest
 
-from gureum.program import Recorded
+from gureum.program import Recorded, RecordedLink
 from gureum.resources.flow_log_api import MAX_PER_RESOURCE
-from gureum.resources.flow_log_format import DEFAULT_FORMAT, FIELDS, fields_of, version_of
+from gureum.resources.flow_log_format import (
+    DEFAULT_FORMAT,
+    FIELDS,
+    TRANSIT_FORMAT,
+    fields_of,
+    version_of,
+)
 from tests.conftest import Cloud
 from tests.resources.building import make_interface, make_subnet, make_vpc, plug_in
+from tests.resources.transit import attach, make_transit
 
 ROLE = "arn:aws:iam::123456789012:role/flow-logs"
 GROUP = {"LogGroupName": "flows", "DeliverLogsPermissionArn": ROLE}
@@ -128,7 +135,7 @@ def test_an_arn_names_its_group(cloud: Cloud) -> None:
             "InvalidParameter",
             "reserved",
         ),
-        ({"ResourceType": "TransitGateway"}, "UnsupportedOperation", "TransitGateway"),
+        ({"ResourceType": "CoreNetwork"}, "UnsupportedOperation", "CoreNetwork"),
     ],
 )
 def test_what_is_refused(cloud: Cloud, given: dict[str, Any], code: str, words: str) -> None:
@@ -187,6 +194,64 @@ def test_deleting(cloud: Cloud) -> None:
     assert refused["Error"]["Code"] == "InvalidFlowLogId.NotFound"
     assert described(cloud) == []
     assert cloud.error("DescribeFlowLogs", FlowLogIds=[key]).code == "InvalidFlowLogId.NotFound"
+
+
+def transit(cloud: Cloud) -> tuple[str, str]:
+    """A transit gateway and an attachment of it."""
+    gateway, vpc = make_transit(cloud), make_vpc(cloud)
+    return gateway, attach(cloud, gateway, vpc, make_subnet(cloud, vpc))
+
+
+def of_transit(cloud: Cloud, *keys: str, of: str = "TransitGateway", **more: Any) -> dict[str, Any]:
+    """CreateFlowLogs of transit gateways to a log group."""
+    given = {"ResourceIds": list(keys), "ResourceType": of, **GROUP, **more}
+    return cloud.call("CreateFlowLogs", **given)
+
+
+def test_a_flow_log_of_a_transit_gateway_has_all_fields_and_no_type_of_traffic(
+    cloud: Cloud,
+) -> None:
+    gateway, attachment = transit(cloud)
+    of_transit(cloud, gateway)
+    of_transit(cloud, attachment, of="TransitGatewayAttachment", LogFormat="${tgw-id} ${end}")
+    first, second = described(cloud)
+    assert "TrafficType" not in first
+    assert (first["ResourceId"], first["MaxAggregationInterval"]) == (gateway, 60)
+    assert first["LogFormat"] == TRANSIT_FORMAT
+    assert first["LogFormat"].startswith("${version} ${resource-type} ${account-id} ${tgw-id} ")
+    assert (second["ResourceId"], second["LogFormat"]) == (attachment, "${tgw-id} ${end}")
+    said = cloud.program().statements
+    assert {s: ids for s, ids in said.items() if isinstance(s, RecordedLink)} == {
+        RecordedLink(attachment, gateway): {attachment, first["FlowLogId"], second["FlowLogId"]}
+    }
+    cloud.call("DeleteFlowLogs", FlowLogIds=[first["FlowLogId"], second["FlowLogId"]])
+    assert not any(isinstance(each, RecordedLink) for each in cloud.program().statements)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"TrafficType": "ALL"}, "TrafficType is not supported"),
+        ({"MaxAggregationInterval": 600}, "Aggregation Interval"),
+        ({"LogFormat": "${action}"}, "${action} is no field"),
+        ({"ResourceIds": [f"tgw-{n:017x}" for n in range(26)]}, "At most 25"),
+    ],
+)
+def test_flow_logs_of_transit_gateways_that_are_refused(
+    cloud: Cloud, given: dict[str, Any], said: str
+) -> None:
+    gateway, _ = transit(cloud)
+    wanted = {"ResourceIds": [gateway], "ResourceType": "TransitGateway", **GROUP, **given}
+    error = cloud.error("CreateFlowLogs", **wanted)
+    assert error.code == "InvalidParameter"
+    assert said in error.message
+    assert described(cloud) == []
+
+
+def test_a_transit_gateway_that_is_not_there(cloud: Cloud) -> None:
+    answer = of_transit(cloud, "tgw-0123456789abcdef0")
+    (refused,) = answer["Unsuccessful"]
+    assert refused["Error"]["Code"] == "InvalidTransitGatewayID.NotFound"
 
 
 def test_filters(cloud: Cloud) -> None:

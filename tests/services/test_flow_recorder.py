@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gureum.engines import EngineError
-from gureum.engines.flows import Flow, Reading
+from gureum.engines.flows import Flow, Reading, Station
 from gureum.program import Recorded
 from gureum.services import FlowRecorder
 from gureum.services.flow_files import FlowFiles
@@ -21,17 +21,17 @@ class Told:
     """A meter without a kernel: remembers whom it counts for, and gives what it was told."""
 
     def __init__(self) -> None:
-        self.watched: dict[str, set[Recorded]] = {}
+        self.watched: dict[str, set[Station]] = {}
         self.flows: list[Flow] = []
         self.skipped: dict[str, int] = {}
         self.old: list[str] = []
         self.fails = False
         self.closed = False
 
-    def watch(self, router: str, wanted: Collection[Recorded]) -> None:
+    def watch(self, router: str, wanted: Collection[Station]) -> None:
         self.watched[router] = set(wanted)
 
-    def change(self, router: str, add: Collection[Recorded], remove: Collection[Recorded]) -> None:
+    def change(self, router: str, add: Collection[Station], remove: Collection[Station]) -> None:
         self.watched[router] = (self.watched.get(router, set()) - set(remove)) | set(add)
 
     def read(self, router: str) -> Reading:

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
-from gureum.program import Recorded
+from gureum.program import Recorded, RecordedLink
+
+Station: TypeAlias = Recorded | RecordedLink
+"""What is recorded: an interface in a router, or an attachment of a transit."""
+
+
+def place_of(station: Station) -> str:
+    """The router or transit in which it is counted."""
+    return station.port.segment.router if isinstance(station, Recorded) else station.transit
+
+
+def name_of(station: Station) -> str:
+    """The id of the interface or attachment."""
+    return station.port.id if isinstance(station, Recorded) else station.attachment
+
 
 Way = Literal["local", "gateway", "peering"]
 """By what a packet leaves its router: to another interface of the router's own (or a transit
@@ -22,6 +36,9 @@ class Flow:
     bytes from the IP header on.  ``tcp_flags`` are those of all packets together: FIN 1, SYN 2,
     RST 4, and 16 where ACK came along with SYN.  Times are seconds since 1970.  ``way`` is None for
     what comes in and for what was refused.
+
+    Of an attachment ``interface`` is its id, ``inward`` is into the transit, and not ``accepted``
+    is what the transit led nowhere: for want of a way, or of time to live (``expired``).
     """
 
     interface: str
@@ -38,6 +55,7 @@ class Flow:
     end: float
     tcp_flags: int = 0
     way: Way | None = None
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +71,11 @@ class Meter(Protocol):
     """Counts packets of recorded interfaces.  To be used from one thread.  Every method raises
     :class:`~gureum.engines.EngineError` where the kernel refuses."""
 
-    def watch(self, router: str, wanted: Collection[Recorded]) -> None:
-        """Count for exactly these interfaces of a router; counters that are there already, also of
-        an earlier process, go on."""
+    def watch(self, router: str, wanted: Collection[Station]) -> None:
+        """Count for exactly these interfaces of a router, or attachments of a transit; counters
+        that are there already, also of an earlier process, go on."""
 
-    def change(self, router: str, add: Collection[Recorded], remove: Collection[Recorded]) -> None:
+    def change(self, router: str, add: Collection[Station], remove: Collection[Station]) -> None:
         """Count for some more, and no more for others; what has flowed of those since the last
         reading is lost."""
 

@@ -11,7 +11,13 @@ from gureum.imports.reading import Left, Reading, moment
 from gureum.resources import vpn_tunnel
 from gureum.resources.endpoint_service import EndpointService, Permission, PrivateName
 from gureum.resources.flow_log import DestinationOptions, FlowLog
-from gureum.resources.flow_log_format import DEFAULT_FORMAT, fields_of
+from gureum.resources.flow_log_format import (
+    DEFAULT_FORMAT,
+    FIELDS,
+    TRANSIT_FIELDS,
+    TRANSIT_FORMAT,
+    fields_of,
+)
 from gureum.resources.launch_template import LaunchTemplate, LaunchTemplateVersion, version_key
 from gureum.resources.network_interface_permission import InterfacePermission
 from gureum.resources.public_access import (
@@ -123,16 +129,17 @@ def flow_log(reading: Reading, item: Item) -> None:
         raise Left(f"flow logs to {kind} are not built")
     if options and options.get("FileFormat", "plain-text") != "plain-text":
         raise Left(f"flow logs as {options['FileFormat']} are not built")
-    form = item.get("LogFormat", DEFAULT_FORMAT)
+    transit = str(item["ResourceId"]).startswith("tgw-")
+    form = item.get("LogFormat", TRANSIT_FORMAT if transit else DEFAULT_FORMAT)
     try:
-        fields_of(form)
+        fields_of(form, TRANSIT_FIELDS if transit else FIELDS)
     except ValueError as error:
         raise Left(f"its format: {error}") from None
     reading.put(
         FlowLog(
             **reading.common(FlowLog, item, item["FlowLogId"], "CreationTime"),
             resource=item["ResourceId"],
-            traffic=item["TrafficType"],
+            traffic=item.get("TrafficType", "ALL"),
             destination_type=kind,
             group=item.get("LogGroupName"),
             destination=item.get("LogDestination"),

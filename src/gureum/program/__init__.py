@@ -3,6 +3,7 @@
 from gureum.program.inner import InnerHost, InnerPort, InnerSegment, Published
 from gureum.program.mirroring import Choice, Mirror
 from gureum.program.program import Program, diff, render
+from gureum.program.recording import RecordedLink
 from gureum.program.statements import (
     SHARES,
     Address,
@@ -78,6 +79,7 @@ __all__ = [
     "Published",
     "Range",
     "Recorded",
+    "RecordedLink",
     "Route",
     "Router",
     "Rule",

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 from gureum.program.inner import InnerHost, InnerPort, InnerSegment, Published
 from gureum.program.mirroring import Mirror
+from gureum.program.recording import RecordedLink
 
 SHARES = 8
 """Into how many equal shares a translator divides source ports among its addresses."""
@@ -476,6 +477,7 @@ Statement: TypeAlias = (
     | Member
     | Guard
     | Recorded
+    | RecordedLink
     | Mirrored
     | SegmentFilter
     | PublicAddress

@@ -31,7 +31,8 @@ class FlowLog(
     noun="flow log",
     missing="These flow log ids in the input list are not found: [TotalCount: 1] {id}",
 ):
-    """A flow log of a VPC, a subnet or a network interface, which it outlives.
+    """A flow log of a VPC, a subnet, a network interface, a transit gateway or an attachment of
+    one, which it outlives.
 
     ``group`` is the log group and ``destination`` the ARN, each as it was given; ``interval`` is in
     seconds.
@@ -48,6 +49,11 @@ class FlowLog(
     interval: int
     options: DestinationOptions | None = None
 
+    @property
+    def of_transit(self) -> bool:
+        """Whether it is about a transit gateway, or an attachment."""
+        return self.resource.startswith("tgw-")
+
 
 class Interface(Protocol):
     """What of a network interface decides which flow logs are about it."""
@@ -62,8 +68,9 @@ class Interface(Protocol):
 
 def flow_logs_of(reader: Reader, interface: Interface) -> list[FlowLog]:
     """The flow logs of an interface: its own, its subnet's and its VPC's."""
-    return [
-        log
-        for key in (interface.id, interface.subnet, interface.vpc)
-        for log in reader.referrers(key, FlowLog)
-    ]
+    return flow_logs_about(reader, interface.id, interface.subnet, interface.vpc)
+
+
+def flow_logs_about(reader: Reader, *keys: str) -> list[FlowLog]:
+    """The flow logs of some resources."""
+    return [log for key in keys for log in reader.referrers(key, FlowLog)]

@@ -14,23 +14,37 @@ from typing import Any
 from gureum.errors import ApiError, missing_parameter
 from gureum.kind import Call, Kind, Listing, Shape
 from gureum.model import Resource, View
+from gureum.model.txn import not_found
 from gureum.resources.flow_log import DestinationOptions, FlowLog
-from gureum.resources.flow_log_format import DEFAULT_FORMAT, fields_of
+from gureum.resources.flow_log_format import (
+    DEFAULT_FORMAT,
+    FIELDS,
+    TRANSIT_FIELDS,
+    TRANSIT_FORMAT,
+    fields_of,
+)
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.shapes import tag_list, unsupported
 from gureum.resources.subnet import Subnet
+from gureum.resources.transit_gateway import TransitGateway, TransitGatewayAttachment
 from gureum.resources.vpc import Vpc
 
 MAX_PER_RESOURCE = 2
 """Flow logs of one interface, subnet or VPC (VPC quotas)."""
-MAX_RESOURCES, MAX_IDS = 300, 1000
+MAX_PER_TRANSIT = 250
+"""Flow logs of one transit gateway or attachment, as is reported of AWS."""
+MAX_RESOURCES, MAX_TRANSITS, MAX_IDS = 300, 25, 1000
 INTERVALS = (60, 600)
+TRANSIT_INTERVAL = 60
 
 _MONITORED: dict[str, type[Resource]] = {
     "VPC": Vpc,
     "Subnet": Subnet,
     "NetworkInterface": NetworkInterface,
+    "TransitGateway": TransitGateway,
+    "TransitGatewayAttachment": TransitGatewayAttachment,
 }
+_TRANSITS = (TransitGateway, TransitGatewayAttachment)
 _GROUP_NAME = re.compile(r"[.\-_/#A-Za-z0-9]{1,512}")
 _GROUP_ARN = re.compile(r"arn:aws[a-z-]*:logs:[a-z0-9-]*:\d*:log-group:([^:*]+)(:\*)?")
 _BUCKET_ARN = re.compile(r"arn:aws[a-z-]*:s3:::([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/.*)?")
@@ -43,11 +57,9 @@ def create_flow_logs(call: Call) -> Shape:
     cls = _MONITORED.get(call.params["ResourceType"])
     if cls is None:
         raise _not_here("ResourceType", call.params["ResourceType"])
-    if not call.get("TrafficType"):
-        raise missing_parameter("TrafficType")
-    if len(call.params["ResourceIds"]) > MAX_RESOURCES:
-        raise _invalid(f"At most {MAX_RESOURCES} resource ids can be given")
-    settings = _settings(call)
+    transit = cls in _TRANSITS
+    _check_request(call, transit=transit)
+    settings = _settings(call, transit=transit)
     call.tags_for(FlowLog.kind)
     made: list[str] = []
 
@@ -60,6 +72,17 @@ def create_flow_logs(call: Call) -> Shape:
         "ClientToken": call.get("ClientToken", ""),
         "Unsuccessful": unsuccessful,
     }
+
+
+def _check_request(call: Call, *, transit: bool) -> None:
+    if transit and call.get("TrafficType"):
+        kind = call.params["ResourceType"]
+        raise _invalid(f"TrafficType is not supported for the resource type {kind}.")
+    if not transit and not call.get("TrafficType"):
+        raise missing_parameter("TrafficType")
+    most = MAX_TRANSITS if transit else MAX_RESOURCES
+    if len(call.params["ResourceIds"]) > most:
+        raise _invalid(f"At most {most} resource ids can be given")
 
 
 def _each(keys: Sequence[str], act: Callable[[str], None]) -> list[Shape]:
@@ -78,6 +101,8 @@ def _each(keys: Sequence[str], act: Callable[[str], None]) -> list[Shape]:
 
 def _make(call: Call, cls: type[Resource], key: str, settings: dict[str, Any]) -> FlowLog:
     resource = call.txn.get(cls, key)
+    if isinstance(resource, _TRANSITS) and resource.state == "deleted":
+        raise not_found(cls, key)
     others = list(call.txn.referrers(resource.id, FlowLog))
     target = settings["group"], settings["destination"]
     if any((other.group, other.destination) == target for other in others):
@@ -85,7 +110,7 @@ def _make(call: Call, cls: type[Resource], key: str, settings: dict[str, Any]) -
             "FlowLogAlreadyExists",
             "Error. There is an existing Flow Log with the same configuration and log destination.",
         )
-    if len(others) >= MAX_PER_RESOURCE:
+    if len(others) >= (MAX_PER_TRANSIT if cls in _TRANSITS else MAX_PER_RESOURCE):
         raise ApiError(
             "FlowLogsLimitExceeded",
             f"The maximum number of flow logs of {resource.id} has been reached.",
@@ -93,7 +118,7 @@ def _make(call: Call, cls: type[Resource], key: str, settings: dict[str, Any]) -
     return call.created(FlowLog(**call.common(FlowLog), resource=resource.id, **settings))
 
 
-def _settings(call: Call) -> dict[str, Any]:
+def _settings(call: Call, *, transit: bool) -> dict[str, Any]:
     """What all flow logs of the call have in common."""
     kind = call.get("LogDestinationType", "cloud-watch-logs")
     group, destination = call.get("LogGroupName"), call.get("LogDestination")
@@ -112,14 +137,14 @@ def _settings(call: Call) -> dict[str, Any]:
     else:
         raise _not_here("LogDestinationType", kind)
     return {
-        "traffic": call.params["TrafficType"],
+        "traffic": call.get("TrafficType", "ALL"),
         "destination_type": kind,
         "group": group,
         "destination": destination,
         "role": call.get("DeliverLogsPermissionArn"),
         "cross_account_role": call.get("DeliverCrossAccountRole"),
-        "log_format": _log_format(call),
-        "interval": _interval(call),
+        "log_format": _log_format(call, transit=transit),
+        "interval": _interval(call, transit=transit),
         "options": _options(call, kind),
     }
 
@@ -145,18 +170,19 @@ def _checked_group(group: str | None, destination: str | None) -> str:
     return group
 
 
-def _log_format(call: Call) -> str:
-    text = str(call.get("LogFormat", DEFAULT_FORMAT))
+def _log_format(call: Call, *, transit: bool) -> str:
+    text = str(call.get("LogFormat", TRANSIT_FORMAT if transit else DEFAULT_FORMAT))
     try:
-        fields_of(text)
+        fields_of(text, TRANSIT_FIELDS if transit else FIELDS)
     except ValueError as error:
         raise _invalid(f"Invalid LogFormat: {error}") from None
     return text
 
 
-def _interval(call: Call) -> int:
-    value = int(call.get("MaxAggregationInterval", 600))
-    if value not in INTERVALS:
+def _interval(call: Call, *, transit: bool) -> int:
+    allowed = (TRANSIT_INTERVAL,) if transit else INTERVALS
+    value = int(call.get("MaxAggregationInterval", allowed[-1]))
+    if value not in allowed:
         raise _invalid("Invalid Flow Log Max Aggregation Interval")
     return value
 
@@ -202,7 +228,7 @@ def show(row: FlowLog, view: View) -> Shape:
         "DeliverLogsStatus": "SUCCESS",
         "FlowLogStatus": "ACTIVE",
         "ResourceId": row.resource,
-        "TrafficType": row.traffic,
+        "TrafficType": None if row.of_transit else row.traffic,
         "LogDestinationType": row.destination_type,
         "LogGroupName": row.group,
         "LogDestination": row.destination,

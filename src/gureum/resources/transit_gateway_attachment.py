@@ -12,8 +12,9 @@ from dataclasses import replace
 from gureum.errors import ApiError, invalid_value, missing_parameter
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Txn, View
-from gureum.program import Attachment, AttachmentTable, Served
+from gureum.program import Attachment, AttachmentTable, RecordedLink, Served
 from gureum.resources import network_interface
+from gureum.resources.flow_log import flow_logs_about
 from gureum.resources.network_interface import AMAZON, NetworkInterface
 from gureum.resources.network_interface import Attachment as Plug
 from gureum.resources.shapes import tag_list
@@ -242,6 +243,9 @@ def lower(row: TransitGatewayAttachment, lowering: Lowering) -> None:
     view = lowering.view
     cidrs = tuple(sorted(attached_cidrs(view, row)))
     lowering.say(Attachment(id=row.id, transit=row.gateway, router=row.vpc, cidrs=cidrs))
+    if logs := flow_logs_about(view, row.id, row.gateway):
+        whose = RecordedLink(attachment=row.id, transit=row.gateway)
+        lowering.say(whose, *(log.id for log in logs))
     zones = {foot.zone for foot in row.feet}
     for subnet in view.referrers(row.vpc, Subnet):
         segment = segment_of(view, subnet.id) if subnet.zone in zones else None

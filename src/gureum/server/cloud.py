@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gureum.engines import Engine
+from gureum.engines.flows import Station
 from gureum.iam.vault import Vault, new_vault
 from gureum.images import ImageStore
 from gureum.machines import MachineRoom
-from gureum.program import Recorded, Service
+from gureum.program import Service
 from gureum.reconcile import Reconciler
 from gureum.resources import Registry
 from gureum.server.analyses import Analyses
@@ -39,7 +40,7 @@ class Cloud:
     machines: MachineRoom
     images: ImageStore
     reconciler: Reconciler
-    services: ServiceRoom[Service | Recorded]
+    services: ServiceRoom[Service | Station]
     dispatch: Dispatcher
     networks: Networks
     analyses: Analyses

@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from gureum.engines import EngineError
-from gureum.engines.flows import Flow, Meter, Reading
+from gureum.engines.flows import Flow, Meter, Reading, Station, name_of, place_of
 from gureum.model import View
-from gureum.program import Recorded
-from gureum.resources.flow_log import FlowLog, flow_logs_of
+from gureum.resources.flow_log import FlowLog, flow_logs_about, flow_logs_of
 from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.transit_gateway import TransitGatewayAttachment
+from gureum.services import transit_records
 from gureum.services.flow_files import FlowFiles
-from gureum.services.flow_records import Entry, line, wanted
+from gureum.services.flow_records import Entry, Status, line, wanted
+from gureum.services.transit_records import Crossing, crossings
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ REMEMBERED = 5000
 """Latest flows that can be looked at without reading files."""
 
 _T = TypeVar("_T")
+_Subject = NetworkInterface | TransitGatewayAttachment
+_Record = Entry | Crossing
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class FlowRecorder:
         self._view = view
         self._interval = interval
         self._clock = clock
-        self._recorded: dict[str, dict[str, Recorded]] = {}
+        self._recorded: dict[str, dict[str, Station]] = {}
         self._since: dict[str, float] = {}
         self._told: deque[Told] = deque(maxlen=REMEMBERED)
         self._number = 0
@@ -93,15 +97,15 @@ class FlowRecorder:
         self._timer.start()
 
     # --- who is recorded ------------------------------------------------------------------------
-    def sync(self, wanted: Collection[Recorded], view: View) -> None:
+    def sync(self, wanted: Collection[Station], view: View) -> None:
         """See :meth:`gureum.services.room.ServiceRoom.sync`."""
         self._do(lambda: self._sync(wanted, view))
 
-    def change(self, add: Collection[Recorded], view: View) -> None:
+    def change(self, add: Collection[Station], view: View) -> None:
         """See :meth:`gureum.services.room.ServiceRoom.change`."""
         self._do(lambda: self._change(add, view))
 
-    def close(self, removed: Collection[Recorded]) -> None:
+    def close(self, removed: Collection[Station]) -> None:
         """See :meth:`gureum.services.room.ServiceRoom.close`; publishes what has flowed."""
         if removed:
             self._do(lambda: self._close(removed))
@@ -136,7 +140,7 @@ class FlowRecorder:
             except Exception:  # the next interval may go better
                 log.exception("flows could not be recorded")
 
-    def _sync(self, wanted: Collection[Recorded], view: View) -> None:
+    def _sync(self, wanted: Collection[Station], view: View) -> None:
         self._view = view
         new = _by_router(wanted)
         gone = self._recorded.keys() - new.keys()
@@ -147,11 +151,11 @@ class FlowRecorder:
             self._meter.watch(router, ())
         self._recorded = new
         for each in wanted:
-            self._since.setdefault(each.port.id, self._clock())
+            self._since.setdefault(name_of(each), self._clock())
         for router, stations in sorted(new.items()):
             self._meter.watch(router, list(stations.values()))
 
-    def _change(self, add: Collection[Recorded], view: View) -> None:
+    def _change(self, add: Collection[Station], view: View) -> None:
         self._view = view
         for router, stations in sorted(_by_router(add).items()):
             self._recorded.setdefault(router, {}).update(stations)
@@ -159,7 +163,7 @@ class FlowRecorder:
                 self._since.setdefault(interface, self._clock())
             self._meter.change(router, list(stations.values()), ())
 
-    def _close(self, removed: Collection[Recorded]) -> None:
+    def _close(self, removed: Collection[Station]) -> None:
         for router, stations in sorted(_by_router(removed).items()):
             known = self._recorded.get(router, {})
             mine = [each for key, each in stations.items() if known.get(key) == each]
@@ -171,8 +175,8 @@ class FlowRecorder:
             except EngineError as error:  # what is to go may be gone already
                 log.warning("the last flows of %s are lost: %s", router, error)
             for each in mine:
-                known.pop(each.port.id)
-                self._since.pop(each.port.id, None)
+                known.pop(name_of(each))
+                self._since.pop(name_of(each), None)
             if not known:
                 del self._recorded[router]
 
@@ -188,39 +192,43 @@ class FlowRecorder:
         for flow in sorted(reading.flows, key=lambda each: each.begin):
             flows.setdefault(flow.interface, []).append(flow)
         for interface in sorted(self._recorded[router]):
-            row = self._view.find(NetworkInterface, interface)
+            row = self._subject(interface)
             if row is not None:
+                records = _records(self._view, row, flows.get(interface, ()), reading)
                 skipped = reading.skipped.get(interface, 0)
-                entries = list(self._entries(row, flows.get(interface, ()), skipped))
-                self._publish_one(row, entries)
+                self._publish_one(row, list(self._entries(row, list(records), skipped)))
+
+    def _subject(self, key: str) -> _Subject | None:
+        found = self._view.find(NetworkInterface, key)
+        return found or self._view.find(TransitGatewayAttachment, key)
 
     def _entries(
-        self, row: NetworkInterface, flows: Collection[Flow], skipped: int
-    ) -> Iterator[Entry]:
-        """The records of an interface; that it had nothing is told when an interval is over."""
+        self, row: _Subject, records: Collection[_Record], skipped: int
+    ) -> Iterator[_Record]:
+        """The records of an interface or attachment; that it had nothing is told when an interval
+        is over."""
         now, since = self._clock(), self._since.get(row.id, 0.0)
-        for flow in flows:
-            yield Entry(self._view, row, flow.begin, flow.end, flow=flow)
+        yield from records
         if skipped:
             log.warning("%d packets of %s are in no flow log record", skipped, row.id)
-            yield Entry(self._view, row, since, now, "SKIPDATA")
-        if not flows and not skipped:
+            yield _without_flow(self._view, row, since, now, "SKIPDATA")
+        if not records and not skipped:
             if now - since < self._interval:
                 return
-            yield Entry(self._view, row, since, now, "NODATA")
+            yield _without_flow(self._view, row, since, now, "NODATA")
         self._since[row.id] = now
 
-    def _publish_one(self, row: NetworkInterface, entries: Collection[Entry]) -> None:
-        logs = flow_logs_of(self._view, row) if entries else []
+    def _publish_one(self, row: _Subject, entries: Collection[_Record]) -> None:
+        logs = _logs(self._view, row) if entries else []
         for each in logs:
-            lines = [line(each, entry) for entry in entries if wanted(each, entry)]
+            lines = [_line(each, entry) for entry in entries if _wanted(each, entry)]
             if lines:
                 self._write(each, row.id, lines)
         for entry in entries:
-            takers = tuple(each.id for each in logs if wanted(each, entry))
-            if entry.flow is not None and takers:
+            takers = tuple(each.id for each in logs if _wanted(each, entry))
+            for flow in entry.flows if takers else ():
                 self._number += 1
-                self._told.append(Told(self._number, entry.flow, takers))
+                self._told.append(Told(self._number, flow, takers))
 
     def _write(self, flow_log: FlowLog, interface: str, lines: list[str]) -> None:
         try:
@@ -229,8 +237,42 @@ class FlowRecorder:
             log.warning("%d records of %s are lost: %s", len(lines), flow_log.id, error)
 
 
-def _by_router(recorded: Iterable[Recorded]) -> dict[str, dict[str, Recorded]]:
-    found: dict[str, dict[str, Recorded]] = {}
+# --- interfaces and attachments -----------------------------------------------------------------
+def _records(
+    view: View, row: _Subject, flows: Collection[Flow], reading: Reading
+) -> Iterator[_Record]:
+    if isinstance(row, TransitGatewayAttachment):
+        yield from crossings(view, row, flows, reading.flows)
+        return
+    for flow in flows:
+        yield Entry(view, row, flow.begin, flow.end, flow=flow)
+
+
+def _without_flow(view: View, row: _Subject, begin: float, end: float, status: Status) -> _Record:
+    if isinstance(row, TransitGatewayAttachment):
+        return Crossing(view, row, begin, end, status)
+    return Entry(view, row, begin, end, status)
+
+
+def _logs(view: View, row: _Subject) -> list[FlowLog]:
+    if isinstance(row, TransitGatewayAttachment):
+        return flow_logs_about(view, row.id, row.gateway)
+    return flow_logs_of(view, row)
+
+
+def _line(flow_log: FlowLog, record: _Record) -> str:
+    if isinstance(record, Crossing):
+        return transit_records.line(flow_log, record)
+    return line(flow_log, record)
+
+
+def _wanted(flow_log: FlowLog, record: _Record) -> bool:
+    """Flow logs of transit gateways take all there is."""
+    return isinstance(record, Crossing) or wanted(flow_log, record)
+
+
+def _by_router(recorded: Iterable[Station]) -> dict[str, dict[str, Station]]:
+    found: dict[str, dict[str, Station]] = {}
     for each in recorded:
-        found.setdefault(each.port.segment.router, {})[each.port.id] = each
+        found.setdefault(place_of(each), {})[name_of(each)] = each
     return found

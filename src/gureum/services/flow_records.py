@@ -13,7 +13,7 @@ from typing import Literal
 from gureum.engines.flows import Flow
 from gureum.model import View
 from gureum.resources.flow_log import FlowLog
-from gureum.resources.flow_log_format import FIELDS, fields_of, version_of
+from gureum.resources.flow_log_format import FIELDS, TRANSIT_FIELDS, fields_of, version_of
 from gureum.resources.instance import Instance
 from gureum.resources.instance_types import nitro
 from gureum.resources.network_interface import NetworkInterface
@@ -38,6 +38,11 @@ class Entry:
     status: Status = "OK"
     flow: Flow | None = None
 
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        """The flow, if there was one."""
+        return () if self.flow is None else (self.flow,)
+
 
 def wanted(log: FlowLog, entry: Entry) -> bool:
     """Whether a flow log takes an entry: by the verdict; that there was nothing, or not all could
@@ -57,7 +62,7 @@ def line(log: FlowLog, entry: Entry) -> str:
 
 def header(log: FlowLog) -> str:
     """The names of the fields, as the first line of an object in a bucket has them."""
-    return " ".join(fields_of(log.log_format))
+    return " ".join(fields_of(log.log_format, TRANSIT_FIELDS if log.of_transit else FIELDS))
 
 
 def value_of(name: str, entry: Entry) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol, TypeVar
 
+from gureum.engines.flows import Station
 from gureum.model import View
-from gureum.program import Recorded, Service
+from gureum.program import Recorded, RecordedLink, Service
 
 Asked = TypeVar("Asked", contravariant=True)
 
@@ -55,20 +56,20 @@ class NoServices:
 class Rooms:
     """Two rooms as one: who answers, and who records."""
 
-    def __init__(self, services: ServiceRoom[Service], flows: ServiceRoom[Recorded]) -> None:
+    def __init__(self, services: ServiceRoom[Service], flows: ServiceRoom[Station]) -> None:
         self._services = services
         self._flows = flows
 
-    def sync(self, wanted: Collection[Service | Recorded], view: View) -> None:
+    def sync(self, wanted: Collection[Service | Station], view: View) -> None:
         """See :class:`ServiceRoom`; so all others."""
         self._services.sync(services_in(wanted), view)
         self._flows.sync(recorded_in(wanted), view)
 
-    def change(self, add: Collection[Service | Recorded], view: View) -> None:
+    def change(self, add: Collection[Service | Station], view: View) -> None:
         self._services.change(services_in(add), view)
         self._flows.change(recorded_in(add), view)
 
-    def close(self, removed: Collection[Service | Recorded]) -> None:
+    def close(self, removed: Collection[Service | Station]) -> None:
         self._services.close(services_in(removed))
         self._flows.close(recorded_in(removed))
 
@@ -82,6 +83,6 @@ def services_in(statements: Collection[object]) -> list[Service]:
     return [each for each in statements if isinstance(each, Service)]
 
 
-def recorded_in(statements: Collection[object]) -> list[Recorded]:
-    """The recorded interfaces among some statements."""
-    return [each for each in statements if isinstance(each, Recorded)]
+def recorded_in(statements: Collection[object]) -> list[Station]:
+    """The recorded interfaces and attachments among some statements."""
+    return [each for each in statements if isinstance(each, (Recorded, RecordedLink))]

@@ -13,26 +13,28 @@ import ipaddress
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from gureum.engines import EngineError
-from gureum.engines.flows import Flow, Reading, Way
+from gureum.engines.flows import Flow, Reading, Station, Way, name_of
 from gureum.engines.linux import flow_table
 from gureum.engines.linux.flow_table import (
     COUNTED,
+    EXPIRED,
     FLOW_TABLE,
     INWARD,
     NUMBER_SHIFT,
     SETS,
     Half,
 )
-from gureum.engines.linux.names import link_local
+from gureum.engines.linux.names import attachment_link, link_local
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.netlink import NETFILTER, number, parse, text
+from gureum.engines.linux.netlink import string as text_of
 from gureum.engines.linux.nft import NftError
 from gureum.engines.linux.nft_tables import tables
-from gureum.program import Recorded
+from gureum.program import RecordedLink
 
 # linux/netfilter/nfnetlink.h and nf_tables.h
 _GET_ELEMENTS = 10 << 8 | 13
@@ -71,6 +73,8 @@ class _Counts:
 
     tried: int = 0
     tried_bytes: int = 0
+    expired: int = 0
+    expired_bytes: int = 0
     passed: int = 0
     passed_bytes: int = 0
     first: float = 0.0
@@ -91,17 +95,18 @@ class _Router:
     half: Half = "a"
     adopted: bool = False
 
-    def elements_of(self, station: Recorded) -> dict[Element, int]:
+    def elements_of(self, station: Station) -> dict[Element, int]:
         """What a station needs, under the number that the kernel counts it under already, or a new
         one."""
-        old = self.elements.get(("senders", station.port.mac))
+        first, _ = next(_elements(station, 0))
+        old = self.elements.get(first)
         if old is None:
             self.last += 1
         its_number = self.last if old is None else _numbered_in(old)
-        self.numbers[its_number] = station.port.id
+        name = self.numbers[its_number] = name_of(station)
         mark = COUNTED | its_number << NUMBER_SHIFT
-        self.asked[station.port.id] = dict(_elements(station, mark))
-        return self.asked[station.port.id]
+        self.asked[name] = dict(_elements(station, mark))
+        return self.asked[name]
 
 
 class FlowMeter:
@@ -115,12 +120,12 @@ class FlowMeter:
         """Let go of handles; the kernel goes on counting."""
         self._spaces.close()
 
-    def watch(self, router: str, wanted: Collection[Recorded]) -> None:
+    def watch(self, router: str, wanted: Collection[Station]) -> None:
         """See :meth:`gureum.engines.flows.Meter.watch`."""
         with self._told(router, "record"):
             known = self._known(router)
             if known is None and wanted:
-                self._run(router, flow_table.definition())
+                self._run(router, flow_table.definition(router))
                 known = self._routers[router] = _Router()
             if known is None:
                 return
@@ -130,7 +135,7 @@ class FlowMeter:
                 new |= known.elements_of(station)
             self._put(router, known, dict(known.elements), new)
 
-    def change(self, router: str, add: Collection[Recorded], remove: Collection[Recorded]) -> None:
+    def change(self, router: str, add: Collection[Station], remove: Collection[Station]) -> None:
         """See :meth:`gureum.engines.flows.Meter.change`."""
         known = self._routers.get(router)
         if known is None:
@@ -140,16 +145,16 @@ class FlowMeter:
             old: dict[Element, int] = {}
             new: dict[Element, int] = {}
             for station in remove:
-                old |= known.asked.pop(station.port.id, {})
+                old |= known.asked.pop(name_of(station), {})
             for station in add:
-                old |= known.asked.get(station.port.id, {})
+                old |= known.asked.get(name_of(station), {})
                 new |= known.elements_of(station)
             self._put(router, known, old, new)
 
     def leftovers(self) -> list[str]:
-        """The routers that have a table, whoever made it."""
-        names = self._spaces.names()
-        return sorted(ns for ns in names if ns.startswith("vpc-") and self._is_there(ns))
+        """The routers and transits that have a table, whoever made it."""
+        places = (ns for ns in self._spaces.names() if ns.startswith(("vpc-", "tgw-")))
+        return sorted(ns for ns in places if self._is_there(ns))
 
     def read(self, router: str) -> Reading:
         """See :meth:`gureum.engines.flows.Meter.read`."""
@@ -182,9 +187,9 @@ class FlowMeter:
         known = self._routers.get(router)
         if known is None:
             known = self._routers[router] = _Router(adopted=True)
-            for name in flow_table.MAPS:
+            for name, kind in flow_table.maps(router).items():
                 for at in self._elements(router, name):
-                    key = _spelled(name, _value(at.get(_KEY)))
+                    key = _spelled(kind, _value(at.get(_KEY)))
                     mark = known.elements[name, key] = number(_value(at.get(_DATA)))
                     known.last = max(known.last, _numbered_in(mark))
         return known
@@ -244,7 +249,12 @@ class FlowMeter:
             if stage == "first":
                 seen.first = when
             elif stage == "tried":
-                seen.tried, seen.tried_bytes, seen.last = packets, octets, when
+                seen.tried += packets
+                seen.tried_bytes += octets
+                seen.last = max(seen.last, when)
+                if mark & EXPIRED and flow_table.is_transit(router):
+                    seen.expired += packets
+                    seen.expired_bytes += octets
             else:  # a flow whose route changed has left by two ways: two elements
                 seen.passed += packets
                 seen.passed_bytes += octets
@@ -267,7 +277,13 @@ def _numbered_in(mark: int) -> int:
     return mark >> NUMBER_SHIFT & flow_table.NUMBERS
 
 
-def _elements(station: Recorded, mark: int) -> Iterator[tuple[Element, int]]:
+def _elements(station: Station, mark: int) -> Iterator[tuple[Element, int]]:
+    if isinstance(station, RecordedLink):
+        link = f'"{attachment_link(station.attachment)}"'
+        yield ("entering", link), mark | INWARD
+        yield ("expiring", link), mark | INWARD | EXPIRED
+        yield ("leaving", link), mark
+        return
     mac = station.port.mac
     yield ("senders", mac), mark
     yield ("receivers", mac), mark | INWARD
@@ -284,8 +300,10 @@ def _difference(old: Mapping[Element, int], new: Mapping[Element, int]) -> Itera
             yield f"add element inet {FLOW_TABLE} {name} {{ {key} : 0x{mark:08x} }}"
 
 
-def _spelled(name: str, key: bytes) -> str:
-    if flow_table.MAPS[name] == "ether_addr":
+def _spelled(kind: str, key: bytes) -> str:
+    if kind == "ifname":
+        return f'"{text_of(key)}"'
+    if kind == "ether_addr":
         return key[:6].hex(":")
     return str(ipaddress.ip_address(key))
 
@@ -345,22 +363,27 @@ class _Sum:
 
 
 def _flows(counts: Mapping[_Key, _Counts], known: _Router) -> Iterator[Flow]:
-    sums: dict[tuple[_Key, bool], _Sum] = {}
+    sums: dict[tuple[_Key, bool, bool], _Sum] = {}
     for key, seen in counts.items():
         header = key._replace(flags=0)
         first = seen.first or seen.last or seen.last_passed  # a set may have been full
-        if seen.tried > seen.passed:
-            octets = seen.tried_bytes - seen.passed_bytes
-            total = sums.setdefault((header, False), _Sum())
-            total.add(seen.tried - seen.passed, octets, first, seen.last, key.flags)
+        refused = seen.tried - seen.passed - seen.expired
+        if refused > 0:
+            octets = seen.tried_bytes - seen.passed_bytes - seen.expired_bytes
+            total = sums.setdefault((header, False, False), _Sum())
+            total.add(refused, octets, first, seen.last, key.flags)
+        if seen.expired:
+            total = sums.setdefault((header, False, True), _Sum())
+            total.add(seen.expired, seen.expired_bytes, first, seen.last, key.flags)
         if seen.passed:
-            total = sums.setdefault((header, True), _Sum())
+            total = sums.setdefault((header, True, False), _Sum())
             total.add(seen.passed, seen.passed_bytes, first, seen.last_passed, key.flags)
             total.way |= seen.way
-    for (key, accepted), total in sums.items():
+    for (key, accepted, expired), total in sums.items():
         interface = known.numbers.get(key.number)
         if interface is not None:
-            yield _flow(interface, key, total, accepted=accepted)
+            flow = _flow(interface, key, total, accepted=accepted)
+            yield replace(flow, expired=True) if expired else flow
 
 
 def _flow(interface: str, key: _Key, total: _Sum, *, accepted: bool) -> Flow:

@@ -39,6 +39,8 @@ INWARD = 0x80
 """Set where the packet goes to the interface, not from it."""
 HALF_B = 0x10
 """Set where the packet is counted in half ``b``."""
+EXPIRED = 0x04
+"""Of a transit: set where the packet has no time to live left.  There are no gateways."""
 BY_GATEWAY, BY_PEERING = 0x04, 0x08
 """By which kind of link a packet leaves; neither is a subnet or a transit gateway."""
 WAYS = 0x0C
@@ -84,17 +86,34 @@ MAPS = {
 """Whose packets are counted, with the mark: by who sends them, and by whom they come to, which is
 the station that they are bridged to, or the next hop that they are routed to."""
 
+TRANSIT_MAPS = dict.fromkeys(("entering", "expiring", "leaving"), "ifname")
+"""The same of a transit: by the link of an attachment by which they come in, do so with their last
+time to live, or leave."""
 
-def definition() -> Iterator[str]:
+
+def is_transit(place: str) -> bool:
+    """Whether a place is a transit, not a router."""
+    return place.startswith("tgw-")
+
+
+def maps(place: str) -> dict[str, str]:
+    """The maps of a place's table, and what their keys are."""
+    return TRANSIT_MAPS if is_transit(place) else MAPS
+
+
+def definition(place: str) -> Iterator[str]:
     """The commands that make the table, with nobody recorded yet; half ``a`` is written."""
     yield f"add table inet {FLOW_TABLE}"
-    for name, key in MAPS.items():
+    for name, key in maps(place).items():
         yield f"add map inet {FLOW_TABLE} {name} {{ type {key} : mark; }}"
     yield from _chain("tcp_flags", _flags())
     for half in HALVES:
         yield from _half(half)
     yield from _chain("begin", ("goto begin_a",))
     yield from _chain("passed", _passed())
+    if is_transit(place):
+        yield from _transit_hooks()
+        return
     yield from _chain("left", _left())
     yield from _hooks()
 
@@ -140,6 +159,30 @@ def _hooks() -> Iterator[str]:
     ):
         hook = f" {{ type filter hook forward priority {priority}; }}"
         yield from _chain(chain, rules, hook)
+
+
+def _transit_hooks() -> Iterator[str]:
+    """Where the route table is known already (-150), what it has no way for, and what would not
+    outlive the hop; and what is on its way out, of both its links.  The mark of a packet that goes
+    nowhere is free, too."""
+    yield from _chain("counted", ("jump begin", "goto passed"))
+    lost = "meta mark set iifname map @entering goto begin"
+    expired = "meta mark set iifname map @expiring goto begin"
+    yield from _chain("lost", (lost,))
+    yield from _chain("expired", (expired,))
+    arriving = (
+        # what the ends of a link tell each other is nobody's packet
+        "meta pkttype != unicast return",
+        "ip6 saddr fe80::/10 return",
+        "fib daddr . mark oif 0 goto lost",
+        "ip ttl < 2 goto expired",
+        "ip6 hoplimit < 2 goto expired",
+    )
+    hook = " {{ type filter hook {} priority {}; }}"
+    yield from _chain("arriving", arriving, hook.format("prerouting", -140))
+    yield from _chain("came", ("meta mark set iifname map @entering jump counted",))
+    crossing = ("jump came", "meta mark set oifname map @leaving jump counted")
+    yield from _chain("crossing", crossing, hook.format("forward", 10))
 
 
 def _half(half: Half) -> Iterator[str]:

@@ -94,6 +94,7 @@ from gureum.program import (
     PublicAddress,
     Range,
     Recorded,
+    RecordedLink,
     Route,
     Router,
     Segment,
@@ -465,7 +466,6 @@ def _translator(it: Translator, _mode: Mode, _plan: Plan) -> Iterator[Item]:
 _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     Router: _router,
     Segment: _segment,
-    SegmentMode: _nothing,
     Host: _host,
     Port: _port,
     Address: _address,
@@ -485,13 +485,13 @@ _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     Filter: _filter,
     Member: _member,
     Guard: _guard,
-    Recorded: _nothing,  # counted by flow_meter.py
     Mirrored: lower_mirror.mirrored,
     SegmentFilter: _segment_filter,
     PublicAddress: _public_address,
     GlobalAddress: _global_address,
     GlobalPrefix: _global_prefix,
     Translator: _translator,
-    Machine: _nothing,
+    # what is recorded is counted by flow_meter.py
+    **dict.fromkeys((SegmentMode, Recorded, RecordedLink, Machine), _nothing),
     **lower_inner.LOWER,
 }
