@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import socket
 from ipaddress import IPv6Network
 from typing import Any
 
+import dns.message
 import pytest
 
 from tests.cloud.aws import aws
 from tests.cloud.site import Guest, Site
 from tests.daemon import Daemon
-from tests.kernel.packets import connection, listening, ping, run, tcp, udp
+from tests.kernel.packets import LONG, connection, inside, listening, make, ping, run, tcp, udp
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
 ANY = "::/0"
 ME = "3fff:800::10"
+METADATA = "fd00:ec2::254"
+TTL = "x-aws-ec2-metadata-token-ttl-seconds"
 
 
 class Dual:
@@ -60,6 +64,20 @@ class Dual:
 @pytest.fixture(scope="module")
 def dual(daemon: Daemon) -> Dual:
     return Dual(daemon)
+
+
+def fetch(guest: Guest, method: str, path: str, **headers: str) -> tuple[int, str]:
+    """Status and body of an answer of the metadata service at its IPv6 address."""
+    with make(guest.ns, ip=ANY) as client:
+        client.connect((METADATA, 80))
+        lines = [f"{method} {path} HTTP/1.1", f"host: [{METADATA}]", "connection: close"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        client.sendall("\r\n".join((*lines, "", "")).encode())
+        said = b""
+        while more := client.recv(4096):
+            said += more
+    head, _, body = said.decode().partition("\r\n\r\n")
+    return int(head.split()[1]), body
 
 
 def ipv6(guest: Guest) -> str:
@@ -119,6 +137,37 @@ def test_a_rule_is_in_force_when_the_call_returns(dual: Dual) -> None:
         assert udp(*ends)
         dual.site.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[rule])
         assert not udp(*ends, patience=0.3)
+
+
+def test_metadata_and_names_have_ipv6_addresses(dual: Dual) -> None:
+    web, ec2 = dual.web, dual.site.ec2
+    token = {"method": "PUT", "path": "/latest/api/token", TTL: "60"}
+    assert fetch(web, **token)[0] == 403  # unless it is switched on
+    ec2.modify_instance_metadata_options(InstanceId=web.id, HttpProtocolIpv6="enabled")
+    only = {"InstanceId": web.id, "HttpPutResponseHopLimit": 1}
+    ec2.modify_instance_metadata_options(**only)
+    with inside(web.ns):
+        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x86DD))
+    with raw:
+        raw.settimeout(LONG)
+        status, key = fetch(web, **token)
+        assert status == 200
+        while key.encode() not in (frame := raw.recv(65535)):
+            pass
+        assert frame[22:38] == socket.inet_pton(socket.AF_INET6, METADATA)
+        assert frame[21] == 1, "the hop limit"
+    path = "/latest/meta-data/instance-id"
+    assert fetch(web, "GET", path, **{"x-aws-ec2-metadata-token": key}) == (200, web.id)
+    assert fetch(dual.db, **token)[0] == 403
+    ec2.modify_vpc_attribute(VpcId=dual.site.vpc, EnableDnsHostnames={"Value": True})
+    name = web.show()["PrivateDnsName"]
+    question = dns.message.make_query(name, "A")
+    with make(web.ns, socket.SOCK_DGRAM, ip=ANY) as client:
+        client.sendto(question.to_wire(), ("fd00:ec2::253", 53))
+        said = dns.message.from_wire(client.recv(4096))
+    assert [str(each) for rows in said.answer for each in rows] == [web.ip]
+    explained = dual.site.daemon.gureum("explain", "-6", web.id, "fd00:ec2::254", "80")
+    assert explained.returncode == 0, explained.stdout + explained.stderr
 
 
 def test_it_is_explained(dual: Dual) -> None:

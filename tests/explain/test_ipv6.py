@@ -113,6 +113,19 @@ def codes(answer: Answer) -> list[Code | None]:
     return [step.code for step in answer.blocks()]
 
 
+def test_services_are_reached_past_groups_and_acls(shop: Shop) -> None:
+    web = shop.start(shop.web)
+    resolver, metadata = "fd00:ec2::253", "fd00:ec2::254"
+    for packet in (tcp(WEB, metadata, 80), Packet(WEB, resolver, UDP, None, 53)):
+        answer = shop.ask(web, packet)
+        assert answer.works
+        assert [step.kind for step in answer.forth.steps] == ["arp", "service"]
+        assert answer.back is not None
+        assert answer.back.arrived == shop.web
+    (block,) = shop.ask(web, tcp(WEB, metadata, 443)).blocks()
+    assert "and nothing else" in block.said
+
+
 def test_what_works(shop: Shop) -> None:
     web, db = shop.start(shop.web), shop.start(shop.db)
     assert shop.ask(ME, tcp(ME.ip6, WEB, 80)).works

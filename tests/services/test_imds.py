@@ -25,6 +25,7 @@ class Service:
     def __init__(self, cloud: Cloud, **more: Any) -> None:
         self.cloud = cloud
         self.now = 0.0
+        self.ipv6 = False
         self._metadata = Metadata(Tokens(lambda: self.now))
         self.subnet = subnet(cloud)
         cloud.call("CreateKeyPair", KeyName="mine")
@@ -43,7 +44,7 @@ class Service:
         row = view.find(Instance, key or self.id)
         assert row is not None
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self._metadata.answer(view, row, Request(method, path, names))
+        return self._metadata.answer(view, row, Request(method, path, names), ipv6=self.ipv6)
 
     def token(self, seconds: str = "60", **more: str) -> Response:
         return self.ask("/latest/api/token", "PUT", **{LIFETIME: seconds}, **more)
@@ -205,6 +206,17 @@ def test_options(service: Service) -> None:
     service.set_to(HttpEndpoint="disabled")
     assert service.ask(path).status == 403
     assert service.token().status == 403
+
+
+def test_ipv6_has_an_endpoint_of_its_own(service: Service) -> None:
+    path = "/latest/meta-data/instance-id"
+    service.set_to(HttpTokens="optional")
+    service.ipv6 = True
+    assert service.ask(path).status == 403, "disabled is what new instances have"
+    service.set_to(HttpProtocolIpv6="enabled")
+    assert service.ask(path).status == 200
+    service.set_to(HttpEndpoint="disabled")
+    assert service.ask(path).status == 403
 
 
 def test_options_are_pending_and_then_applied(service: Service, cloud: Cloud) -> None:

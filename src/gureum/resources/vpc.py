@@ -28,6 +28,9 @@ METADATA_ADDRESS = "169.254.169.254"
 RESOLVER_ADDRESS = "169.254.169.253"
 """Where every VPC's instances ask for names, beside base + 2 (VPC User Guide, "Amazon DNS")."""
 
+METADATA_ADDRESS6, RESOLVER_ADDRESS6 = "fd00:ec2::254", "fd00:ec2::253"
+"""The same over IPv6, where a VPC has it (the same pages)."""
+
 HTTP, DNS = 80, 53
 TCP, UDP = 6, 17
 
@@ -365,10 +368,12 @@ def lower(vpc: Vpc, lowering: Lowering) -> None:
         lowering.say(Range(vpc.id, item.cidr), item.id)
     for block in blocks:
         lowering.say(Range(vpc.id, block.cidr), block.id)
-    lowering.say(Service(vpc.id, "metadata", METADATA_ADDRESS, TCP, HTTP))
+    for ip in (METADATA_ADDRESS, *([METADATA_ADDRESS6] if blocks else [])):
+        lowering.say(Service(vpc.id, "metadata", ip, TCP, HTTP))
     if not vpc.dns_support:
         return
-    for ip in (RESOLVER_ADDRESS, resolver_address(vpc.cidr)):
+    resolvers = (RESOLVER_ADDRESS, resolver_address(vpc.cidr))
+    for ip in (*resolvers, *([RESOLVER_ADDRESS6] if blocks else [])):
         for protocol in (TCP, UDP):
             lowering.say(Service(vpc.id, "dns", ip, protocol, DNS))
 

@@ -111,7 +111,11 @@ async def _send(
 def _limit_hops(writer: asyncio.StreamWriter, hops: int) -> None:
     """How far the packets of a connection may go from now on, also those that are sent once more:
     so it is never raised again."""
-    writer.get_extra_info("socket").setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
+    connection = writer.get_extra_info("socket")
+    if connection.family == socket.AF_INET6:
+        connection.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+    else:
+        connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
 
 
 async def speak_dns(

@@ -53,9 +53,11 @@ class Metadata:
         self._tokens = tokens
         self._roles = roles
 
-    def answer(self, view: View, row: Instance, request: Request) -> Response:
-        """The answer to a request of an instance."""
-        if row.metadata.endpoint != "enabled":
+    def answer(
+        self, view: View, row: Instance, request: Request, *, ipv6: bool = False
+    ) -> Response:
+        """The answer to a request of an instance, which may have come over IPv6."""
+        if row.metadata.endpoint != "enabled" or (ipv6 and row.metadata.ipv6 != "enabled"):
             return _error(HTTPStatus.FORBIDDEN)
         parts = tuple(part for part in request.path.partition("?")[0].split("/") if part)
         if request.method == "PUT":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 import threading
@@ -83,6 +84,8 @@ class Services:
             try:
                 made = _Open(self._engine.listen(service), self._inode(service))
             except OSError as error:
+                if error.errno == errno.EAFNOSUPPORT:  # a kernel without IPv6 has nobody who asks
+                    continue
                 log.warning("%s cannot be answered: %s", service, error)
                 failed = failed or error
                 continue
@@ -170,7 +173,7 @@ class Services:
         if row is None:
             return None
         try:
-            return self._metadata.answer(view, row, request)
+            return self._metadata.answer(view, row, request, ipv6=":" in source[1])
         except Exception:
             log.exception("%s could not be told about itself", row.id)
             return None

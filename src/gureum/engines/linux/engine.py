@@ -135,8 +135,9 @@ class LinuxEngine:
 
     def _listen(self, service: Service) -> socket.socket:
         kind = socket.SOCK_STREAM if service.protocol == socket.IPPROTO_TCP else socket.SOCK_DGRAM
+        family = socket.AF_INET6 if ":" in service.ip else socket.AF_INET
         with self._namespaces.inside(service.router):
-            made = socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK)
+            made = socket.socket(family, kind | socket.SOCK_NONBLOCK)
         try:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind((service.ip, service.port))

@@ -20,7 +20,13 @@ from gureum.engines.linux.names import (
     TO_TRANSIT,
 )
 from gureum.engines.linux.rulesets_ipv6 import ON_LINK, RECEIVED, SOLICITED, stages6
-from gureum.engines.linux.services import FROM_NO_SERVICE, TO_A_SERVICE, services
+from gureum.engines.linux.services import (
+    FROM_NO_SERVICE,
+    FROM_NO_SERVICE6,
+    TO_A_SERVICE,
+    TO_A_SERVICE6,
+    services,
+)
 
 BridgeFilter = Literal["netfilter", "isolated"]
 
@@ -178,7 +184,7 @@ def _stages(ns: str, *, ipv6: bool) -> Iterator[Item]:
         ("acl_in_by_segment", "map", "ifname : verdict"),
     ):
         yield NftSet(ns, family, name, "map" if form == "map" else "set", kind)
-    yield from services(ns)
+    yield from services(ns, ipv6=ipv6)
     yield from _flows(ns, ipv6=ipv6)
     yield Chain(
         ns,
@@ -195,6 +201,7 @@ def _stages(ns: str, *, ipv6: bool) -> Iterator[Item]:
         (
             *(SOLICITED if ipv6 else ()),
             TO_A_SERVICE,
+            *((TO_A_SERVICE6,) if ipv6 else ()),
             'drop comment "router-answers-nothing"',
         ),
     )
@@ -209,6 +216,7 @@ def _stages(ns: str, *, ipv6: bool) -> Iterator[Item]:
             'ct state established jump flow_out comment "flow"',
             *on_link,
             FROM_NO_SERVICE,
+            *((FROM_NO_SERVICE6,) if ipv6 else ()),
             'ether saddr vmap @sg_out_by_mac comment "group"',
             'drop comment "no-interface"',
         ),
