@@ -214,12 +214,13 @@ def test_a_flow_log_of_a_transit_gateway_has_all_fields_and_no_type_of_traffic(
     gateway, attachment = transit(cloud)
     of_transit(cloud, gateway)
     of_transit(cloud, attachment, of="TransitGatewayAttachment", LogFormat="${tgw-id} ${end}")
-    first, second = described(cloud)
+    shown = {each["ResourceId"]: each for each in described(cloud)}
+    first, second = shown[gateway], shown[attachment]
     assert "TrafficType" not in first
-    assert (first["ResourceId"], first["MaxAggregationInterval"]) == (gateway, 60)
+    assert first["MaxAggregationInterval"] == 60
     assert first["LogFormat"] == TRANSIT_FORMAT
     assert first["LogFormat"].startswith("${version} ${resource-type} ${account-id} ${tgw-id} ")
-    assert (second["ResourceId"], second["LogFormat"]) == (attachment, "${tgw-id} ${end}")
+    assert second["LogFormat"] == "${tgw-id} ${end}"
     said = cloud.program().statements
     assert {s: ids for s, ids in said.items() if isinstance(s, RecordedLink)} == {
         RecordedLink(attachment, gateway): {attachment, first["FlowLogId"], second["FlowLogId"]}

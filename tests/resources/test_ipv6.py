@@ -307,6 +307,63 @@ def test_instances_are_launched_with_addresses(cloud: Cloud) -> None:
     assert both[0] == "InvalidParameterCombination"
 
 
+def test_a_primary_address_stays_until_the_interface_is_detached(cloud: Cloud) -> None:
+    _, subnet, cidr = dual_subnet(cloud)
+    first, second = at(cidr, 0x10), at(cidr, 0x20)
+    asked = [{"Ipv6Address": first}, {"Ipv6Address": second}]
+    eni = make_interface(cloud, subnet, Ipv6Addresses=asked)["NetworkInterfaceId"]
+    which = {"NetworkInterfaceId": eni}
+
+    def primary() -> list[bool]:
+        (shape,) = cloud.call("DescribeNetworkInterfaces", NetworkInterfaceIds=[eni])[
+            "NetworkInterfaces"
+        ]
+        return [each["IsPrimaryIpv6"] for each in shape["Ipv6Addresses"]]
+
+    assert primary() == [False, False]
+    change = "ModifyNetworkInterfaceAttribute"
+    cloud.call(change, EnablePrimaryIpv6=True, **which)
+    assert primary() == [True, False]
+    code, message = refusal(cloud, "UnassignIpv6Addresses", Ipv6Addresses=[first], **which)
+    assert code == "InvalidParameterValue"
+    assert first in message
+    cloud.call("UnassignIpv6Addresses", Ipv6Addresses=[second], **which)
+    assert refusal(cloud, change, EnablePrimaryIpv6=False, **which)[0] == "InvalidParameterValue"
+    two = make_interface(cloud, subnet, EnablePrimaryIpv6=True, Ipv6AddressCount=2)
+    assert [each["IsPrimaryIpv6"] for each in two["Ipv6Addresses"]] == [True, False]
+
+
+def test_an_instance_is_launched_with_a_primary_address(cloud: Cloud) -> None:
+    _, subnet, cidr = dual_subnet(cloud)
+    given = [{"Ipv6Address": at(cidr, 0x42)}]
+    made = run_one(cloud, SubnetId=subnet, Ipv6Addresses=given, EnablePrimaryIpv6=True)
+    (station,) = made["NetworkInterfaces"]
+    (address,) = station["Ipv6Addresses"]
+    assert address == {"Ipv6Address": at(cidr, 0x42), "IsPrimaryIpv6": True}
+    listed = [{"DeviceIndex": 0, "SubnetId": subnet, "Ipv6AddressCount": 1, "PrimaryIpv6": True}]
+    other = run_one(cloud, NetworkInterfaces=listed)["NetworkInterfaces"][0]
+    assert other["Ipv6Addresses"][0]["IsPrimaryIpv6"] is True
+    image = {"ImageId": made["ImageId"], "MinCount": 1, "MaxCount": 1}
+    both = {"EnablePrimaryIpv6": True, "NetworkInterfaces": listed}
+    code, message = refusal(cloud, "RunInstances", **image, **both)
+    assert code == "InvalidParameterCombination"
+    assert "primary IPv6 address" in message
+
+
+def test_a_detached_interface_has_no_primary_address(cloud: Cloud) -> None:
+    _, subnet, _ = dual_subnet(cloud)
+    made = run_one(cloud, SubnetId=subnet)
+    more = {"EnablePrimaryIpv6": True, "Ipv6AddressCount": 1}
+    eni = make_interface(cloud, subnet, **more)["NetworkInterfaceId"]
+    where = {"InstanceId": made["InstanceId"], "DeviceIndex": 1, "NetworkInterfaceId": eni}
+    key = cloud.call("AttachNetworkInterface", **where)["AttachmentId"]
+    cloud.call("DetachNetworkInterface", AttachmentId=key)
+    (shape,) = cloud.call("DescribeNetworkInterfaces", NetworkInterfaceIds=[eni])[
+        "NetworkInterfaces"
+    ]
+    assert [each["IsPrimaryIpv6"] for each in shape["Ipv6Addresses"]] == [False]
+
+
 def test_a_nat_gateway_has_no_address(cloud: Cloud) -> None:
     _, subnet, _ = dual_subnet(cloud)
     on = {"AssignIpv6AddressOnCreation": {"Value": True}}

@@ -118,7 +118,8 @@ def interface(reading: Reading, item: Item) -> None:
         zone=subnet.zone,
         mac=_mac(item),
         ips=ips,
-        ips6=tuple(part["Ipv6Address"] for part in item.get("Ipv6Addresses", ())),
+        ips6=_ips6(item),
+        primary_ipv6=any(part.get("IsPrimaryIpv6") for part in item.get("Ipv6Addresses", ())),
         groups=tuple(part["GroupId"] for part in item.get("Groups", ())),
         description=item.get("Description", ""),
         source_dest_check=item.get("SourceDestCheck", True),
@@ -153,6 +154,11 @@ def _ips(item: Item) -> tuple[str, ...]:
     ]
     ordered = sorted(parts, key=lambda part: not part.get("Primary"))
     return tuple(part["PrivateIpAddress"] for part in ordered)
+
+
+def _ips6(item: Item) -> tuple[str, ...]:
+    parts = sorted(item.get("Ipv6Addresses", ()), key=lambda part: not part.get("IsPrimaryIpv6"))
+    return tuple(part["Ipv6Address"] for part in parts)
 
 
 def _public_parts(item: Item) -> Iterator[tuple[str, Item]]:

@@ -77,7 +77,8 @@ class NetworkInterface(
     noun="networkInterface",
 ):
     """A network interface; the first of ``ips`` is the primary private address, ``ips6`` are its
-    IPv6 addresses, ``prefixes`` are blocks that are delegated to it.
+    IPv6 addresses, ``prefixes`` are blocks that are delegated to it.  With ``primary_ipv6`` the
+    first of ``ips6`` stays, as the primary one, until the interface is detached.
 
     ``host`` is what it is plugged into *now*: the instance while that is up, a NAT gateway; None
     while the interface is free or its instance is stopped.
@@ -98,6 +99,7 @@ class NetworkInterface(
     host: str | None = ref("weak", default=None)
     prefixes: tuple[str, ...] = ()
     public_name: str | None = None
+    primary_ipv6: bool = False
 
     @property
     def delegated(self) -> tuple[str, ...]:
@@ -131,6 +133,7 @@ def create(
     private_ip: str | None = None,
     secondary: Sequence[str] | int = 0,
     ipv6: Sequence[str] | int | None = None,
+    primary_ipv6: bool = False,
     interface_type: str = "interface",
     requester_managed: bool = False,
     tags: Tags | None = None,
@@ -161,6 +164,7 @@ def create(
         source_dest_check=not requester_managed,
         interface_type=interface_type,
         requester_managed=requester_managed,
+        primary_ipv6=primary_ipv6,
     )
     call.txn.put(eni)  # addresses are leased to a row that exists
     wanted = counted(secondary) if isinstance(secondary, int) else secondary
@@ -267,7 +271,7 @@ def interfaces_of(reader: Reader, instance_id: str) -> list[NetworkInterface]:
 def detach(at: At, eni: NetworkInterface) -> NetworkInterface:
     """Take the interface from what it is attached to; a public address that AWS gave it goes."""
     release_public(at, eni)
-    return _txn(at).put(replace(eni, attachment=None, host=None))
+    return _txn(at).put(replace(eni, attachment=None, host=None, primary_ipv6=False))
 
 
 def delete(at: At, eni: NetworkInterface) -> None:
@@ -405,7 +409,10 @@ def show(eni: NetworkInterface, view: View) -> Shape:
         "PrivateIpAddress": eni.ip,
         "PrivateDnsName": private_dns(eni.region, eni.ip),
         "PrivateIpAddresses": addresses,
-        "Ipv6Addresses": [{"Ipv6Address": ip, "IsPrimaryIpv6": False} for ip in eni.ips6],
+        "Ipv6Addresses": [
+            {"Ipv6Address": ip, "IsPrimaryIpv6": eni.primary_ipv6 and ip == eni.ips6[0]}
+            for ip in eni.ips6
+        ],
         "Groups": show_identifiers(view, eni.groups),
         "Operator": {"Managed": False},
         "TagSet": tag_list(eni),

@@ -36,7 +36,6 @@ from gureum.resources.shapes import unsupported
 from gureum.resources.subnet import Lease, Subnet, lease_id
 
 _NOT_YET = (
-    "EnablePrimaryIpv6",
     "Ipv6Prefixes",
     "Ipv6PrefixCount",
 )
@@ -60,6 +59,7 @@ def create_network_interface(call: Call) -> Shape:
         private_ip=primary,
         secondary=secondary,
         ipv6=asked_ipv6(call.params),
+        primary_ipv6=call.get("EnablePrimaryIpv6", False),
         interface_type=call.get("InterfaceType", "interface"),
     )
     eni = give_prefixes(call, eni, prefixes)
@@ -126,7 +126,7 @@ def modify_attribute(call: Call) -> Shape:
         "AssociatePublicIpAddress",
         "AssociatedSubnetIds",
     )
-    names = ("Attachment", "Description", "Groups", "SourceDestCheck")
+    names = ("Attachment", "Description", "EnablePrimaryIpv6", "Groups", "SourceDestCheck")
     given = [name for name in names if call.get(name) is not None]
     if not given:
         raise missing_parameter("attribute")
@@ -140,6 +140,10 @@ def _modified(call: Call, eni: NetworkInterface, name: str) -> NetworkInterface:
     value = call.params[name]
     if name == "Description":
         return replace(eni, description=value.get("Value") or "")
+    if name == "EnablePrimaryIpv6":
+        if eni.primary_ipv6 and not value:
+            raise invalid_value("enablePrimaryIpv6", value, "It cannot be disabled once enabled")
+        return replace(eni, primary_ipv6=value)
     if name == "SourceDestCheck":
         return replace(eni, source_dest_check=value["Value"])
     if name == "Groups":
@@ -288,6 +292,12 @@ def unassign_ipv6_addresses(call: Call) -> Shape:
             raise ApiError(
                 "InvalidParameterValue",
                 f"Some of the specified addresses are not assigned to interface {eni.id}: {text}",
+            )
+        if eni.primary_ipv6 and ip == eni.ips6[0]:
+            raise ApiError(
+                "InvalidParameterValue",
+                f"Some of the specified addresses cannot be unassigned: {text} is the primary IPv6 "
+                f"address of {eni.id}",
             )
         eni = take_ipv6(call, eni, ip)
     return {"NetworkInterfaceId": eni.id, "UnassignedIpv6Addresses": gone}

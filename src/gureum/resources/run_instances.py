@@ -39,7 +39,6 @@ MAX_USER_DATA = 16384
 _NOT_YET = (
     "ElasticGpuSpecification",
     "ElasticInferenceAccelerators",
-    "EnablePrimaryIpv6",
     "InstanceMarketOptions",
     "LicenseSpecifications",
     "SecondaryInterfaces",
@@ -50,7 +49,6 @@ _INTERFACE_NOT_YET = (
     "Ipv4Prefixes",
     "Ipv6PrefixCount",
     "Ipv6Prefixes",
-    "PrimaryIpv6",
 )
 
 
@@ -60,6 +58,7 @@ _OF_THE_INSTANCE = {
     "SecurityGroups": "security groups",
     "Ipv6Addresses": "IPv6 addresses",
     "Ipv6AddressCount": "IPv6 address count",
+    "EnablePrimaryIpv6": "primary IPv6 address",
 }
 """What a request says either of the instance or of its interfaces, in words."""
 
@@ -78,6 +77,7 @@ class Station:
     primary: str | None = None
     secondary: list[str] | int = 0
     ipv6: list[str] | int | None = None
+    primary_ipv6: bool = False
     description: str = ""
     delete: bool = True
 
@@ -163,7 +163,8 @@ def _stations(call: Call, count: int) -> list[Station]:
             "request"
         )
     if not listed:
-        listed = [{"DeviceIndex": 0, **{name: call.get(name) for name in _OF_THE_INTERFACE}}]
+        own = {name: call.get(name) for name in _OF_THE_INTERFACE}
+        listed = [{"DeviceIndex": 0, "PrimaryIpv6": call.get("EnablePrimaryIpv6"), **own}]
     found = sorted((_station(call, item) for item in listed), key=lambda each: each.index)
     indexes = [each.index for each in found]
     if indexes[0] != 0:
@@ -217,6 +218,7 @@ def _station(call: Call, item: Mapping[str, Any]) -> Station:
         primary=primary,
         secondary=secondary,
         ipv6=asked_ipv6(item),
+        primary_ipv6=bool(item.get("PrimaryIpv6")),
         description=item.get("Description") or "",
         delete=item.get("DeleteOnTermination", True),
     )
@@ -429,4 +431,5 @@ def _new_interface(call: Call, station: Station) -> NetworkInterface:
         private_ip=station.primary,
         secondary=station.secondary,
         ipv6=station.ipv6,
+        primary_ipv6=station.primary_ipv6,
     )
