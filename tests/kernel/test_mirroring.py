@@ -11,6 +11,7 @@ import pytest
 
 from gureum.engines.linux.flow_meter import FlowMeter
 from gureum.program import (
+    AttachmentTable,
     Choice,
     Filter,
     Guard,
@@ -21,13 +22,16 @@ from gureum.program import (
     Recorded,
     Rule,
     Segment,
+    Served,
     Service,
     ViaPeering,
+    ViaTransit,
 )
 from tests.kernel import packets
 from tests.kernel.lab import Lab
 from tests.kernel.mirrors import END, deaf, send, tap
 from tests.kernel.networks import ANY, ANY6, Net, allow
+from tests.kernel.test_transit_gateway import HUB, MAIN, known, link, net
 
 pytestmark = pytest.mark.kernel
 
@@ -210,6 +214,21 @@ def test_the_target_may_be_in_a_peered_router(lab: Lab) -> None:
         assert [each.said for each in copies.until_end()] == [f"{SOURCE} 10.0.2.10 4000 53"]
 
 
+def test_the_target_may_be_behind_a_transit_gateway(one_lab: Lab) -> None:
+    all_ = world()
+    other, _ = net(2)
+    far = _filter(other, "sg/in")
+    other.statements.remove(far)
+    other.add(replace(far, rules=(allow(SOURCE + "/32", protocol=UDP, ports=4789),)))
+    all_.net.add(link(1), AttachmentTable(link(1).id, MAIN), Served(link(1).id, all_.segment))
+    all_.net.route("a", "10.1.0.0/16", ViaTransit(HUB, link(1).id))
+    mirrored = all_.mirrored(replace(MIRROR, target="10.1.1.10"))
+    one_lab.build(all_.net.statements, other.statements, known(1, 2), {mirrored})
+    with tap(one_lab.ns("i-host22")) as copies, deaf(one_lab.ns("i-far"), 53, END):
+        send(one_lab.ns("i-source"), "10.0.2.10", 53, END)
+        assert [each.said for each in copies.until_end()] == [f"{SOURCE} 10.0.2.10 4000 53"]
+
+
 def _filter(net: Net, id_: str) -> Filter:
     found = (each for each in net.statements if isinstance(each, Filter))
     return next(each for each in found if each.id == id_)
@@ -232,15 +251,15 @@ def test_the_targets_group_lets_copies_in_and_the_sources_need_not_let_them_out(
 
 
 def test_what_the_sources_filters_refuse_is_not_copied(lab: Lab) -> None:
-    net = world(leaving=[allow(protocol=UDP, ports=(53, 54)), allow(protocol=UDP, ports=END)])
-    entering = _filter(net.net, "sg-source/in")
-    net.net.statements.remove(entering)
-    net.net.add(replace(entering, rules=(allow(protocol=UDP, ports=56),)))
-    leaving = _filter(net.net, "acl-open/out")
+    all_ = world(leaving=[allow(protocol=UDP, ports=(53, 54)), allow(protocol=UDP, ports=END)])
+    entering = _filter(all_.net, "sg-source/in")
+    all_.net.statements.remove(entering)
+    all_.net.add(replace(entering, rules=(allow(protocol=UDP, ports=56),)))
+    leaving = _filter(all_.net, "acl-open/out")
     denied = allow(protocol=UDP, ports=54, deny=True, why="acl-open/90")
-    net.net.statements.remove(leaving)
-    net.net.add(replace(leaving, rules=(denied, *leaving.rules)))
-    lab.build(net.net.statements, {net.mirrored(MIRROR)})
+    all_.net.statements.remove(leaving)
+    all_.net.add(replace(leaving, rules=(denied, *leaving.rules)))
+    lab.build(all_.net.statements, {all_.mirrored(MIRROR)})
     source, far = lab.ns("i-source"), lab.ns("i-far")
     with tap(lab.ns("i-target")) as copies, deaf(far, 53, END), deaf(source, 56, 57):
         send(source, "10.0.2.10", 52, 53, 54)
