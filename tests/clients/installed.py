@@ -28,7 +28,8 @@ def installed(name: str) -> Path:
 
 
 def environment(daemon: Daemon, home: Path) -> dict[str, str]:
-    """The variables of a client that is at home in ``home``: EC2, STS and IAM are a daemon's."""
+    """The variables of a client that is at home in ``home``: EC2, STS, IAM and RAM are a
+    daemon's."""
     return {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
@@ -36,6 +37,7 @@ def environment(daemon: Daemon, home: Path) -> dict[str, str]:
         "AWS_ENDPOINT_URL_EC2": daemon.endpoint,
         "AWS_ENDPOINT_URL_STS": daemon.endpoint,
         "AWS_ENDPOINT_URL_IAM": daemon.endpoint,
+        "AWS_ENDPOINT_URL_RAM": daemon.endpoint,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,

@@ -70,7 +70,7 @@ def other() -> Iterator[Other]:
 def test_the_network_is_here_and_every_other_service_there(
     daemon: Daemon, other: Other, tmp_path: Path
 ) -> None:
-    # `environment` sets AWS_ENDPOINT_URL_EC2, _STS and _IAM.
+    # `environment` sets AWS_ENDPOINT_URL_EC2, _STS, _IAM and _RAM.
     both = environment(daemon, tmp_path) | {"AWS_ENDPOINT_URL": other.endpoint, "AWS_PAGER": ""}
 
     def aws(*words: str) -> subprocess.CompletedProcess[str]:
@@ -88,6 +88,8 @@ def test_the_network_is_here_and_every_other_service_there(
     assert who.stdout.strip() == "123456789012", who.stderr
     user = aws("iam", "create-user", "--user-name", "alice", "--query", "User.Arn")
     assert user.stdout.strip() == "arn:aws:iam::123456789012:user/alice", user.stderr
+    share = aws("ram", "create-resource-share", "--name", "x", "--query", "resourceShare.status")
+    assert share.stdout.strip() == "ACTIVE", share.stderr
     assert other.asked == []
     buckets = aws("s3api", "list-buckets", "--query", "Buckets[].Name")
     assert buckets.stdout.strip() == "elsewhere", buckets.stderr

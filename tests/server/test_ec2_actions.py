@@ -24,10 +24,13 @@ NO_RESOURCES = {
     "prefix-list-version",
     "public-ip",
     "region-settings",
+    "resource-share",
+    "resource-share-association",
+    "resource-share-invitation",
     "stored-image",
     "vpc-block-public-access-options",
 }
-"""Types of rows that are no resources in AWS, and stand for none."""
+"""Types of rows that are no resources of EC2, and stand for none."""
 
 
 def test_every_built_action_is_in_it() -> None:

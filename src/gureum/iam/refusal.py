@@ -44,6 +44,8 @@ def refusal(
     said += _because(request, decision)
     if request.action.startswith("cloudtrail:"):
         return ApiError("AccessDeniedException", said)
+    if request.action.startswith("ram:"):
+        return ApiError("AccessDeniedException", said, 403)
     if not request.action.startswith("ec2:"):
         return ApiError("AccessDenied", said, 403)
     said = f"You are not authorized to perform this operation. {said}"

@@ -8,10 +8,15 @@ compiler's dependency tracking are all derived from them, also inside nested dat
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from gureum.model.view import Reader
 
 Tags = tuple[tuple[str, str], ...]
 """Tag pairs in the order in which they were given; keys are unique."""
@@ -74,6 +79,15 @@ class Resource:
         """Whether this row dies with ``target`` although it refers to it by ``restrict``: AWS's
         companions (a VPC's default group, main route table and default ACL) do."""
         return False
+
+    def open_to(self, reader: Reader, account: str) -> bool:
+        """Whether an account that does not own this row may see it and refer to it."""
+        return False
+
+    @classmethod
+    def all_open_to(cls, reader: Reader, account: str, region: str) -> Iterable[Self]:
+        """The rows of other accounts that are open to an account in a region."""
+        return ()
 
     def tag(self, key: str) -> str | None:
         """The value of one tag, or None."""

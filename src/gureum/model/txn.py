@@ -1,7 +1,8 @@
 """One change in the making: reads see its own writes; nobody else does until the commit.
 
 All rules that follow from ``ref`` fields are enforced here, for every resource alike: a reference
-must point at a row of the same account and region, and a row that others need cannot be deleted.
+must point at a row of the same account and region or one that is open to the account there, and a
+row that others need cannot be deleted.
 """
 
 from __future__ import annotations
@@ -51,6 +52,23 @@ class Txn:
         row = self.view.find(cls, key)
         return row if row is not None and self._mine(row) else None
 
+    def see(self, cls: type[R], key: str) -> R:
+        """The row, which the caller owns in this region, or which is open to them there.
+
+        Raises:
+            ApiError: the type's malformed or not-found code.
+        """
+        row = self.view.find(cls, key)
+        if row is None or not self._sees(row):
+            raise not_found(cls, key)
+        return row
+
+    def seen(self, cls: type[R]) -> Iterator[R]:
+        """All rows of the type that :meth:`see` finds, oldest first."""
+        others = cls.all_open_to(self.view, self.account, self.region)
+        rows = (*self.all(cls), *(row for row in others if not self._mine(row)))
+        return iter(sorted(rows, key=lambda row: (row.created, row.id)))
+
     def all(self, cls: type[R]) -> Iterator[R]:
         """All rows of the type in this account and region, oldest first."""
         mine = (row for row in self.view.all(cls) if self._mine(row))
@@ -63,6 +81,10 @@ class Txn:
 
     def _mine(self, row: Resource) -> bool:
         return row.account == self.account and row.region == self.region
+
+    def _sees(self, row: Resource) -> bool:
+        here = row.region == self.region and row.open_to(self.view, self.account)
+        return self._mine(row) or here
 
     # --- writing -------------------------------------------------------------------------------
     def put(self, row: R) -> R:
@@ -122,7 +144,7 @@ class Txn:
 
     def _must_exist(self, key: str) -> None:
         row = self.view.rows.get(key)
-        if row is not None and self._mine(row):
+        if row is not None and self._sees(row):
             return
         prefix = key.rpartition("-")[0]
         for cls in Resource.by_kind.values():

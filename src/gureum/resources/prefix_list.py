@@ -4,7 +4,8 @@ What others need of lists is here; the API's own actions are in
 :mod:`gureum.resources.prefix_list_api`.
 
 Sources: VPC User Guide, "Consolidate and manage network CIDR blocks with managed prefix lists" and
-"AWS-managed prefix lists"; EC2 API Reference, CreateManagedPrefixList.
+"AWS-managed prefix lists", "Share customer-managed prefix lists"; EC2 API Reference,
+CreateManagedPrefixList.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 from gureum.kind import Call
 from gureum.model import Reader, Resource, ref
+from gureum.resources.resource_share import is_shared, shared_with
 
 IPV4, IPV6 = "IPv4", "IPv6"
 
@@ -61,6 +63,13 @@ class PrefixList(
     @property
     def managed_by_aws(self) -> bool:
         return self.owner == AWS
+
+    def open_to(self, reader: Reader, account: str) -> bool:
+        return is_shared(reader, self.id, account)
+
+    @classmethod
+    def all_open_to(cls, reader: Reader, account: str, region: str) -> tuple[PrefixList, ...]:
+        return shared_with(reader, PrefixList, account, region)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,17 +124,17 @@ def _answer(call: Call, row: PrefixList, state: str) -> Shape:
 
 
 def _asked(call: Call) -> PrefixList:
-    return call.txn.get(PrefixList, call.params["PrefixListId"])
+    return call.txn.see(PrefixList, call.params["PrefixListId"])
 
 
 def _own(call: Call) -> PrefixList:
-    """The list, which must not be one of AWS's.
+    """The list, which must not be one of AWS's or of another account that shares it.
 
     Raises:
         ApiError: ``UnauthorizedOperation``.
     """
     row = _asked(call)
-    if row.managed_by_aws:
+    if row.managed_by_aws or row.account != call.account:
         raise ApiError(
             "UnauthorizedOperation", "You are not authorized to perform this operation.", 403
         )
@@ -242,7 +242,7 @@ def restore_version(call: Call) -> Shape:
 
 
 def _version(call: Call, row: PrefixList, number: int) -> PrefixListVersion:
-    found = call.txn.find(PrefixListVersion, version_id(row.id, number))
+    found = call.txn.view.find(PrefixListVersion, version_id(row.id, number))
     if found is None:
         raise ApiError(
             "InvalidParameterValue",
@@ -323,9 +323,12 @@ def _referring(view: View, row: PrefixList) -> list[str]:
 
 
 def _listed_associations(call: Call) -> Iterator[_Part]:
+    """Who refers to a list: its owner is told of everybody, others of their own."""
     row = _asked(call)
     for key in _referring(call.txn.view, row):
-        yield _Part(key, {"ResourceId": key, "ResourceOwner": call.account})
+        owner = call.txn.view.rows[key].account
+        if call.account in (row.account, owner):
+            yield _Part(key, {"ResourceId": key, "ResourceOwner": owner})
 
 
 def _services(call: Call) -> Iterator[PrefixList]:

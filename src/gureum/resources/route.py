@@ -135,7 +135,7 @@ def _destination(call: Call) -> str:
         )
         raise invalid_combination(message) if named else ApiError("MissingParameter", message)
     if key := call.get("DestinationPrefixListId"):
-        return call.txn.get(PrefixList, key).id
+        return call.txn.see(PrefixList, key).id
     name, text = named[0]
     if name == names[1]:
         return str(ipv6_network(text, "destinationIpv6CidrBlock"))

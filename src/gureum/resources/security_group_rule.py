@@ -152,7 +152,7 @@ def _check_new(call: Call, wanted: list[Permission], there: list[Permission]) ->
             )
     for item in wanted:
         if item.prefix_list:
-            call.txn.get(PrefixList, item.prefix_list)
+            call.txn.see(PrefixList, item.prefix_list)
     if _too_many(call.txn.view, [*there, *wanted]):
         raise ApiError(
             "RulesPerSecurityGroupLimitExceeded",

@@ -219,7 +219,7 @@ def _show_attachment(reader: Reader, key: str) -> Shape:
 def create_reference(call: Call) -> Shape:
     """CreateTransitGatewayPrefixListReference: a route to each block of a list, now and later."""
     table, attachment = _asked(call)
-    key = call.txn.get(PrefixList, call.params["PrefixListId"]).id
+    key = call.txn.see(PrefixList, call.params["PrefixListId"]).id
     if table.route(key) is not None:
         raise ApiError("RouteAlreadyExists", f"{table.id} already refers to {key}.")
     route = StaticWay(destination=key, attachment=attachment, prefix_list=key)

@@ -34,6 +34,7 @@ from gureum.server.authorization import Gate as PolicyGate
 from gureum.server.dispatch import OPEN, Dispatcher, Gate
 from gureum.server.iam_api import IamApi
 from gureum.server.identity_api import caller
+from gureum.server.ram_api import RamApi
 from gureum.server.rates import Rates, Throttle
 from gureum.server.recorder import Recorder, Which, Witness
 from gureum.server.trail_api import TrailApi
@@ -53,7 +54,7 @@ THREADS = 40
 """Calls that are carried out at once.  Gureum's own commands have threads of their own: they tell
 why, when all of these wait for the data plane."""
 
-_SERVICE_HOSTS = ("ec2", "sts", "iam", "cloudtrail")
+_SERVICE_HOSTS = ("ec2", "sts", "iam", "cloudtrail", "ram")
 
 Wait = Callable[[int, float], bool]
 
@@ -78,6 +79,7 @@ class Api:
         self._allow_reset = allow_reset
         self._auth = auth or Authenticator(dispatch.store, new_vault(), "open")
         self._iam = IamApi(dispatch.store, self._auth.vault, dispatch.clock)
+        self._ram = RamApi(dispatch.store, dispatch.clock)
         self._recorder = Recorder(dispatch.store, audit, self._auth.clock)
         self._throttle = Throttle(rates)
         self._trail = TrailApi(dispatch.store, audit != "off")
@@ -122,7 +124,7 @@ class Api:
         except ApiError as error:
             log.info("%s refused: %s", request_id, error)
             witness.refused(error)
-            service = addressed(headers, http.url.query, body, service)
+            service = addressed(headers, http.url.query, body, service, http.url.path)
             return encode_error(service, error, request_id)
         except Exception:
             log.exception("%s failed", request_id)
@@ -140,7 +142,7 @@ class Api:
             ApiError: who it was is not known, or what they mean.
         """
         known = self._auth(_sent(http, body))
-        call = opened(http.method, http.headers, http.url.query, body, service)
+        call = opened(http.method, http.headers, http.url.query, body, service, http.url.path)
         who = caller(call.known, known)
         reads = self._reads(call.known)
         self._throttle.take(
@@ -161,6 +163,8 @@ class Api:
             return request.action in built.reads or (
                 unbuilt and request.action.startswith(("Describe", "Get", "Search"))
             )
+        if request.service == "ram":
+            return self._ram.reads(request)
         return request.service == "cloudtrail" or self._iam.reads(request)
 
     def _reset(self, http: HttpRequest) -> Response:
@@ -196,6 +200,8 @@ class Api:
     def _carry_out(self, request: Request, who: Caller, gate: Gate, witness: Witness) -> Shape:
         if request.service == "cloudtrail":
             return self._trail(request, who, gate)
+        if request.service == "ram":
+            return self._ram(request, who, gate, witness.tell)
         if request.service != "ec2":
             return self._iam(request, who, gate, witness.tell)
         result = self._dispatch(request, who.account, who.region, gate, witness.tell)

@@ -1,9 +1,9 @@
 """Who signed a request: signatures held against the keys of the store.
 
 What a refused caller is told differs between the protocols: EC2 says ``AuthFailure`` of keys and
-signatures alike, STS and IAM say which, and CloudTrail has names of its own for the same.  Sources:
-EC2 API Reference, "Error codes for the Amazon EC2 API"; STS API Reference and CloudTrail API
-Reference, "Common errors".
+signatures alike, STS and IAM say which, and CloudTrail and RAM have names of their own for the
+same.  Sources: EC2 API Reference, "Error codes for the Amazon EC2 API"; STS API Reference and
+CloudTrail API Reference, "Common errors".
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gureum.iam.session import opened
 from gureum.iam.vault import Vault, VaultError
 from gureum.model.timestamps import timestamp
 from gureum.store import Store
-from gureum.wire.models import JSON_SERVICES
+from gureum.wire.models import IN_JSON, JSON_SERVICES
 from gureum.wire.signature import Claim, MismatchError, Sent, UntimelyError, claim, verify
 
 log = logging.getLogger(__name__)
@@ -155,12 +155,12 @@ _NAMES = {
     "SignatureDoesNotMatch": "InvalidSignatureException",
     "ExpiredToken": "ExpiredTokenException",
 }
-"""CloudTrail's names of what STS and IAM say."""
+"""CloudTrail's and RAM's names of what STS and IAM say."""
 
 
 def _told(service: str, code: str, message: str) -> ApiError:
-    if service in JSON_SERVICES:
-        return ApiError(_NAMES[code], message)
+    if service in IN_JSON:
+        return ApiError(_NAMES[code], message, 400 if service in JSON_SERVICES else 403)
     return ApiError(code, message, 403)
 
 

@@ -21,6 +21,7 @@ from gureum.identity.evaluate import Decision, Policies, evaluate
 from gureum.identity.request import Context
 from gureum.identity.request import Request as Asked
 from gureum.model import Txn, View
+from gureum.ram import questions as ram_questions
 from gureum.server import ec2_questions
 from gureum.wire import Request
 
@@ -52,6 +53,8 @@ class Gate:
             found = ec2_questions.before(request.action, request.params, view, self.who)
         elif service == "iam":
             found = of_iam(request.action, request.params, view, self.who.identity)
+        elif service == "ram":
+            found = ram_questions.before(request.action, request.params, view)
         elif request.action == "AssumeRole":
             return self._assume(view)
         else:

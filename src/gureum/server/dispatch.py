@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -150,18 +150,18 @@ class Dispatcher:
         # A dry run neither repeats an answer nor leaves one.
         token = request.token if not request.dry_run else None
         key = f"{account}/{region}/{request.action}/{token}" if token else None
-        digest = _digest(request.params)
+        mark = digest(request.params)
         answer: Shape | None = None
 
         def remember() -> Remembered | None:
             if key is None or answer is None:
                 return None
-            return Remembered(key, digest, msgspec.json.encode(answer), self.clock())
+            return Remembered(key, mark, msgspec.json.encode(answer), self.clock())
 
         with self.store.transaction(account, region, remember, lambda: tell(answer)) as txn:
             gate.before(txn.view)
             if key is not None and (known := self.store.remembered(key)):
-                return _repeated(known, digest, request)
+                return _repeated(known, mark, request)
             call = self._call(request, txn)
             answer = self.registry.actions[request.action](call)
             call.check_tag_specifications()
@@ -194,13 +194,19 @@ def _rows(call: Call, kind: Kind[Any], listing: Listing[Any]) -> Iterable[Listab
     ids = list(dict.fromkeys(call.get(listing.ids, ()) if listing.ids else ()))
     if listing.rows is None:
         assert kind.row is not None
-        return [call.txn.get(kind.row, key) for key in ids] if ids else call.txn.all(kind.row)
+        found = [call.txn.see(kind.row, key) for key in ids] if ids else call.txn.seen(kind.row)
+        return [_as_seen(call, row) for row in found]
     rows: dict[str, Listable] = {row.id: row for row in listing.rows(call)}
     for key in ids:
         if key not in rows:
             assert kind.row is not None
             raise not_found(kind.row, key)
     return [rows[key] for key in ids] if ids else rows.values()
+
+
+def _as_seen(call: Call, row: Resource) -> Resource:
+    """A row as the caller sees it: an owner's tags are shown to nobody else."""
+    return row if row.account == call.account else replace(row, tags=())
 
 
 def _selected(
@@ -224,14 +230,17 @@ def _dry_run() -> ApiError:
     return ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
 
 
-def _digest(params: Mapping[str, Any]) -> str:
+def digest(params: Mapping[str, Any]) -> str:
     """A hash of all parameters but the token."""
-    rest = {name: value for name, value in params.items() if name != "ClientToken"}
+    rest = {name: value for name, value in params.items() if name not in _TOKENS}
     return hashlib.sha256(msgspec.json.encode(rest, order="deterministic")).hexdigest()
 
 
-def _repeated(known: Remembered, digest: str, request: Request) -> Shape:
-    if known.digest != digest:
+_TOKENS = frozenset({"ClientToken", "clientToken"})
+
+
+def _repeated(known: Remembered, mark: str, request: Request) -> Shape:
+    if known.digest != mark:
         raise ApiError(
             "IdempotentParameterMismatch",
             f"Arguments on this idempotent request are inconsistent with arguments used in "

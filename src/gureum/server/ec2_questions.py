@@ -225,11 +225,11 @@ def _types() -> Mapping[str, type[Resource]]:
 
 def _known(text: str, view: View, who: Caller) -> Iterator[tuple[str, Resource | None]]:
     """The resource of an id; of an association, what it joins.  Of another account's rows nothing
-    is told, not even whose they are."""
+    is told that it does not share, not even whose they are."""
     found = _ID.fullmatch(text)
     cls = _types().get(found[1]) if found else None
     row = view.rows.get(text)
-    if row is not None and row.account != who.account and row.kind not in _NO_ACCOUNT:
+    if row is not None and not _sees(row, view, who):
         row = None
     if row is not None and row.kind in _JOINS:
         yield from ((row_arn(each), each) for each in _joined(row, view))
@@ -241,6 +241,11 @@ def _known(text: str, view: View, who: Caller) -> Iterator[tuple[str, Resource |
         yield from _having(text, _BLOCKS[found[1]], view, who)
     elif cls is not None and cls.kind not in _JOINS:
         yield arn(who.region, who.account, cls.kind, text), None
+
+
+def _sees(row: Resource, view: View, who: Caller) -> bool:
+    mine = row.account == who.account or row.kind in _NO_ACCOUNT
+    return mine or row.open_to(view, who.account)
 
 
 def _joined(row: Resource, view: View) -> Iterator[Resource]:

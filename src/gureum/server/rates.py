@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gureum.errors import ApiError
+from gureum.wire.models import IN_JSON
 
 MOST = 20_000
 """Buckets that are kept; of more, those that were not used for longest are forgotten, and are full
@@ -113,6 +114,7 @@ class Throttle:
 def _too_fast(service: str) -> ApiError:
     if service == "ec2":
         return ApiError("RequestLimitExceeded", "Request limit exceeded.", 503)
-    if service == "cloudtrail":
-        return ApiError("ThrottlingException", "Rate exceeded")
+    if service in IN_JSON:
+        status = 429 if service == "ram" else 400
+        return ApiError("ThrottlingException", "Rate exceeded", status)
     return ApiError("Throttling", "Rate exceeded")

@@ -28,7 +28,7 @@ HOME = "us-east-1"
 GIVES = frozenset({"AssumeRole", "GetSessionToken"})
 """Actions of STS that change nothing, but give credentials: records show their answer."""
 
-_REGIONAL = frozenset({"ec2", "sts", "cloudtrail"})
+_REGIONAL = frozenset({"ec2", "sts", "cloudtrail", "ram"})
 _LONGEST = 1024
 """Characters of a message, a user agent and such in an event."""
 

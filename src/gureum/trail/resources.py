@@ -48,6 +48,8 @@ _IAM_NAMES = {
     "PolicyArn": "AWS::IAM::Policy",
     "AccessKeyId": "AWS::IAM::AccessKey",
 }
+_RAM_NAMES = {"resourceShareArn": "AWS::RAM::ResourceShare"}
+_BY_SERVICE = {"ec2": _NAMES, "ram": _RAM_NAMES}
 _ID = re.compile(r"([a-z][a-z0-9-]*)-[0-9a-f]{8}(?:[0-9a-f]{9})?")
 
 Pair = tuple[str, str]
@@ -55,7 +57,7 @@ Pair = tuple[str, str]
 
 def about(service: str, params: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[Pair, ...]:
     """Types and names of what a call was about, once each."""
-    names = _NAMES if service == "ec2" else _IAM_NAMES
+    names = _BY_SERVICE.get(service, _IAM_NAMES)
     found: dict[Pair, None] = {}
     for value in (params, result):
         for pair in _walk(value, names, ids=service == "ec2"):

@@ -1,4 +1,4 @@
-"""AWS's ec2, query and json protocols, driven by botocore's service models."""
+"""AWS's ec2, query, json and restJson1 protocols, driven by botocore's service models."""
 
 from gureum.wire.models import actions, input_members, known_action, output_path_exists
 from gureum.wire.request import Request, Unread, addressed, decode, opened

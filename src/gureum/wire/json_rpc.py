@@ -6,7 +6,7 @@ Source: Smithy 2.0, "AWS JSON 1.1 protocol".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,38 +52,50 @@ def decode_body(service_name: str, action: str, body: bytes) -> dict[str, Any]:
         found = msgspec.json.decode(body or b"{}")
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise ApiError("SerializationException", "") from None
-    shape = service(service_name).input_shape(action)
+    return read_body(service(service_name).input_shape(action), found, _invalid)
+
+
+Refuse = Callable[[str, str | None, str], ApiError]
+"""Makes the refusal of a value at a path; of None where one is missing."""
+
+
+def read_body(shape: Any, found: Any, refuse: Refuse) -> dict[str, Any]:
+    """A decoded body in a shape's names and types.
+
+    Raises:
+        ApiError: ``SerializationException``, and what ``refuse`` makes.
+    """
     if not isinstance(found, dict):
         raise ApiError("SerializationException", "")
-    value: dict[str, Any] = _read(shape, found, "")
+    value: dict[str, Any] = _read(shape, found, "", refuse)
     return value
 
 
-def _read(shape: Any, value: Any, path: str) -> Any:
+def _read(shape: Any, value: Any, path: str, refuse: Refuse) -> Any:
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict):
-        _require(shape, value, path)
+        _require(shape, value, path, refuse)
         return {
-            name: _read(shape.members[name], each, f"{path}.{name}" if path else name)
+            name: _read(shape.members[name], each, f"{path}.{name}" if path else name, refuse)
             for name, each in value.items()
             if each is not None and name in shape.members  # others are ignored (Smithy)
         }
     if kind == "list" and isinstance(value, list):
         return [
-            _read(shape.member, each, f"{path}.{number}.member")
+            _read(shape.member, each, f"{path}.{number}.member", refuse)
             for number, each in enumerate(value, start=1)
         ]
-    return _scalar(shape, value, path)
+    return _scalar(shape, value, path, refuse)
 
 
-def _require(shape: Any, value: Mapping[str, Any], path: str) -> None:
+def _require(shape: Any, value: Mapping[str, Any], path: str, refuse: Refuse) -> None:
     for name in shape.required_members:
         if value.get(name) is None:
             where = f"{path}.{name}" if path else name
-            raise _invalid(where, "null", "Member must not be null")
+            raise refuse(where, None, "Member must not be null")
 
 
-def _scalar(shape: Any, value: Any, path: str) -> Any:
+def _scalar(shape: Any, value: Any, path: str, refuse: Refuse) -> Any:
     kind = shape.type_name
     if kind == "timestamp":
         return _time(value)
@@ -93,7 +105,7 @@ def _scalar(shape: Any, value: Any, path: str) -> Any:
         raise ApiError("SerializationException", "")
     if kind == "string" and shape.enum and value not in shape.enum:
         known = ", ".join(shape.enum)
-        raise _invalid(path, str(value)[:200], f"Member must satisfy enum value set: [{known}]")
+        raise refuse(path, str(value)[:200], f"Member must satisfy enum value set: [{known}]")
     return value
 
 
@@ -111,11 +123,12 @@ def _time(value: Any) -> datetime:
     return moment
 
 
-def _invalid(path: str, value: str, reason: str) -> ApiError:
+def _invalid(path: str, value: str | None, reason: str) -> ApiError:
     spoken = path[:1].lower() + path[1:]
+    said = "null" if value is None else value
     return ApiError(
         "ValidationException",
-        f"1 validation error detected: Value '{value}' at '{spoken}' failed to satisfy "
+        f"1 validation error detected: Value '{said}' at '{spoken}' failed to satisfy "
         f"constraint: {reason}",
     )
 

@@ -20,7 +20,13 @@ SERVICES: Mapping[str, str] = {"ec2": "2016-11-15", "sts": "2011-06-15", "iam": 
 JSON_SERVICES: Mapping[str, str] = {"cloudtrail": "2013-11-01"}
 """The services spoken in JSON: clients name them in a header (:mod:`gureum.wire.json_rpc`)."""
 
-ALL_SERVICES: Mapping[str, str] = {**SERVICES, **JSON_SERVICES}
+REST_SERVICES: Mapping[str, str] = {"ram": "2018-01-04"}
+"""The services whose actions have paths of their own (:mod:`gureum.wire.rest_json`)."""
+
+ALL_SERVICES: Mapping[str, str] = {**SERVICES, **JSON_SERVICES, **REST_SERVICES}
+
+IN_JSON = frozenset((*JSON_SERVICES, *REST_SERVICES))
+"""The services that answer in JSON."""
 
 SCALARS = frozenset(
     ("string", "boolean", "integer", "long", "float", "double", "timestamp", "blob")

@@ -9,10 +9,18 @@ from functools import cache
 from typing import Any
 
 from gureum.errors import ApiError
-from gureum.wire import json_rpc
+from gureum.wire import json_rpc, rest_json
 from gureum.wire.decoder import decode_input
 from gureum.wire.form import pairs, tree
-from gureum.wire.models import JSON_SERVICES, SERVICES, api_versions, known_action, service
+from gureum.wire.models import (
+    ALL_SERVICES,
+    JSON_SERVICES,
+    REST_SERVICES,
+    SERVICES,
+    api_versions,
+    known_action,
+    service,
+)
 from gureum.wire.sigv4 import Scope, credential_scope
 
 _SIGNING_V2 = frozenset(
@@ -74,9 +82,10 @@ def decode(
     query: str,
     body: bytes,
     host_service: str | None = None,
+    path: str = "/",
 ) -> Request:
     """Read a request: see :func:`opened` and :meth:`Unread.read`, whose errors it raises."""
-    return opened(method, headers, query, body, host_service).read()
+    return opened(method, headers, query, body, host_service, path).read()
 
 
 def opened(
@@ -85,9 +94,10 @@ def opened(
     query: str,
     body: bytes,
     host_service: str | None = None,
+    path: str = "/",
 ) -> Unread:
     """What a request of the ec2 or query protocol is, a POST with a form body, or a GET; or of the
-    json protocol.
+    json protocol; or of restJson1, where method and path name the action.
 
     The service is the one of the credential scope, else ``host_service`` (from the name of the
     host that was called), else the one of the API version, else the first that has the action.
@@ -95,19 +105,24 @@ def opened(
     Raises:
         ApiError: with AWS's code; see :mod:`gureum.wire.form` too.
     """
+    lower = {name.lower(): text for name, text in headers.items()}
+    at = rest_json.target(method, path)
+    if at is not None:
+        return _in_json(at, lower, lambda: rest_json.decode(*at, query, body))
     if method not in ("GET", "POST"):
         raise ApiError(
             "UnsupportedHttpVerb", f"The requested HTTP verb is not supported: {method[:20]}"
         )
-    lower = {name.lower(): text for name, text in headers.items()}
     named = json_rpc.target(lower) if method == "POST" else None
     if named is not None:
-        return _in_json(named, lower, body)
+        return _in_json(named, lower, lambda: json_rpc.decode_body(*named, body))
     parameters = pairs(query, body if method == "POST" else b"")
     scope = credential_scope(lower, parameters)
     access_key = scope.access_key if scope else parameters.get("AWSAccessKeyId")
     version = parameters.pop("Version", None)
     action = parameters.pop("Action", "")
+    if (scope.service if scope else host_service) in REST_SERVICES:
+        raise ApiError("UnknownOperationException", "", 404)
     if not action:
         raise ApiError("MissingAction", "The request is missing an action or a required parameter.")
     name = _service(scope, host_service, version, action)
@@ -128,8 +143,10 @@ def opened(
     return Unread(known, lambda: decode_input(name, action, tree(_own(parameters))))
 
 
-def _in_json(named: tuple[str, str], headers: Mapping[str, str], body: bytes) -> Unread:
-    """A request of the json protocol."""
+def _in_json(
+    named: tuple[str, str], headers: Mapping[str, str], read: Callable[[], dict[str, Any]]
+) -> Unread:
+    """A request with parameters in JSON."""
     name, action = named
     scope = credential_scope(headers, {})
     if scope is not None and scope.service != name:
@@ -139,16 +156,20 @@ def _in_json(named: tuple[str, str], headers: Mapping[str, str], body: bytes) ->
         )
     known = Request(
         service=name,
-        version=JSON_SERVICES[name],
+        version=ALL_SERVICES[name],
         action=action,
         access_key=scope.access_key if scope else None,
         region=scope.region if scope else None,
     )
-    return Unread(known, lambda: json_rpc.decode_body(name, action, body))
+    return Unread(known, read)
 
 
 def addressed(
-    headers: Mapping[str, str], query: str, body: bytes, host_service: str | None = None
+    headers: Mapping[str, str],
+    query: str,
+    body: bytes,
+    host_service: str | None = None,
+    path: str = "/",
 ) -> str | None:
     """The service that a request seems to be for, however bad it is: a refusal is told in its form.
 
@@ -157,6 +178,8 @@ def addressed(
     lower = {name.lower(): text for name, text in headers.items()}
     if json_rpc.TARGET in lower:
         return next(iter(JSON_SERVICES))
+    if path != "/" and any(target[1] == path for target in rest_json.known()):
+        return next(iter(REST_SERVICES))
     try:
         parameters = pairs(query, body)
         scope = credential_scope(headers, parameters)
@@ -200,13 +223,13 @@ def _service(scope: Scope | None, host: str | None, version: str | None, action:
 @cache
 def _token_member(name: str, action: str) -> str:
     """The idempotency token of an action.  Where the model marks none, ``ClientToken`` is one
-    all the same: the mark only tells clients to fill it in unasked."""
+    all the same (RAM spells it small): the mark only tells clients to fill it in unasked."""
     shape = service(name).input_shape(action)
     members = shape.members.items() if shape is not None else ()
     for member, its in members:
         if its.metadata.get("idempotencyToken"):
             return str(member)
-    return "ClientToken"
+    return "clientToken" if name in REST_SERVICES else "ClientToken"
 
 
 def _invalid_action(action: str) -> ApiError:

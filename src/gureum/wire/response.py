@@ -1,4 +1,4 @@
-"""From a result or an error to the HTTP response of the ec2, query or json protocol."""
+"""From a result or an error to the HTTP response of the ec2, query, json or restJson1 protocol."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gureum.errors import ApiError
-from gureum.wire import json_rpc
+from gureum.wire import json_rpc, rest_json
 from gureum.wire.encoder import MisfitError, encoder
-from gureum.wire.models import ALL_SERVICES, JSON_SERVICES, service
+from gureum.wire.models import ALL_SERVICES, IN_JSON, JSON_SERVICES, REST_SERVICES, service
 from gureum.wire.request import Request
 from gureum.wire.xml import DECLARATION, escape
 
@@ -17,6 +17,7 @@ _CONTENT_TYPES = {
     "ec2": "text/xml;charset=UTF-8",
     "query": "text/xml",
     "json": json_rpc.CONTENT_TYPE,
+    "rest-json": rest_json.CONTENT_TYPE,
 }
 _REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id")
 
@@ -40,7 +41,7 @@ def encode(request: Request, result: Mapping[str, Any], request_id: str) -> Resp
             message has the path.
     """
     model = service(request.service)
-    if request.service in JSON_SERVICES:
+    if request.service in IN_JSON:
         body = json_rpc.encode_body(model, request.action, result)
         return _response(200, model.protocol, body, request_id)
     shape = model.output_shape(request.action)
@@ -74,6 +75,10 @@ def encode_error(service_name: str | None, error: ApiError, request_id: str) -> 
     shown_id = escape(request_id)
     if service_name in JSON_SERVICES:
         return _response(error.status, "json", json_rpc.encode_refusal(error), request_id)
+    if service_name in REST_SERVICES:
+        found = _response(error.status, "rest-json", rest_json.encode_refusal(error), request_id)
+        found.headers[rest_json.ERROR_HEADER] = error.code
+        return found
     protocol = service(service_name).protocol if service_name in ALL_SERVICES else "ec2"
     if protocol == "ec2" or service_name is None:
         text = f"<Response><Errors><Error>{detail}</Error></Errors>"
