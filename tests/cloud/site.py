@@ -12,9 +12,9 @@ from tests.daemon import Daemon
 class Site:
     """A VPC with an internet gateway, a public and a private subnet, and groups by name."""
 
-    def __init__(self, daemon: Daemon, cidr: str = "10.0.0.0/16") -> None:
+    def __init__(self, daemon: Daemon, cidr: str = "10.0.0.0/16", account: str = "test") -> None:
         self.daemon = daemon
-        self.ec2 = daemon.ec2()
+        self.ec2 = daemon.ec2(account=account)
         self.me = daemon.netns("host-me")
         base = cidr.rsplit(".", 2)[0]
         self.vpc = self.ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]

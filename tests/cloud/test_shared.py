@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.cloud.site import Site
 from tests.daemon import Daemon
-from tests.kernel.packets import SHORT, listening, tcp
+from tests.kernel.packets import SHORT, eventually, listening, tcp
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(180)]
 
@@ -104,3 +105,47 @@ def test_the_owners_change_of_a_list_leads_routes(daemon: Daemon, site: Site) ->
             AddEntries=[{"Cidr": f"{MIRROR}/32"}],
         )
         assert tcp(guest.ns, MIRROR, 8080) == "open"
+
+
+def test_vpcs_of_two_accounts_meet_on_a_shared_transit_gateway(daemon: Daemon, site: Site) -> None:
+    hub = Site(daemon, "10.1.0.0/16", OWNER)
+    own = hub.ec2
+    made = own.create_transit_gateway()["TransitGateway"]
+    gateway: str = made["TransitGatewayId"]
+    becomes(lambda: own.describe_transit_gateways()["TransitGateways"][0]["State"], "available")
+    share(daemon, made["TransitGatewayArn"])
+    archive = hub.launch(hub.private, hub.group("archive", ("tcp", 80, "10.0.0.0/16")))
+    clerk = site.launch(site.private, site.group("clerk"))
+
+    def attach(who: Site) -> str:
+        told = who.ec2.create_transit_gateway_vpc_attachment(
+            TransitGatewayId=gateway, VpcId=who.vpc, SubnetIds=[who.private]
+        )
+        return str(told["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"])
+
+    def state(who: Site, key: str) -> str:
+        found = who.ec2.describe_transit_gateway_attachments(TransitGatewayAttachmentIds=[key])
+        return str(found["TransitGatewayAttachments"][0]["State"])
+
+    mine, theirs = attach(hub), attach(site)
+    becomes(lambda: state(hub, mine), "available")
+    assert state(site, theirs) == state(hub, theirs) == "pendingAcceptance"
+    to = {"DestinationCidrBlock": "10.0.0.0/16", "TransitGatewayId": gateway}
+    own.create_route(RouteTableId=hub.table(hub.private), **to)
+    with listening(archive.ns, 80):
+        assert tcp(clerk.ns, archive.ip, 80, patience=SHORT) == "timeout"
+        own.accept_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=theirs)
+        becomes(lambda: state(site, theirs), "available")
+        back = {"DestinationCidrBlock": "10.1.0.0/16", "TransitGatewayId": gateway}
+        site.ec2.create_route(RouteTableId=site.table(site.private), **back)
+        assert tcp(clerk.ns, archive.ip, 80) == "open"
+        told = daemon.gureum("explain", clerk.id, archive.id, "80")
+        assert (told.returncode, gateway in told.stdout) == (0, True), told.stdout + told.stderr
+        # The owner of the gateway may end what the other one attached.
+        own.delete_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=theirs)
+        becomes(lambda: state(site, theirs), "deleted")
+        assert tcp(clerk.ns, archive.ip, 80, patience=SHORT) == "timeout"
+
+
+def becomes(look: Callable[[], str], state: str) -> None:
+    assert eventually(lambda: look() == state, 10), look()

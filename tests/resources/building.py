@@ -115,4 +115,5 @@ def settle(cloud: Cloud, *, times: int = 3) -> None:
         for row in list(cloud.store.view.rows.values()):
             kind = REGISTRY.by_row.get(type(row))
             if kind is not None and kind.settled is not None:
-                cloud.system(kind.settled, row, cloud.now)
+                with cloud.store.transaction(row.account, row.region) as txn:
+                    kind.settled(txn, row, cloud.now)

@@ -226,7 +226,7 @@ def forget(cloud: Cloud) -> None:
             cloud.system(kind.expired, row, cloud.now)
 
 
-def test_nobody_shares_so_there_is_nothing_to_accept(cloud: Cloud) -> None:
+def test_in_one_account_there_is_nothing_to_accept(cloud: Cloud) -> None:
     key = make_star(cloud).attachments[0]
     for action in ("AcceptTransitGatewayVpcAttachment", "RejectTransitGatewayVpcAttachment"):
         error = cloud.error(action, TransitGatewayAttachmentId=key)

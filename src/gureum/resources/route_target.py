@@ -190,9 +190,8 @@ def _peering(call: Call, key: str, table: str, vpc: str) -> str:
 
 def _transit(call: Call, key: str, table: str, vpc: str) -> str:
     """A gateway to which the VPC is not attached is as good as none, in AWS's words too."""
-    if call.txn.find(TransitGateway, key) is None:
-        raise not_found(TransitGateway, key)
     if attachment_of(call.txn.view, key, vpc) is None:
+        call.txn.see(TransitGateway, key)
         raise ApiError(TransitGateway.not_found, f"The transitGateway ID '{key}' does not exist.")
     return key
 

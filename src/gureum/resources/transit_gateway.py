@@ -4,8 +4,8 @@ The rows and what others need of them are here; the API's actions are in the fil
 ``transit_gateway_*``.
 
 Sources: Amazon VPC Transit Gateways, "How transit gateways work" (route evaluation order,
-associations, propagation), "Quotas for your transit gateways"; EC2 API Reference,
-CreateTransitGateway.
+associations, propagation), "Quotas for your transit gateways", "Shared transit gateways"; EC2 API
+Reference, CreateTransitGateway.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from gureum.model.txn import not_found
 from gureum.program import Table
 from gureum.resources.ipv6 import blocks
 from gureum.resources.prefix_list import IPV4, IPV6, cidrs_of
+from gureum.resources.resource_share import is_shared, shared_with
 from gureum.resources.vpc import Vpc
 
 KEPT = timedelta(hours=1)
@@ -30,6 +31,12 @@ KEPT = timedelta(hours=1)
 
 SERVING = frozenset({"available", "modifying"})
 """States of an attachment in which packets pass."""
+
+WAITING = "pendingAcceptance"
+"""The state of an attachment that another account asked for."""
+
+OVER = frozenset({"deleted", "rejected"})
+"""States of an attachment that are an end."""
 
 ENABLED, DISABLED = "enable", "disable"
 
@@ -55,6 +62,14 @@ class TransitGateway(
     association_table: str | None = ref("weak", default=None)
     propagation_table: str | None = ref("weak", default=None)
     ended: str | None = None
+
+    def open_to(self, reader: Reader, account: str) -> bool:
+        return self.state != "deleted" and is_shared(reader, self.id, account)
+
+    @classmethod
+    def all_open_to(cls, reader: Reader, account: str, region: str) -> tuple[TransitGateway, ...]:
+        rows = shared_with(reader, TransitGateway, account, region)
+        return tuple(row for row in rows if row.state != "deleted")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +138,8 @@ class TransitGatewayAttachment(
     noun="transit gateway attachment",
     missing="Transit Gateway Attachment {id} was deleted or does not exist.",
 ):
-    """A VPC on a transit gateway.  ``enabled`` are the names of the options that are on,
+    """A VPC on a transit gateway, which may be another account's: its owner has a say in the
+    attachment, too.  ``enabled`` are the names of the options that are on,
     ``association`` is the table that routes what comes from the VPC, ``propagations`` are the
     tables that know the VPC's blocks."""
 
@@ -135,6 +151,17 @@ class TransitGatewayAttachment(
     association: TableLink | None = None
     propagations: tuple[TableLink, ...] = ()
     ended: str | None = None
+
+    def open_to(self, reader: Reader, account: str) -> bool:
+        return gateway_owner(reader, self) == account
+
+    @classmethod
+    def all_open_to(
+        cls, reader: Reader, account: str, region: str
+    ) -> Iterator[TransitGatewayAttachment]:
+        for gateway in reader.all(TransitGateway):
+            if (gateway.account, gateway.region) == (account, region):
+                yield from reader.referrers(gateway.id, TransitGatewayAttachment)
 
 
 Row = TransitGateway | TransitGatewayRouteTable | TransitGatewayAttachment
@@ -163,25 +190,31 @@ class Way:
 
 
 # --- finding ------------------------------------------------------------------------------------
-def live(call: Call, cls: type[AnyRow], key: str) -> AnyRow:
-    """A row of the caller's that is not deleted.
+def gateway_owner(reader: Reader, row: TransitGatewayAttachment) -> str:
+    """The account that owns the gateway of an attachment."""
+    gateway = reader.find(TransitGateway, row.gateway)
+    return gateway.account if gateway is not None else row.account
+
+
+def live(call: Call, cls: type[AnyRow], key: str, *, shared: bool = False) -> AnyRow:
+    """A row of the caller's that is not deleted; one that is open to them, too, if ``shared``.
 
     Raises:
         ApiError: the type's not-found code.
     """
-    row = call.txn.get(cls, key)
+    row = call.txn.see(cls, key) if shared else call.txn.get(cls, key)
     if row.state == "deleted":
         raise not_found(cls, key)
     return row
 
 
-def usable(call: Call, cls: type[AnyRow], key: str) -> AnyRow:
-    """A row of the caller's that is in service.
+def usable(call: Call, cls: type[AnyRow], key: str, *, shared: bool = False) -> AnyRow:
+    """A row that :func:`live` finds and that is in service.
 
     Raises:
         ApiError: the type's not-found code, ``IncorrectState``.
     """
-    row = live(call, cls, key)
+    row = live(call, cls, key, shared=shared)
     if row.state not in SERVING:
         raise incorrect(f"{row.id} is in invalid state")
     return row
@@ -193,9 +226,9 @@ def incorrect(message: str) -> ApiError:
 
 
 def attachments_of(reader: Reader, key: str) -> list[TransitGatewayAttachment]:
-    """The attachments that name a gateway, a VPC or a table and are not deleted, oldest first."""
+    """The attachments that name a gateway, a VPC or a table and are not over, oldest first."""
     rows = reader.referrers(key, TransitGatewayAttachment)
-    alive = (row for row in rows if row.state != "deleted")
+    alive = (row for row in rows if row.state not in OVER)
     return sorted(alive, key=lambda row: (row.created, row.id))
 
 

@@ -21,6 +21,7 @@ from gureum.resources.shapes import tag_list
 from gureum.resources.subnet import Subnet, segment_of
 from gureum.resources.transit_gateway import (
     SERVING,
+    WAITING,
     Foot,
     TableLink,
     TransitGateway,
@@ -29,6 +30,7 @@ from gureum.resources.transit_gateway import (
     attached_cidrs,
     attachments_of,
     expired,
+    gateway_owner,
     incorrect,
     live,
     show_switches,
@@ -54,8 +56,9 @@ _UNASKED = ("DnsSupport", "SecurityGroupReferencingSupport")
 
 
 def create(call: Call) -> Shape:
-    """CreateTransitGatewayVpcAttachment: a foot in one subnet of each zone that it serves."""
-    gateway = usable(call, TransitGateway, call.params["TransitGatewayId"])
+    """CreateTransitGatewayVpcAttachment: a foot in one subnet of each zone that it serves.  The
+    owner of a gateway of another account has to accept it, unless the gateway does so unasked."""
+    gateway = usable(call, TransitGateway, call.params["TransitGatewayId"], shared=True)
     vpc = call.txn.get(Vpc, call.params["VpcId"])
     subnets = call.params["SubnetIds"]
     if not subnets:
@@ -66,13 +69,23 @@ def create(call: Call) -> Shape:
         gateway=gateway.id,
         vpc=vpc.id,
         feet=(),
-        state="pending",
+        state=WAITING,
         enabled=switched(_UNASKED, _SWITCHES, call.get("Options") or {}),
+    )
+    if gateway.account == call.account or "AutoAcceptSharedAttachments" in gateway.enabled:
+        row = _taken(row, gateway)
+    row = call.created(replace(row, feet=_feet(call, row, subnets)))
+    return {"TransitGatewayVpcAttachment": show_vpc(row, call.txn.view)}
+
+
+def _taken(row: TransitGatewayAttachment, gateway: TransitGateway) -> TransitGatewayAttachment:
+    """The attachment that its gateway's owner has, with what the gateway does unasked."""
+    return replace(
+        row,
+        state="pending",
         association=_link(gateway.association_table, "associating"),
         propagations=tuple(filter(None, [_link(gateway.propagation_table, "enabling")])),
     )
-    row = call.created(replace(row, feet=_feet(call, row, subnets)))
-    return {"TransitGatewayVpcAttachment": show_vpc(row, call.txn.view)}
 
 
 def _link(table: str | None, state: str) -> TableLink | None:
@@ -158,29 +171,64 @@ def modify(call: Call) -> Shape:
 
 
 def delete(call: Call) -> Shape:
-    """DeleteTransitGatewayVpcAttachment: static routes that lead there stay, as blackholes."""
-    row = live(call, TransitGatewayAttachment, call.params["TransitGatewayAttachmentId"])
-    row = call.txn.put(replace(row, state="deleting"))
-    return {"TransitGatewayVpcAttachment": show_vpc(row, call.txn.view)}
+    """DeleteTransitGatewayVpcAttachment: by the owner of the VPC or of the gateway; static routes
+    that lead there stay, as blackholes."""
+    row = _named(call)
+    if row.state in ("rejecting", "rejected"):
+        raise incorrect(f"{row.id} is in invalid state")
+    return _answer(call, replace(row, state="deleting"))
 
 
-def answer(call: Call) -> Shape:
-    """Accept… and RejectTransitGatewayVpcAttachment: of a request by another account, which nobody
-    can make, for gateways are not shared here.
+def accept(call: Call) -> Shape:
+    """AcceptTransitGatewayVpcAttachment: by the owner of the gateway."""
+    row, gateway = _waiting(call)
+    return _answer(call, _taken(row, gateway))
+
+
+def reject(call: Call) -> Shape:
+    """RejectTransitGatewayVpcAttachment: by the owner of the gateway."""
+    row, _ = _waiting(call)
+    return _answer(call, replace(row, state="rejecting"))
+
+
+def _named(call: Call) -> TransitGatewayAttachment:
+    key = call.params["TransitGatewayAttachmentId"]
+    return live(call, TransitGatewayAttachment, key, shared=True)
+
+
+def _waiting(call: Call) -> tuple[TransitGatewayAttachment, TransitGateway]:
+    """The attachment that waits for the caller, and the caller's gateway.
 
     Raises:
-        ApiError: ``IncorrectState``, the not-found code.
+        ApiError: the not-found code, ``IncorrectState``, ``OperationNotPermitted``.
     """
-    row = live(call, TransitGatewayAttachment, call.params["TransitGatewayAttachmentId"])
-    raise incorrect(f"{row.id} is in invalid state")
+    row = _named(call)
+    if row.state != WAITING:
+        raise incorrect(f"{row.id} is in invalid state")
+    gateway = call.txn.find(TransitGateway, row.gateway)
+    if gateway is None:
+        raise ApiError("OperationNotPermitted", f"Only the owner of {row.gateway} may do this.")
+    return row, gateway
+
+
+def _answer(call: Call, row: TransitGatewayAttachment) -> Shape:
+    """The changed attachment; its tags are shown to who owns it."""
+    shape = show_vpc(call.txn.put(row), call.txn.view)
+    return {"TransitGatewayVpcAttachment": shape if row.account == call.account else shape | _BARE}
+
+
+_BARE: Shape = {"Tags": []}
 
 
 # --- life ---------------------------------------------------------------------------------------
+_ENDING = {"deleting": "deleted", "rejecting": "rejected"}
+
+
 def settled(txn: Txn, row: TransitGatewayAttachment, now: str) -> None:
     """The network has the attachment's latest state, its association and propagations too."""
-    if row.state == "deleting":
+    if row.state in _ENDING:
         _withdraw(txn, row.feet)
-        gone = replace(row, state="deleted", ended=now)
+        gone = replace(row, state=_ENDING[row.state], ended=now)
         txn.put(replace(gone, feet=(), association=None, propagations=()))
         return
     association = row.association
@@ -219,7 +267,7 @@ def show(row: TransitGatewayAttachment, view: View) -> Shape:
     shape: Shape = {
         "TransitGatewayAttachmentId": row.id,
         "TransitGatewayId": row.gateway,
-        "TransitGatewayOwnerId": row.account,
+        "TransitGatewayOwnerId": gateway_owner(view, row),
         "ResourceOwnerId": row.account,
         "ResourceType": "vpc",
         "ResourceId": row.vpc,
@@ -264,8 +312,8 @@ KIND = Kind(
         "CreateTransitGatewayVpcAttachment": create,
         "ModifyTransitGatewayVpcAttachment": modify,
         "DeleteTransitGatewayVpcAttachment": delete,
-        "AcceptTransitGatewayVpcAttachment": answer,
-        "RejectTransitGatewayVpcAttachment": answer,
+        "AcceptTransitGatewayVpcAttachment": accept,
+        "RejectTransitGatewayVpcAttachment": reject,
     },
     listings=(
         Listing(

@@ -102,7 +102,7 @@ def asked_pair(call: Call) -> tuple[TransitGatewayRouteTable, TransitGatewayAtta
     key = call.get("TransitGatewayAttachmentId")
     if not key:
         raise missing_parameter("transitGatewayAttachmentId")
-    row = usable(call, TransitGatewayAttachment, key)
+    row = usable(call, TransitGatewayAttachment, key, shared=True)
     if row.gateway != table.gateway:
         raise invalid_value(
             "TransitGatewayAttachmentId",
@@ -206,7 +206,8 @@ def propagations(reader: Reader, table: TransitGatewayRouteTable) -> Iterator[Pa
 
 
 def _of_attachment(call: Call) -> Iterator[Part]:
-    row = live(call, TransitGatewayAttachment, call.params["TransitGatewayAttachmentId"])
+    key = call.params["TransitGatewayAttachmentId"]
+    row = live(call, TransitGatewayAttachment, key, shared=True)
     for item in row.propagations:
         shape = {"TransitGatewayRouteTableId": item.table, "State": item.state}
         yield Part(item.table, row.created, shape)
