@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gureum.iam.registry import ACTIONS as IAM_ACTIONS
+from gureum.ram.registry import ACTIONS as RAM_ACTIONS
 from gureum.resources import REGISTRY
 from tests.terraform.program import EXAMPLES, clean, mirror
 from tests.wiring import service_model
@@ -24,7 +25,7 @@ FAMILIES = re.compile(
         ami | customer_gateway | ebs | ec2 | egress_only_internet_gateway | eip | flow_log | iam |
         default_(?:network_acl|route_table|security_group|subnet|vpc) | instance |
         internet_gateway | key_pair | launch_template | main_route_table_association |
-        nat_gateway | network_acl | network_interface | placement_group | route(?:_table)? |
+        nat_gateway | network_acl | network_interface | placement_group | ram | route(?:_table)? |
         security_group | snapshot_create_volume_permission | spot | subnet | volume_attachment |
         vpc | vpn
     )(?:_\w+)?""",
@@ -80,7 +81,8 @@ def test_what_the_provider_offers_is_in_an_example(tmp_path: Path) -> None:
 
 def test_what_an_exception_waits_for_is_not_built() -> None:
     waits = {reason for reason in exceptions().values() if not reason.startswith("because ")}
-    there = {*service_model("ec2").operation_names, *service_model("iam").operation_names}
+    services = ("ec2", "iam", "ram")
+    there = {name for each in services for name in service_model(each).operation_names}
     assert waits <= there
-    built = {*REGISTRY.actions, *REGISTRY.listings, *IAM_ACTIONS}
+    built = {*REGISTRY.actions, *REGISTRY.listings, *IAM_ACTIONS, *RAM_ACTIONS}
     assert waits & built == set()

@@ -128,6 +128,39 @@ def no_connection_is_left(seen: Seen) -> None:
     assert {row["Status"]["Code"] for row in rows} == {"deleted"}
 
 
+# --- sharing ------------------------------------------------------------------------------------
+def the_other_account_has_it(seen: Seen) -> None:
+    made = seen.made
+    assert entries(seen) == ["198.51.100.0/24"]
+    ram = seen.daemon.ec2("ram", made["other"])
+    found = ram.list_resources(resourceOwner="OTHER-ACCOUNTS", resourceShareArns=[made["share"]])
+    assert {each["type"] for each in found["resources"]} == {"ec2:PrefixList", "ec2:TransitGateway"}
+    (row,) = seen.ec2().describe_transit_gateway_attachments()["TransitGatewayAttachments"]
+    assert (row["TransitGatewayAttachmentId"], row["State"], row["ResourceOwnerId"]) == (
+        made["attachment"],
+        "available",
+        made["other"],
+    )
+
+
+def the_other_account_has_another_office(seen: Seen) -> None:
+    assert entries(seen) == ["203.0.113.0/24"]
+
+
+def entries(seen: Seen) -> list[str]:
+    """What the other account finds in the list."""
+    ec2 = seen.daemon.ec2(account=seen.made["other"])
+    found = ec2.get_managed_prefix_list_entries(PrefixListId=seen.made["offices"])["Entries"]
+    return [str(each["Cidr"]) for each in found]
+
+
+def nothing_is_shared(seen: Seen) -> None:
+    ram = seen.ec2("ram")
+    shares = ram.get_resource_shares(resourceOwner="SELF")["resourceShares"]
+    assert {each["status"] for each in shares} == {"DELETED"}
+    assert ram.list_resources(resourceOwner="SELF")["resources"] == []
+
+
 # --- transit gateway ----------------------------------------------------------------------------
 def met(seen: Seen) -> dict[str, str]:
     """What becomes of a connection between each two VPCs."""
@@ -293,6 +326,12 @@ TOPICS = {
     "instances": Topic(var("size=20"), instances_are_as_asked, volume_has_grown, owns_nothing),
     "endpoints": Topic(var("wide=true"), endpoints_are_there, nothing, no_endpoints),
     "transit-gateway": Topic(var("joined=true"), two_are_served, all_talk, no_transit_gateway),
+    "sharing": Topic(
+        var('offices=["203.0.113.0/24"]'),
+        the_other_account_has_it,
+        the_other_account_has_another_office,
+        nothing_is_shared,
+    ),
     "peering": Topic(var("resolve=false"), peers_talk, one_side_resolves, no_connection_is_left),
     "vpn": Topic(
         var('sites=["192.168.0.0/16", "172.21.0.0/16"]'),
