@@ -253,3 +253,57 @@ def test_pages_by_numbers(filled: Store) -> None:
 def test_an_unknown_column_is_no_sql(filled: Store) -> None:
     with pytest.raises(KeyError):
         filled.trail.find(Search(columns={"1=1; --": "x"}), 10)
+
+
+# --- accounts -----------------------------------------------------------------------------------
+LOUD, QUIET = "111111111111", "222222222222"
+
+
+def test_nobody_pushes_out_what_another_account_did(store: Store) -> None:
+    store.tell([entry(number, account=QUIET) for number in range(20)])
+    for number in range(1000, 1600):
+        store.tell([entry(number, account=LOUD)])
+        assert store.trail.bytes <= BOUNDS.bytes
+    assert len(events(store, Search(account=QUIET))) == 20
+    loud = events(store, Search(account=LOUD), forward=True)
+    assert 100 < len(loud) < 600
+    assert loud == [f"event-{number}" for number in range(1600 - len(loud), 1600)], "the latest"
+
+
+def test_who_comes_late_gets_a_share(store: Store) -> None:
+    """Whoever takes most makes room, also where an account alone had all."""
+    for number in range(400):
+        store.tell([entry(number, account=LOUD)])
+    before = len(events(store, Search(account=LOUD)))
+    for number in range(1000, 1400):
+        store.tell([entry(number, account=QUIET)])
+    left, late = (len(events(store, Search(account=each))) for each in (LOUD, QUIET))
+    assert before - left == late
+    assert abs(left - late) <= 3
+
+
+def test_shares_are_known_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "gureum.db"
+    store = SqliteStore(path, bounds=BOUNDS)
+    store.tell([entry(number, account=QUIET) for number in range(20)])
+    for number in range(1000, 1300):
+        store.tell([entry(number, account=LOUD)])
+    store.close()
+    again = SqliteStore(path, bounds=BOUNDS)
+    for number in range(1300, 1600):
+        again.tell([entry(number, account=LOUD)])
+    assert len(events(again, Search(account=QUIET))) == 20
+    assert again.trail.bytes <= BOUNDS.bytes
+    again.close()
+
+
+def test_what_was_undone_takes_nothing(store: Store) -> None:
+    def fails() -> None:
+        with store.transaction(ACCOUNT, REGION, tell=lambda: [entry(1)]):
+            raise ApiError("Nonsense", "no")
+
+    store.tell([entry(0)])
+    size = store.trail.bytes
+    with pytest.raises(ApiError):
+        fails()
+    assert store.trail.bytes == size

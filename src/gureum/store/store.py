@@ -255,7 +255,7 @@ class SqliteStore(Store):
         gone = [(key,) for key, (_, new) in changes.rows.items() if new is None]
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            total = self.trail.add(told) if told else self.trail.bytes
+            held = self.trail.add(told)
             if changes.rows:
                 self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", put)
                 self._db.executemany("DELETE FROM rows WHERE id = ?", gone)
@@ -270,7 +270,7 @@ class SqliteStore(Store):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-        self.trail.kept(total)
+        self.trail.kept(held)
 
     def _save_forgotten(self, before: str) -> None:
         self._db.execute("DELETE FROM tokens WHERE created < ?", (before,))

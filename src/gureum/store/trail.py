@@ -2,7 +2,9 @@
 
 Entries go into the database of the rows, in the transaction of the call that they are about: no
 change is there without its entry, whenever the process dies.  What is written a call does not
-depend on how many entries there are; the oldest go first when there are too many bytes or days.
+depend on how many entries there are.  What is too old goes, and when there are too many bytes, the
+oldest of the account that takes most: so no account pushes out what another has that takes no more
+than its share.
 """
 
 from __future__ import annotations
@@ -46,6 +48,59 @@ class Bounds:
 
     bytes: int = 64 << 20
     days: int = 90
+
+
+@dataclass(frozen=True)
+class Share:
+    """What an account holds: bytes, and a number below which it has no entry, so that its oldest is
+    found without going through what others have."""
+
+    bytes: int
+    first: int
+
+
+@dataclass
+class Held:
+    """What each account holds and all do together, and what a transaction changes of that."""
+
+    shares: dict[str, Share]
+    total: int
+    changed: dict[str, Share] = field(default_factory=dict)
+
+    def of(self, account: str) -> Share:
+        """What an account holds now."""
+        return self.changed.get(account) or self.shares.get(account, _NOTHING)
+
+    def largest(self) -> str:
+        """The account that holds most."""
+        return max((*self.shares, *self.changed), key=lambda account: self.of(account).bytes)
+
+    def came(self, account: str, size: int, number: int) -> None:
+        """An account has one more entry."""
+        old = self.of(account)
+        self.changed[account] = Share(old.bytes + size, old.first if old.bytes else number)
+        self.total += size
+
+    def went(self, account: str, size: int, number: int) -> None:
+        """An account has one less, its oldest."""
+        self.changed[account] = Share(self.of(account).bytes - size, number + 1)
+        self.total -= size
+
+    def changing(self) -> Held:
+        """The same, for a transaction to change."""
+        return Held(self.shares, self.total)
+
+    def settled(self) -> Held:
+        """What is held once the transaction is there."""
+        for account, share in self.changed.items():
+            if share.bytes:
+                self.shares[account] = share
+            else:
+                self.shares.pop(account, None)
+        return Held(self.shares, self.total)
+
+
+_NOTHING = Share(0, 0)
 
 
 @dataclass(frozen=True)
@@ -119,7 +174,9 @@ class Trail:
         self._write, self._read, self._bounds = write, read, bounds
         self._clock = clock or _utc
         self._lock = threading.Lock()
-        self._bytes: int = write.execute("SELECT coalesce(sum(bytes), 0) FROM trail").fetchone()[0]
+        rows = write.execute("SELECT account, sum(bytes), min(number) FROM trail GROUP BY account")
+        shares = {account: Share(size, first) for account, size, first in rows}
+        self._held = Held(shares, sum(each.bytes for each in shares.values()))
         self._today = ""
 
     @classmethod
@@ -142,47 +199,67 @@ class Trail:
     @property
     def bytes(self) -> int:
         """What the entries take, in bytes."""
-        return self._bytes
+        return self._held.total
 
-    def add(self, entries: Iterable[Entry]) -> int:
-        """Write entries in the writer's transaction, and let the oldest go; the bytes that the
-        trail has then, which :meth:`kept` is told when the transaction is there."""
-        total = self._bytes
+    def add(self, entries: Iterable[Entry]) -> Held:
+        """Write entries in the writer's transaction, and let some go; what the accounts hold then,
+        which :meth:`kept` is told when the transaction is there."""
+        held, last = self._held.changing(), None
         for each in entries:
             size = len(each.body) + _BESIDE
-            self._write.execute(
+            last = self._write.execute(
                 f"INSERT INTO trail ({_FIELDS}, bytes) VALUES ({'?, ' * 12}?)",  # noqa: S608
                 (*_columns(each), each.body, size),
-            )
-            total += size
-        if total > self._bounds.bytes or self._is_new_day():
-            total -= self._let_go(total)
-        return total
+            ).lastrowid
+            assert last is not None
+            held.came(each.account, size, last)
+        if last is not None:
+            if self._is_new_day():
+                self._let_old_go(held, last)
+            self._let_go(held, last)
+        return held
 
-    def kept(self, total: int) -> None:
+    def kept(self, held: Held) -> None:
         """The transaction with what :meth:`add` wrote is there."""
-        self._bytes = total
+        self._held = held.settled()
 
     def _is_new_day(self) -> bool:
         """Whether nobody has looked today for what is too old."""
         return self._today != self._clock().date().isoformat()
 
-    def _let_go(self, total: int) -> int:
-        """Let the oldest go that are too much; how many bytes went."""
+    def _let_old_go(self, held: Held, before: int) -> None:
+        """Let some go that are too old, whosever they are; never the last of all."""
         oldest = self._oldest()
         rows = self._write.execute(
-            "SELECT number, time, bytes FROM trail ORDER BY number LIMIT ?", (_AT_ONCE,)
+            "SELECT number, time, account, bytes FROM trail WHERE number < ? "
+            "ORDER BY number LIMIT ?",
+            (before, _AT_ONCE),
         ).fetchall()
-        gone, last = 0, None
-        for number, time, size in rows:
-            if time >= oldest and total - gone <= self._bounds.bytes:
-                break
-            gone, last = gone + size, number
-        if last is not None:
-            self._write.execute("DELETE FROM trail WHERE number <= ?", (last,))
-        if len(rows) < _AT_ONCE or rows[-1][1] >= oldest:
+        old = [row for row in rows if row[1] < oldest]
+        for number, _, account, size in old:
+            self._delete(held, number, account, size)
+        if len(old) < _AT_ONCE:
             self._today = self._clock().date().isoformat()
-        return gone
+
+    def _let_go(self, held: Held, before: int) -> None:
+        """While there are too many bytes, let the oldest go of who takes most; never the last of
+        all."""
+        for _ in range(_AT_ONCE):
+            if held.total <= self._bounds.bytes:
+                return
+            account = held.largest()
+            row = self._write.execute(
+                "SELECT number, bytes FROM trail WHERE number >= ? AND number < ? AND account = ? "
+                "ORDER BY number LIMIT 1",
+                (held.of(account).first, before, account),
+            ).fetchone()
+            if row is None:
+                return
+            self._delete(held, row[0], account, row[1])
+
+    def _delete(self, held: Held, number: int, account: str, size: int) -> None:
+        self._write.execute("DELETE FROM trail WHERE number = ?", (number,))
+        held.went(account, size, number)
 
     def _oldest(self) -> str:
         """The time of the oldest entry that is kept."""
