@@ -20,7 +20,8 @@ from tests.server.secured import REGION, Keys, Secured
 from gureum.server.authentication import Mode
 
 MODES: tuple[Mode, ...] = ("open", "verify", "enforce")
-ROUNDS, CALLS = 15, 200
+ROUNDS, CALLS = 150, 20
+"""Short turns: what else the machine does meanwhile then meets all three alike."""
 POLICY = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}],

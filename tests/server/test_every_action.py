@@ -52,7 +52,7 @@ class Held:
             txn.put(User(**(vars(self.user) | {"inline": inline})))
         params = minimal(service, action)
         request = Request(service, "", action, params, dry_run=True)
-        who = Caller(self.who, REGION, self.who.principal.keys())
+        who = Caller(self.who, REGION, self.who.principal.keys)
         gate = Gate(self.vault, request, who, action in REGISTRY.reads)
         try:
             if service == "ec2":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from gureum.iam.account import root_arn
 from gureum.iam.session import Session
@@ -33,15 +35,33 @@ class Identity:
     def arn(self) -> str:
         return self.principal.arn
 
+    def checked(self) -> Identity:
+        """The same, now that the signature was checked.  Not by ``replace``, which costs every call
+        as much as a hash."""
+        return Identity(
+            self.account,
+            self.principal,
+            self.user_id,
+            self.access_key,
+            self.owner,
+            self.session,
+            proven=True,
+        )
+
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody, the region in which their call counts, and the condition keys that hold of it
-    whatever it asks."""
+    """Somebody, the region in which their call counts, and what tells the condition keys that hold
+    of it whatever it asks."""
 
     identity: Identity
     region: str
-    keys: Keys = ()
+    around: Callable[[], Keys] = tuple
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The condition keys; made when a policy asks for one."""
+        return self.around()
 
     @property
     def account(self) -> str:

@@ -6,12 +6,14 @@ Sources: IAM User Guide, "IAM JSON policy elements: Action", "Resource", "Princi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 from gureum.identity.request import Context, Principal
-from gureum.identity.variables import ARN_PARTS, arn_parts, expand, glob
+from gureum.identity.variables import ARN_PARTS, arn_parts, compiled, expand, glob
 
 Principals: TypeAlias = tuple[tuple[str, str], ...]
 """Pairs of a type (``AWS``, ``Service``, ``Federated``, ``CanonicalUser``) and a name; ``*`` alone
@@ -21,7 +23,12 @@ is ``("*", "*")``."""
 def action_matches(pattern: str, action: str) -> bool:
     """Whether an action (``ec2:RunInstances``) is meant; case does not matter, nothing is a
     variable."""
-    return glob(expand(pattern, None) or (), action, ignore_case=True)
+    return _action(pattern).fullmatch(action) is not None
+
+
+@lru_cache(maxsize=4096)
+def _action(pattern: str) -> re.Pattern[str]:
+    return compiled(expand(pattern, None) or (), ignore_case=True)
 
 
 def arn_matches(pattern: str, arn: str, context: Context | None) -> bool:

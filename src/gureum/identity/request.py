@@ -5,8 +5,9 @@ Source: IAM User Guide, "Components of a request" and "AWS global condition cont
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -16,18 +17,24 @@ PrincipalType: TypeAlias = Literal["AWS", "Service", "Federated", "CanonicalUser
 @dataclass(frozen=True)
 class Context:
     """The context keys of a request.  Names of keys do not tell upper from lower case; a key has
-    one value or several, and a key without values is not there."""
+    one value or several, and a key without values is not there.  ``pairs`` are not made before
+    anything asks for a key, for most policies have no conditions."""
 
-    values: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    pairs: Callable[[], Iterable[tuple[str, str]]] = tuple
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Context:
         """Of pairs of a key and a value; a key that comes several times has several values."""
+        return cls(lambda: pairs)
+
+    @cached_property
+    def values(self) -> Mapping[str, tuple[str, ...]]:
+        """The values of each key, by its name in lower case."""
         found: dict[str, tuple[str, ...]] = {}
-        for key, value in pairs:
+        for key, value in self.pairs():
             name = key.lower()
             found[name] = (*found.get(name, ()), value)
-        return cls(MappingProxyType(found))
+        return MappingProxyType(found)
 
     def get(self, key: str) -> tuple[str, ...]:
         """The values of a key; none if it is not in the request."""

@@ -76,12 +76,14 @@ def plain(pattern: Pattern) -> str:
 
 def glob(pattern: Pattern, text: str, *, ignore_case: bool = False) -> bool:
     """Whether a pattern matches all of a text."""
-    return _compiled(pattern, ignore_case).fullmatch(text) is not None
+    return compiled(pattern, ignore_case=ignore_case).fullmatch(text) is not None
 
 
 @lru_cache(maxsize=4096)
-def _compiled(pattern: Pattern, ignore_case: bool) -> re.Pattern[str]:
-    """Each stretch between stars is looked for at its first place and never again: the first place
+def compiled(pattern: Pattern, *, ignore_case: bool) -> re.Pattern[str]:
+    """A pattern as an expression that matches all of a text.
+
+    Each stretch between stars is looked for at its first place and never again: the first place
     is as good as any, so that time is bounded by pattern times text, whoever wrote the pattern."""
     runs = [
         "".join("." if piece is Wild.ONE else re.escape(str(piece)) for piece in run)

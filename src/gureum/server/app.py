@@ -12,7 +12,6 @@ import ipaddress
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from email.utils import formatdate
 from urllib.parse import urlsplit
 
@@ -23,7 +22,7 @@ from starlette.responses import Response as HttpResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gureum.errors import ApiError
-from gureum.iam.caller import Caller
+from gureum.iam.caller import Caller, Keys
 from gureum.iam.question import Around, global_keys
 from gureum.iam.vault import new_vault
 from gureum.kind import Shape
@@ -186,10 +185,14 @@ class Api:
         """The caller with what policies may ask of the request, where any are asked."""
         if not who.identity.proven:
             return who
-        address = http.client.host if http.client else ""
-        around = Around(address, http.headers.get("user-agent", ""), self._auth.clock())
         view = self._dispatch.store.view
-        return replace(who, keys=global_keys(view, who.identity, who.region, around))
+
+        def around() -> Keys:
+            address = http.client.host if http.client else ""
+            found = Around(address, http.headers.get("user-agent", ""), self._auth.clock())
+            return global_keys(view, who.identity, who.region, found)
+
+        return Caller(who.identity, who.region, around)
 
     def _gate(self, request: Request, who: Caller) -> Gate:
         """What the call has to get through: nothing, unless policies are enforced."""

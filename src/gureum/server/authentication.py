@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -95,7 +95,7 @@ class Authenticator:
             raise _mismatch(service, str(error)) from None
         if not _may_use(service, key.identity):
             raise _unknown_key(service)
-        return replace(key.identity, proven=True)
+        return key.identity.checked()
 
     def _key(self, claimed: Claim) -> Key | None:
         """The key of a claim, if it counts: those that are gone or switched off do not.

@@ -86,7 +86,7 @@ class Gate:
             raise refusal(self.vault, self.who.identity, asked, decision, reads=self.reads)
 
     def _asked(self, question: Question) -> Asked:
-        context = Context.of((*self.who.keys, *question.keys))
+        context = Context(lambda: (*self.who.keys, *question.keys))
         return Asked(question.action, question.resource, context, self.who.identity.principal)
 
     # --- AssumeRole -----------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from gureum.iam.bearer import arn as iam_arn
@@ -110,6 +111,9 @@ def row_arn(row: Resource) -> str:
 # --- before it is carried out -------------------------------------------------------------------
 def before(action: str, params: Params, view: View, who: Caller) -> Iterator[Question]:
     """What a call asks, as far as it can be told from what it says."""
+    if not (ec2_actions.action(action).types or _MORE & params.keys()):
+        yield _plain(action, who.region)
+        return
     asked, region = f"ec2:{action}", (("ec2:Region", who.region),)
     table = ec2_actions.action(action)
     tagged = _tagged(params)
@@ -134,6 +138,17 @@ def before(action: str, params: Params, view: View, who: Caller) -> Iterator[Que
         yield Question(asked, keys=table.held("", region))
     yield from _tagging(action, tagged, who)
     yield from _passed(action, params, view, who)
+
+
+_MORE = frozenset({"TagSpecifications", "IamInstanceProfile"})
+"""Members by which a call asks for more than its own action."""
+
+
+@lru_cache(maxsize=4096)
+def _plain(action: str, region: str) -> Question:
+    """What a call asks that is about nothing in particular, as most that only read."""
+    held = ec2_actions.action(action).held("", (("ec2:Region", region),))
+    return Question(f"ec2:{action}", keys=held)
 
 
 def _unnamed(action: str, table: ec2_actions.Action, known: set[str]) -> list[str]:

@@ -163,6 +163,7 @@ def _of_query(query: Mapping[str, str]) -> Claim:
     )
 
 
+@lru_cache(maxsize=64)
 def _signed_headers(text: str) -> tuple[str, ...]:
     names = tuple(text.split(";"))
     if len(set(names)) != len(names) or not all(map(_HEADER.fullmatch, names)):
@@ -204,13 +205,14 @@ def verify(sent: Sent, claimed: Claim, secret: str, now: datetime) -> None:
         MismatchError: the signature is another, or of another day.
     """
     _check_time(claimed, now)
-    day = claimed.moment.strftime("%Y%m%d")
+    stamp = claimed.moment.strftime(_MOMENT)
+    day = stamp[:8]
     if claimed.scope.date != day:
         raise MismatchError(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
-            f"HTTP: '{claimed.scope.date}' != '{day}', from '{claimed.moment.strftime(_MOMENT)}'."
+            f"HTTP: '{claimed.scope.date}' != '{day}', from '{stamp}'."
         )
-    if not _SIGNATURE.fullmatch(claimed.signature) or not _matches(sent, claimed, secret):
+    if not _SIGNATURE.fullmatch(claimed.signature) or not _matches(sent, claimed, secret, stamp):
         raise MismatchError(
             "The request signature we calculated does not match the signature you provided. Check "
             "your AWS Secret Access Key and signing method. Consult the service documentation for "
@@ -239,13 +241,12 @@ def _check_time(claimed: Claim, now: datetime) -> None:
         )
 
 
-def _matches(sent: Sent, claimed: Claim, secret: str) -> bool:
+def _matches(sent: Sent, claimed: Claim, secret: str, stamp: str) -> bool:
     if not all(name in sent.headers for name in claimed.headers):
         return False
     scope = claimed.scope
     key = signing_key(secret, scope.date, scope.region, scope.service)
     payload = hashlib.sha256(sent.body).hexdigest()
-    stamp = claimed.moment.strftime(_MOMENT)
     for host in _hosts(sent.headers):
         request = canonical_request(sent, claimed, host, payload)
         digest = hashlib.sha256(request.encode("latin-1")).hexdigest()
@@ -296,6 +297,8 @@ def _trimmed(value: str) -> str:
 def _canonical_path(path: str) -> str:
     """A path with dots and doubled slashes resolved (RFC 3986, 5.2.4), encoded once more than it
     came, as all services but S3 have it."""
+    if path == "/":
+        return path  # by far the most
     kept: list[str] = []
     for segment in path.split("/"):
         if segment == "..":
@@ -316,4 +319,4 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 
 
 def _hmac(key: bytes, text: str) -> bytes:
-    return hmac.new(key, text.encode("latin-1"), hashlib.sha256).digest()
+    return hmac.digest(key, text.encode("latin-1"), "sha256")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gureum.errors import ApiError
 
@@ -52,6 +53,7 @@ def credential_scope(headers: Mapping[str, str], query: Mapping[str, str]) -> Sc
     return parse_scope(credential)
 
 
+@lru_cache(maxsize=1024)
 def parse_scope(credential: str) -> Scope:
     """The scope that a credential says.
 
