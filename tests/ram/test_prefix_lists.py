@@ -81,6 +81,32 @@ def test_it_is_shared_in_its_region_only(shared: Shared) -> None:
     elsewhere = shared.world.ec2(OTHER, "us-east-1").describe_managed_prefix_lists
     code, _ = refused(elsewhere, PrefixListIds=[shared.key])
     assert code == "InvalidPrefixListID.NotFound"
+    assert shared.key not in [each["PrefixListId"] for each in elsewhere()["PrefixLists"]]
+
+
+def test_what_is_taken_out_of_the_share_is_not_seen(shared: Shared) -> None:
+    shared.world.ram(OWNER).disassociate_resource_share(
+        resourceShareArn=shared.share, resourceArns=[shared.list["PrefixListArn"]]
+    )
+    describe = shared.ec2.describe_managed_prefix_lists
+    assert refused(describe, PrefixListIds=[shared.key])[0] == "InvalidPrefixListID.NotFound"
+    assert shared.key not in [each["PrefixListId"] for each in describe()["PrefixLists"]]
+
+
+def test_who_refers_to_it_is_told_to_the_owner_and_of_ones_own(shared: Shared) -> None:
+    vpc = shared.own.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    made = shared.own.create_security_group(GroupName="own", Description="own", VpcId=vpc)
+    shared.own.authorize_security_group_ingress(
+        GroupId=made["GroupId"], IpPermissions=[shared.permission()]
+    )
+    shared.allow()
+
+    def told(ec2: Any) -> set[str]:
+        found = ec2.get_managed_prefix_list_associations(PrefixListId=shared.key)
+        return {str(each["ResourceOwner"]) for each in found["PrefixListAssociations"]}
+
+    assert told(shared.own) == {OWNER, OTHER}
+    assert told(shared.ec2) == {OTHER}
 
 
 def test_the_other_account_changes_nothing_of_it(shared: Shared) -> None:

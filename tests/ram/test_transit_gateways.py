@@ -210,3 +210,13 @@ def test_unsharing_leaves_what_is_attached(two: Two) -> None:
         SubnetIds=[make_subnet(two.other, more, "10.2.1.0/24")],
     )
     assert error.code == "InvalidTransitGatewayID.NotFound"
+
+
+def test_an_attachment_is_nobody_elses(two: Two) -> None:
+    key = two.accepted()
+    third = Cloud(account="333333333333")
+    third.store, third.dispatch = two.own.store, two.own.dispatch
+    for action in ("DeleteTransitGatewayVpcAttachment", "AcceptTransitGatewayVpcAttachment"):
+        error = third.error(action, TransitGatewayAttachmentId=key)
+        assert error.code == "InvalidTransitGatewayAttachmentID.NotFound"
+    assert third.call("DescribeTransitGatewayAttachments")["TransitGatewayAttachments"] == []
