@@ -141,6 +141,7 @@ def test_vpcs_of_two_accounts_meet_on_a_shared_transit_gateway(daemon: Daemon, s
         assert tcp(clerk.ns, archive.ip, 80) == "open"
         told = daemon.gureum("explain", clerk.id, archive.id, "80")
         assert (told.returncode, gateway in told.stdout) == (0, True), told.stdout + told.stderr
+        assert f"of {OWNER}" in daemon.gureum("map").stdout
         # The owner of the gateway may end what the other one attached.
         own.delete_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=theirs)
         becomes(lambda: state(site, theirs), "deleted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,8 @@ from gureum.explain.causes import told_anew
 from gureum.explain.codes import Code
 from gureum.explain.fixes import fixes
 from gureum.explain.packet import TCP
+from gureum.model import Txn
+from gureum.resources.transit_gateway import TransitGatewayAttachment
 from tests.explain.test_transit_gateway import FORTH, Pair, codes, pair
 from tests.resources.building import make_subnet, make_vpc, settle
 from tests.resources.transit import attach
@@ -66,6 +69,22 @@ def test_a_fix_mends(pair: Pair, broken: str) -> None:
     assert not pair.ask(source, pair.two).works
     assert mend(pair, source)[0] == said[broken]
     assert pair.ask(source, pair.two).works
+
+
+def test_an_attachment_that_waits_is_accepted_by_the_gateways_owner(pair: Pair) -> None:
+    key = pair.star.attachments[0]
+
+    def wait(txn: Txn) -> None:
+        row = txn.get(TransitGatewayAttachment, key)
+        txn.put(replace(row, state="pendingAcceptance", association=None, propagations=()))
+
+    pair.cloud.system(wait)
+    assert not pair.ask(pair.one, pair.two).works
+    assert mend(pair, pair.one) == [
+        f"accept {key}, as {pair.cloud.account}",
+        "accept-transit-gateway-vpc-attachment",
+    ]
+    assert pair.ask(pair.one, pair.two).works
 
 
 def unroute(pair: Pair) -> None:

@@ -12,6 +12,7 @@ from gureum.model import View
 from gureum.resources.subnet import Subnet
 from gureum.resources.transit_gateway import (
     SERVING,
+    WAITING,
     TransitGateway,
     TransitGatewayAttachment,
     TransitGatewayRouteTable,
@@ -29,7 +30,7 @@ def attached(view: View, step: Step, gateway: TransitGateway, vpc: str) -> Itera
     """The VPC is attached to the gateway that its route leads to, by the sender's subnet."""
     subnet = _subnet_of(view, vpc, step.packet.source)
     if subnet is not None and gateway.state == "available":
-        yield _attached(gateway, subnet)
+        yield _attached(view, gateway, subnet)
 
 
 def crossed(view: View, step: Step, gateway: str, near: str, far: str) -> Iterator[str]:
@@ -93,7 +94,7 @@ def rerouted(view: View, step: Step) -> Iterator[Fix]:
     far = _beyond(view, step) if gateway else None
     subnet = _subnet_of(view, far.id, step.packet.target) if far else None
     if gateway is not None and far is not None and subnet is not None:
-        yield _attached(gateway, subnet)
+        yield _attached(view, gateway, subnet)
 
 
 def _beyond(view: View, step: Step) -> Vpc | None:
@@ -135,7 +136,13 @@ def _subnet_of(view: View, vpc: str, ip: str) -> Subnet | None:
 
 
 # --- commands -----------------------------------------------------------------------------------
-def _attached(gateway: TransitGateway, subnet: Subnet) -> Fix:
+def _attached(view: View, gateway: TransitGateway, subnet: Subnet) -> Fix:
+    """The subnet's VPC attached; what waits for the gateway's owner is accepted."""
+    for row in attachments_of(view, subnet.vpc):
+        if (row.vpc, row.gateway, row.state) == (subnet.vpc, gateway.id, WAITING):
+            words = ("--transit-gateway-attachment-id", row.id)
+            command = aws(row, "accept-transit-gateway-vpc-attachment", *words)
+            return Fix(f"accept {row.id}, as {gateway.account}", (command,))
     ends = ("--transit-gateway-id", gateway.id, "--vpc-id", subnet.vpc, "--subnet-ids", subnet.id)
     command = aws(gateway, "create-transit-gateway-vpc-attachment", *ends)
     return Fix(f"attach {subnet.vpc} to {gateway.id}", (command,))

@@ -58,9 +58,7 @@ def cloud_map(scope: Scope) -> Shape:
             if _has_side(txn, row) and (state := state_of(scope.view, row)) not in _OVER
         ],
         "transit_gateways": [
-            {**_named(row), "state": row.state, "vpcs": _attached(txn, row)}
-            for row in txn.all(TransitGateway)
-            if row.state not in _OVER
+            _transit(txn, row) for row in txn.seen(TransitGateway) if row.state not in _OVER
         ],
         "elastic_ips": [_elastic_ip(txn, row) for row in txn.all(ElasticIp)],
         "internet_hosts": [{"name": row.name, "ip": row.ip} for row in hosts],
@@ -73,9 +71,18 @@ def _has_side(txn: Txn, row: VpcPeeringConnection) -> bool:
     return any((side.account, side.region) == here for side in row.sides)
 
 
-def _attached(txn: Txn, row: TransitGateway) -> list[str]:
-    found = txn.referrers(row.id, TransitGatewayAttachment)
-    return [each.vpc for each in found if each.gateway == row.id and each.state in SERVING]
+def _transit(txn: Txn, row: TransitGateway) -> Shape:
+    """A gateway with its VPCs; of one that another account shares, what is one's own."""
+    mine = row.account == txn.account
+    name = row.tag("Name") if mine else f"of {row.account}"
+    vpcs = [
+        each.vpc
+        for each in txn.referrers(row.id, TransitGatewayAttachment)
+        if each.gateway == row.id
+        and each.state in SERVING
+        and (mine or each.account == txn.account)
+    ]
+    return {"id": row.id, "name": name, "state": row.state, "vpcs": vpcs}
 
 
 def _named(row: Resource) -> Shape:
