@@ -356,6 +356,21 @@ def test_permissions(world: World) -> None:
     assert code == "OperationNotPermittedException"
 
 
+def test_the_policy_of_what_is_shared(world: World) -> None:
+    arn = world.listed()["PrefixListArn"]
+    share = world.share(arn, to=(OTHER, THIRD))
+    policies = world.ram(OWNER).get_resource_policies
+    assert policies(resourceArns=[arn])["policies"] == [], "nobody has joined"
+    world.accept(share)
+    (told,) = policies(resourceArns=[arn])["policies"]
+    (statement,) = json.loads(told)["Statement"]
+    assert (statement["Principal"], statement["Resource"]) == ({"AWS": [OTHER]}, arn)
+    assert policies(resourceArns=[arn], principal=THIRD)["policies"] == []
+    missing = arn[:-17] + "0" * 17
+    code, _ = refused(policies, resourceArns=[missing])
+    assert code == "ResourceArnNotFoundException"
+
+
 def test_there_is_no_organization(world: World) -> None:
     enable = world.ram(OWNER).enable_sharing_with_aws_organization
     assert refused(enable)[0] == "OperationNotPermittedException"

@@ -18,8 +18,8 @@ MOST = 500
 
 _SHARE = re.compile(r"arn:aws:ram:[a-z0-9-]+:[0-9]{12}:resource-share/[0-9a-f-]{36}")
 
-Item = tuple[str, Shape]
-"""A shape, and what tells it from the others and orders it."""
+Item = tuple[str, Shape | str]
+"""What is listed, and what tells it from the others and orders it."""
 
 
 def unknown(what: str) -> ApiError:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from gureum.errors import ApiError
 from gureum.kind import Action, Call, Shape
 from gureum.ram.common import Item, check_share_arn, page, wanted
-from gureum.ram.resource_types import TYPES, is_type, type_of
+from gureum.ram.resource_types import TYPES, is_type, owned, type_of
 from gureum.resources.resource_share import (
     ASSOCIATED,
     ShareAssociation,
@@ -141,7 +141,36 @@ def list_types(call: Call) -> Shape:
     return page(call, "resourceTypes", shapes)
 
 
+def get_policies(call: Call) -> Shape:
+    """GetResourcePolicies: of resources that the caller shares, who may do what with them.
+
+    Raises:
+        ApiError: ``MalformedArnException``, ``ResourceArnNotFoundException``.
+    """
+    view, only = call.txn.view, call.get("principal")
+    found: list[Item] = []
+    for arn in dict.fromkeys(call.params["resourceArns"]):
+        kind, row = type_of(arn), owned(call, arn)
+        if row is None:
+            raise ApiError("ResourceArnNotFoundException", f"{arn[:200]} could not be found.")
+        shares = [
+            each.share
+            for each in view.referrers(row.id, ShareAssociation)
+            if each.resource == row.id and each.status == ASSOCIATED
+        ]
+        members = {
+            each.principal
+            for share in shares
+            for each in associations_of(view, share)
+            if each.principal and each.status == ASSOCIATED and only in (None, each.principal)
+        }
+        if members:
+            found.append((arn, kind.policy_of(arn, sorted(filter(None, members)))))
+    return page(call, "policies", found)
+
+
 ACTIONS: dict[str, Action] = {
+    "GetResourcePolicies": get_policies,
     "ListResources": list_resources,
     "ListPrincipals": list_principals,
     "ListResourceTypes": list_types,

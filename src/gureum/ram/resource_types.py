@@ -39,6 +39,17 @@ class ShareableType:
         """What its permission allows, as RAM tells it."""
         return json.dumps({"Effect": "Allow", "Action": list(self.actions)}, separators=(",", ":"))
 
+    def policy_of(self, arn: str, principals: list[str]) -> str:
+        """What accounts may do with a resource of this type, as its policy."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"AWS": principals},
+            "Action": list(self.actions),
+            "Resource": arn,
+        }
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        return json.dumps(policy, separators=(",", ":"))
+
 
 TYPES = (
     ShareableType(
