@@ -84,11 +84,12 @@ class Broken:
 )
 def test_a_broken_action_is_found(how: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A made-up code, a stack trace, an answer that is none."""
+    view = furnished()  # by the real action
     monkeypatch.setitem(REGISTRY.actions, "CreateVpc", Broken(how))
-    drawn = Drawn(Random(1), furnished(), "CreateVpc")
+    drawn = Drawn(Random(1), view, "CreateVpc")
     drawn.parameters = {"CidrBlock": "10.0.0.0/16"}
     with pytest.raises(FuzzError) as caught:
-        Target(furnished()).send(drawn)
+        Target(view).send(drawn)
     assert caught.value.kind.startswith(kind)
 
 
