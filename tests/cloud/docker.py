@@ -29,7 +29,9 @@ class Docker:
         }
         assert eventually(self.socket.exists)
 
-    def run(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, stdin: str | None = None, patience: float = PATIENCE
+    ) -> subprocess.CompletedProcess[str]:
         """Run the client; it may fail."""
         return subprocess.run(
             [str(self.program), *words],
@@ -37,14 +39,14 @@ class Docker:
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=patience,
             check=False,
             env=self.environment,
         )
 
-    def __call__(self, *words: str, stdin: str | None = None) -> str:
+    def __call__(self, *words: str, stdin: str | None = None, patience: float = PATIENCE) -> str:
         """Run the client, which must succeed; what it printed."""
-        done = self.run(*words, stdin=stdin)
+        done = self.run(*words, stdin=stdin, patience=patience)
         assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr}"
         return done.stdout.strip()
 

@@ -175,7 +175,7 @@ def test_a_database_whose_data_outlives_it(
     on_db("rm", "-f", "db")
     assert ask(web.ns, db.ip, 3306) == "refused"
     on_db(*run)
-    assert ask(web.ns, db.ip, 3306).strip() == "persisted"
+    assert eventually(lambda: ask(web.ns, db.ip, 3306).strip() == "persisted")
     assert on_db.run("exec", "db", "cat", "/own").returncode == 1  # a new layer over the image
     site.ec2.stop_instances(InstanceIds=[db.id])
     db.becomes("stopped")

@@ -49,6 +49,23 @@ def image_aliases(
     return tuple(found.items())
 
 
+def registries(
+    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Registries as images' names have them.
+
+    Raises:
+        BadParameter: one of them is none.
+    """
+    from gureum.images import ImageError  # slow to import, and rarely needed
+    from gureum.images.reference import registry
+
+    try:
+        return tuple(dict.fromkeys(registry(text) for text in given))
+    except ImageError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 _OPTIONS = (
     click.option("--host", default=HOST, show_default=True, help="The address to serve."),
     click.option(
@@ -128,6 +145,15 @@ _OPTIONS = (
         help="Let an image id of elsewhere stand for an image here, as ami-0abc...=debian-12.",
     ),
     click.option(
+        "--registry",
+        "registries",
+        multiple=True,
+        metavar="HOST[:PORT]",
+        callback=registries,
+        help="A registry that containers' images may be pulled from and pushed to by instances; "
+        "else they have those of 'gureum image list' only.",
+    ),
+    click.option(
         "--machines/--no-machines",
         default=True,
         show_default=True,
@@ -205,7 +231,8 @@ def arguments(options: Mapping[str, Any]) -> list[str]:
     for option in _declared():
         value = options[str(option.name)]
         if option.multiple:
-            words += [f"{option.opts[0]}={key}={name}" for key, name in value]
+            pairs = (each if isinstance(each, tuple) else (each,) for each in value)
+            words += [f"{option.opts[0]}={'='.join(each)}" for each in pairs]
         elif not option.is_flag:
             words.append(f"{option.opts[0]}={value}")
         elif value or option.secondary_opts:

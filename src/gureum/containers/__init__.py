@@ -3,6 +3,7 @@
 from gureum.containers.errors import DockerError
 from gureum.containers.rows import (
     Container,
+    ContainerImage,
     ContainerNetwork,
     ContainerVolume,
     Endpoint,
@@ -16,6 +17,7 @@ from gureum.containers.rows import (
 
 __all__ = [
     "Container",
+    "ContainerImage",
     "ContainerNetwork",
     "ContainerVolume",
     "DockerError",

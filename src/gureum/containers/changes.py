@@ -22,6 +22,7 @@ from gureum.containers.networks import (
 )
 from gureum.containers.rows import (
     Container,
+    ContainerImage,
     ContainerNetwork,
     ContainerVolume,
     Endpoint,
@@ -30,7 +31,7 @@ from gureum.model import Txn
 from gureum.resources.instance import Instance
 
 MOST = 500
-"""Containers, networks and volumes, of each, that an instance may have: they are rows here."""
+"""Containers, networks, volumes and images, of each, that an instance may have: they are rows."""
 
 SIGNALLED = 128
 """A process that a signal ended has this and the signal's number as its exit code (bash(1))."""
@@ -306,4 +307,59 @@ def remove_volume(txn: Txn, row: ContainerVolume) -> None:
         raise DockerError(
             409, f"remove {row.name}: volume is in use - [{', '.join(sorted(users))}]"
         )
+    txn.delete(row)
+
+
+# --- images -------------------------------------------------------------------------------------
+def name_image(txn: Txn, instance: str, digest: str, name: str, now: str) -> ContainerImage:
+    """Have an instance call an image so, which another may lose by that; or have it without a name,
+    if ``name`` is empty.
+
+    Raises:
+        DockerError: there are too many.
+    """
+    known = find.images_of(txn.view, instance)
+    for row in known:
+        if name in row.names and row.digest != digest:
+            txn.put(replace(row, names=tuple(each for each in row.names if each != name)))
+    more = (name,) if name else ()
+    for row in known:
+        if row.digest == digest:
+            return txn.put(replace(row, names=tuple(dict.fromkeys((*row.names, *more)))))
+    if len(known) >= MOST:
+        raise DockerError(500, f"there are {MOST} images on this instance already")
+    return txn.put(
+        ContainerImage(
+            id=new_id(),
+            account=txn.account,
+            region=txn.region,
+            created=now,
+            instance=instance,
+            digest=digest,
+            names=more,
+        )
+    )
+
+
+def unname_image(txn: Txn, row: ContainerImage, name: str) -> None:
+    """Have an image lose a name."""
+    txn.put(replace(row, names=tuple(each for each in row.names if each != name)))
+
+
+def remove_image(txn: Txn, row: ContainerImage, *, force: bool) -> None:
+    """Have an instance forget an image of its own.
+
+    Raises:
+        DockerError: 409, a container is made from it.
+    """
+    short = row.digest.removeprefix("sha256:")[:12]
+    for owner in find.containers_of(txn.view, row.instance):
+        if owner.digest == row.digest and (owner.wanted or not force):
+            how = "running" if owner.wanted else "stopped"
+            must = "cannot be forced" if owner.wanted else "must be forced"
+            raise DockerError(
+                409,
+                f"conflict: unable to delete {short} ({must}) - image is being used by {how} "
+                f"container {owner.id[:12]}",
+            )
     txn.delete(row)

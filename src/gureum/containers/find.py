@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gureum.containers.errors import DockerError
 from gureum.containers.networks import networks_of
-from gureum.containers.rows import Container, ContainerNetwork, ContainerVolume
+from gureum.containers.rows import Container, ContainerImage, ContainerNetwork, ContainerVolume
 from gureum.model import Reader
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -76,6 +76,12 @@ def volume(reader: Reader, instance: str, name: str) -> ContainerVolume:
         if row.name == name:
             return row
     raise DockerError(404, f"get {name}: no such volume")
+
+
+def images_of(reader: Reader, instance: str) -> list[ContainerImage]:
+    """The images that an instance has for itself, newest first."""
+    rows = reader.referrers(instance, ContainerImage)
+    return sorted(rows, key=lambda row: (row.created, row.id), reverse=True)
 
 
 def users_of(reader: Reader, row: ContainerVolume) -> Iterator[Container]:

@@ -200,3 +200,21 @@ class ContainerVolume(
     anonymous: bool = False
     labels: tuple[tuple[str, str], ...] = ()
     options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerImage(
+    Resource,
+    kind="container-image",
+    prefix="docker-image",
+    not_found="NoSuchImage",
+    noun="image",
+    missing="No such {noun}: {id}",
+):
+    """An image that an instance has for itself, beside those of the cloud that all see: one that it
+    pulled, made or gave a name.  ``digest`` is the image's and ``names`` are what it is called in
+    this instance only, whole."""
+
+    instance: str = ref("cascade")
+    digest: str
+    names: tuple[str, ...] = ()

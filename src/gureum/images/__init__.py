@@ -5,6 +5,7 @@ from gureum.images.config import Healthcheck, History, ImageConfig
 from gureum.images.errors import ImageError, ImageInUseError, ImageNotFoundError
 from gureum.images.export import Form
 from gureum.images.image import Image, Layer
+from gureum.images.push import Pushed
 from gureum.images.recipe_file import read_recipe
 from gureum.images.reference import parse as parse_name
 from gureum.images.registry import Credentials
@@ -24,6 +25,7 @@ __all__ = [
     "ImageStore",
     "Layer",
     "Pruned",
+    "Pushed",
     "Removed",
     "Store",
     "parse_name",

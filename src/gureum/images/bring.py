@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gureum.images import layers
-from gureum.images.catalog import Catalog, Entry
+from gureum.images import layers, told
+from gureum.images.catalog import Catalog, Entry, hex_of
 from gureum.images.errors import ImageError
 from gureum.images.manifest import architecture, packed_layers, read_json, read_manifest
 from gureum.images.reference import Reference
@@ -36,7 +36,8 @@ def bring(
     for number, layer in enumerate(packed, start=1):
         if catalog.layer_size(layer.diff_id) is None:
             size = f"{layer.size / (1 << 20):.1f} MiB"
-            progress(f"{what}: unpacking layer {number} of {len(packed)}, {size}")
+            text = f"{what}: unpacking layer {number} of {len(packed)}, {size}"
+            progress(told.Line(text, "Extracting", hex_of(layer.digest)[:12]))
         try:
             layers.unpack(catalog, layer, catalog.blob(layer.digest))
         except ImageError:

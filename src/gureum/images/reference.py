@@ -23,6 +23,7 @@ _WHOLE = re.compile(
     r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?",
     re.ASCII,
 )
+_REGISTRY = re.compile(_DOMAIN, re.ASCII)
 LONGEST = 255
 """Characters of a name without tag and digest."""
 
@@ -57,6 +58,21 @@ class Reference:
     def pinned(self, digest: str) -> Reference:
         """The same repository's content with this digest, whatever tags say by now."""
         return replace(self, tag="", digest=digest)
+
+
+def registry(text: str) -> str:
+    """A registry as names have it: ``host`` or ``host:port``.  What logins call Docker's is
+    understood.
+
+    Raises:
+        ImageError: it is none.
+    """
+    host = re.sub(r"^https?://", "", text).partition("/")[0]
+    if host in {"index.docker.io", "registry-1.docker.io"}:
+        return DOCKER
+    if _REGISTRY.fullmatch(host) is None:
+        raise ImageError(f"{text!r} is no registry: HOST or HOST:PORT is wanted")
+    return host
 
 
 def parse(text: str) -> Reference:

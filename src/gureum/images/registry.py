@@ -30,6 +30,11 @@ from gureum.model.cidr import is_loopback
 
 Progress = Callable[[str], None]
 
+PATIENCE = 3600.0
+"""Seconds that all blobs of an image may take; a registry may stop in the middle of one."""
+ANSWER = 120.0
+"""Seconds that one manifest, or a login, may take."""
+
 PULL = ".pull-"
 """What the folders begin with in which something is being fetched."""
 
@@ -65,10 +70,11 @@ def fetch(
         ImageNotFoundError: the registry does not have it.
         ImageError: it cannot be reached, refuses us, or sends what is not what was asked for.
     """
-    with _session(catalog, name, credentials) as skopeo:
+    with session(catalog, name, credentials) as skopeo:
         progress(f"{name.short}: asking {name.domain}")
         raw = skopeo.inspect(name)
         digests = [digest_of(raw)]
+        progress(told.Line(f"{name.short}: is {digests[0]}", f"Digest: {digests[0]}"))
         if name.digest and digests != [name.digest]:
             raise ImageError(f"{name}: the registry sent another manifest, {digests[0]}")
         chosen = choose(raw, f"{name}'s manifest")
@@ -101,9 +107,7 @@ def local(name: Reference) -> bool:
 
 
 @contextmanager
-def _session(
-    catalog: Catalog, name: Reference, credentials: Credentials | None
-) -> Iterator[_Skopeo]:
+def session(catalog: Catalog, name: Reference, credentials: Credentials | None) -> Iterator[Skopeo]:
     """skopeo with a folder of its own, which is on the catalog's file system, for it renames."""
     with tempfile.TemporaryDirectory(prefix=PULL, dir=catalog.root) as folder:
         auth = Path(folder, "auth.json")
@@ -113,26 +117,43 @@ def _session(
             logins[name.domain] = {"auth": base64.b64encode(pair).decode()}
         with os.fdopen(os.open(auth, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump({"auths": logins}, file)
-        yield _Skopeo(catalog, Path(folder), auth, plain=local(name))
+        yield Skopeo(catalog, Path(folder), auth, plain=local(name))
 
 
-class _Skopeo:
+class Skopeo:
+    """skopeo, with a folder and credentials of its own."""
+
     def __init__(self, catalog: Catalog, folder: Path, auth: Path, *, plain: bool) -> None:
         self._catalog = catalog
-        self._folder = folder
-        self._auth = auth
+        self.folder = folder
+        self.auth = auth
         self._plain = plain
+        self.verify = ["--tls-verify=false"] if plain else []
+
+    def run(
+        self, name: Reference, call: list[str], said: bytes | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run skopeo for an answer, with ``said`` as its input.
+
+        Raises:
+            ImageError: the registry does not answer.
+        """
+        try:
+            return subprocess.run(
+                call, input=said or b"", capture_output=True, check=False, timeout=ANSWER
+            )
+        except subprocess.TimeoutExpired:
+            raise ImageError(f"{name}: {name.domain} did not answer in {ANSWER:.0f} s") from None
 
     def inspect(self, name: Reference, *options: str) -> bytes:
         """The manifest or, with ``--config``, the configuration, as the registry sends it."""
-        verify = ["--tls-verify=false"] if self._plain else []
-        done = subprocess.run(
-            ["skopeo", "inspect", "--raw", *options, f"--authfile={self._auth}", *verify,
-             f"docker://{name if not name.digest else name.pinned(name.digest)}"],
-            stdin=subprocess.DEVNULL, capture_output=True, check=False,
-        )  # fmt: skip
+        call = [
+            "skopeo", "inspect", "--raw", *options, f"--authfile={self.auth}", *self.verify,
+            f"docker://{name if not name.digest else name.pinned(name.digest)}",
+        ]  # fmt: skip
+        done = self.run(name, call)
         if done.returncode != 0:
-            raise _failure(name, done.stderr.decode(errors="replace"))
+            raise failure(name, done.stderr.decode(errors="replace"))
         if len(done.stdout) > MOST_BYTES:
             raise ImageError(f"{name}: its manifest has more than {MOST_BYTES} bytes")
         return done.stdout
@@ -145,22 +166,22 @@ class _Skopeo:
         """
         verify = ["--src-tls-verify=false"] if self._plain else []
         call = [
-            "skopeo", "copy", f"--src-authfile={self._auth}", *verify,
+            "skopeo", "copy", f"--src-authfile={self.auth}", *verify,
             "--dest-oci-accept-uncompressed-layers",
             f"--dest-shared-blob-dir={self._catalog.blobs.parent}",
-            f"docker://{name}", f"oci:{self._folder / 'layout'}:x",
+            f"docker://{name}", f"oci:{self.folder / 'layout'}:x",
         ]  # fmt: skip
         before = set(os.listdir(self._catalog.blobs))  # noqa: PTH208 - names only
-        status, said = told.run(call, lambda row: _tell(row, missing, progress))
+        status, said = told.run(call, lambda row: _tell(row, missing, progress), patience=PATIENCE)
         if status != 0:
-            raise _failure(name, said)
+            raise failure(name, said)
         self._forget_conversions(before, missing)
         for digest in missing:
             if not self._catalog.blob(digest).exists():
                 raise ImageError(f"{name}: skopeo did not fetch {digest}")
 
     def _forget_conversions(self, before: set[str], missing: dict[str, int]) -> None:
-        index = json.loads((self._folder / "layout/index.json").read_bytes())
+        index = json.loads((self.folder / "layout/index.json").read_bytes())
         for item in index["manifests"]:
             blob = self._catalog.blob(item["digest"])
             config = self._catalog.blob(json.loads(blob.read_bytes())["config"]["digest"])
@@ -173,10 +194,11 @@ def _tell(row: str, missing: dict[str, int], progress: Progress) -> None:
     match = _COPYING.search(row)
     for digest, size in missing.items():
         if match and digest.removeprefix("sha256:").startswith(match[1]):
-            progress(f"fetching {match[1][:12]}: {size / (1 << 20):.1f} MiB")
+            text = f"fetching {match[1][:12]}: {size / (1 << 20):.1f} MiB"
+            progress(told.Line(text, "Downloading", match[1][:12]))
 
 
-def _failure(name: Reference, said: str) -> ImageError:
+def failure(name: Reference, said: str, what: str = "fetched") -> ImageError:
     """What skopeo's complaint means."""
     match = _FATAL.search(said)
     text = re.sub(r"\\(.)", r"\1", match[1]) if match else said.strip()[-500:]
@@ -184,4 +206,4 @@ def _failure(name: Reference, said: str) -> ImageError:
         return ImageNotFoundError(f"{name} is not in the registry")
     if re.search(r"unauthorized|authentication required|invalid username/password", text):
         return ImageError(f"{name}: the registry wants (other) credentials: {text}")
-    return ImageError(f"{name} could not be fetched: {text}")
+    return ImageError(f"{name} could not be {what}: {text}")

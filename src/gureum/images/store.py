@@ -20,6 +20,7 @@ from gureum.images.export import Form, save
 from gureum.images.image import Image, Layer
 from gureum.images.manifest import architecture, dump
 from gureum.images.pack import pack
+from gureum.images.push import Pushed, login, push
 from gureum.images.ready import READY, outdated, ready_recipe
 from gureum.images.recipe_file import RecipeFile
 from gureum.images.reference import parse
@@ -152,9 +153,11 @@ class Store:
         reference: str,
         progress: Progress = _silent,
         credentials: Credentials | None = None,
+        *,
+        named: bool = True,
     ) -> Image:
         """Fetch an image from its registry, also if one of that name is there: the name then means
-        the new one; our own images are built instead.
+        the new one, unless not even this one is to be ``named``; our own images are built instead.
 
         Layers that are there are not fetched again; a registry on this machine's loopback may
         speak plain HTTP.  ``progress`` gets one line a step.
@@ -169,9 +172,37 @@ class Store:
         with self.catalog.adding():
             found = fetch(self.catalog, name, progress, credentials)
             sources = [str(name.pinned(digest)) for digest in found.digests]
-            names = [] if name.digest else [name]
+            names = [name] if named and not name.digest else []
             digest = bring(self.catalog, found.raw, found.config, names, sources, progress)
         return self.find(digest)
+
+    def push(
+        self,
+        reference: str,
+        name: str,
+        progress: Progress = _silent,
+        credentials: Credentials | None = None,
+    ) -> Pushed:
+        """Send an image to the registry that ``name`` says, under that name.
+
+        Raises:
+            ImageNotFoundError: there is no such image.
+            ImageError: ``name`` has a digest, or the registry cannot be reached or refuses it.
+        """
+        target = parse(name)
+        if target.digest:
+            raise ImageError(f"{name}: a digest cannot be given to an image")
+        with self.catalog.adding():
+            return push(self.catalog, self.find(reference), target, progress, credentials)
+
+    def login(self, registry: str, credentials: Credentials) -> None:
+        """Ask a registry whether it knows somebody; nothing is kept.
+
+        Raises:
+            ImageError: it does not, or cannot be reached.
+        """
+        with self.catalog.adding():
+            login(self.catalog, registry, credentials)
 
     def load(
         self, path: Path, progress: Progress = _silent, name: str | None = None
@@ -287,6 +318,19 @@ class Store:
             self._untag(names)
             self.catalog.forget(image.digest)
         return Removed(tuple(names), image.digest, collect(self.catalog))
+
+    def discard(self, digest: str) -> None:
+        """Remove an image if it has no name and nobody holds it."""
+        with self.catalog.changing():
+            named = digest in self.catalog.names().values()
+            if named or digest not in self.catalog.digests() or self._in_use(digest) is not None:
+                return
+            self.catalog.forget(digest)
+        collect(self.catalog)
+
+    def sweep(self) -> None:
+        """Remove what work that failed has left."""
+        collect(self.catalog)
 
     def prune(self, *, everything: bool = False) -> Pruned:
         """Remove images without names that nobody holds, with ``everything`` also those with

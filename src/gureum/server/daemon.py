@@ -198,7 +198,15 @@ def open_cloud(settings: Settings) -> Cloud:
     services = Rooms(answering, flows)
     docker = None
     if isinstance(machines, Machines):
-        docker = DockerEngine(tag, store, machines, ImageCatalog(images), utc_now, engine.netns)
+        docker = DockerEngine(
+            tag,
+            store,
+            machines,
+            ImageCatalog(images),
+            utc_now,
+            engine.netns,
+            settings.registries,
+        )
     networks = Networks(store, REGISTRY, engine.forwards)
     return Cloud(
         state=settings.state,

@@ -34,7 +34,9 @@ class Settings:
     recorded: none, those that may change something, or all; of ``audit_size`` MiB and
     ``audit_days`` at most.  ``rate`` says how often an account may call (see
     :func:`gureum.server.rates.rates`); ``auto`` is as AWS has it beyond loopback, and as often as
-    they like on it, where callers are this machine's own.
+    they like on it, where callers are this machine's own.  ``registries`` (``host`` or
+    ``host:port``) are those that instances may have the daemon pull from and push to: it does so on
+    this machine's network, on which instances have nothing to look for.
     """
 
     state: Path
@@ -53,6 +55,7 @@ class Settings:
     audit_size: int = 64
     audit_days: int = 90
     rate: str = "auto"
+    registries: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Refuse settings that would leave a door open unasked.

@@ -18,12 +18,12 @@ from gureum.containers import find as found
 from gureum.containers.requests import Fields, read
 from gureum.images import Image, ImageError
 from gureum.images.config import write_config
-from gureum.images.reference import parse
 from gureum.server.docker import failures, shapes
 from gureum.server.docker.core import Core
 from gureum.server.docker.health import Healths
 from gureum.server.docker.http import Reply, Request
 from gureum.server.docker.router import Route
+from gureum.server.docker.shelf import missing
 
 START_PATIENCE = 90.0
 """Seconds that a start may take until its client is told so."""
@@ -56,7 +56,7 @@ class Containers:
         body = await request.json()
         name = request.query.get("name", "")
         asked = Fields(body).text("Image")
-        image = await self._core.run(lambda: self._image(asked))
+        image = await self._core.run(lambda: self._image(request.instance, asked))
         defaults = Fields(write_config(image.config))
         instance = request.instance
         row = await self._core.change(
@@ -69,16 +69,13 @@ class Containers:
             await self._core.run(lambda: self._core.keeper.holds.take(row))
         except ImageError:
             await self._remove(row, with_volumes=True)
-            raise DockerError(404, f"No such image: {_tagged(asked)}") from None
+            raise missing(asked) from None
         return Reply(201, {"Id": row.id, "Warnings": []})
 
-    def _image(self, name: str) -> Image:
+    def _image(self, instance: str, name: str) -> Image:
         if not name:
             raise DockerError(400, "no image specified")
-        try:
-            return self._core.keeper.images.find(name)
-        except ImageError:
-            raise DockerError(404, f"No such image: {_tagged(name)}") from None
+        return self._core.keeper.shelf.find(instance, name).image
 
     # --- looking ---------------------------------------------------------------------------------
     async def list(self, request: Request) -> Reply:
@@ -295,13 +292,6 @@ class Containers:
         rows = [row for row in rows if matches(row, request.filters())]
         await asyncio.gather(*(self._remove(row, with_volumes=False) for row in rows))
         return Reply(content={"ContainersDeleted": [r.id for r in rows], "SpaceReclaimed": 0})
-
-
-def _tagged(name: str) -> str:
-    try:
-        return parse(name).short if ":" in name.rpartition("/")[2] else f"{name}:latest"
-    except ImageError:
-        return name
 
 
 def signal_number(text: str) -> int:

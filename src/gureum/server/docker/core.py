@@ -67,9 +67,14 @@ class Core:
         Raises:
             DockerError: what ``act`` raises; 404, there is no such instance.
         """
-        return await self.run(lambda: self._change(instance, act))
+        return await self.run(lambda: self.change_now(instance, act))
 
-    def _change(self, instance: str, act: Callable[[Txn, str], _T]) -> _T:
+    def change_now(self, instance: str, act: Callable[[Txn, str], _T]) -> _T:
+        """The same, on a thread that may block.
+
+        Raises:
+            DockerError: as :meth:`change`.
+        """
         row = self.view.find(Instance, instance)
         if row is None:
             raise DockerError(404, f"there is no instance {instance}")

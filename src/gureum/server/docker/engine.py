@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol
 
@@ -18,12 +18,14 @@ from gureum.server.docker.core import Core
 from gureum.server.docker.exec import Execs
 from gureum.server.docker.files import Files
 from gureum.server.docker.health import Healths
+from gureum.server.docker.images import Images
 from gureum.server.docker.keeper import Keeper
 from gureum.server.docker.networks import Networks
 from gureum.server.docker.output import Output
 from gureum.server.docker.router import Route, Router
 from gureum.server.docker.sockets import Sockets
 from gureum.server.docker.system import System
+from gureum.server.docker.work import Works
 from gureum.store import Commit
 from gureum.store import Store as Rows
 
@@ -48,6 +50,7 @@ class DockerEngine:
         images: Store,
         clock: Clock,
         netns_of: Callable[[str], Path],
+        registries: Collection[str] = (),
     ) -> None:
         self.keeper = Keeper(rows, machines, InnerEngine(tag), images, clock, netns_of, tag)
         self._rows = rows
@@ -55,6 +58,7 @@ class DockerEngine:
         self._core = Core(self.keeper)
         core = self._core
         self._healths = Healths(core)
+        self._works = Works()
         parts = (
             Containers(core, self._healths),
             Output(core),
@@ -62,6 +66,7 @@ class DockerEngine:
             Files(core),
             Networks(core),
             System(core),
+            Images(core, self._works, frozenset(registries)),
         )
         self._sockets = Sockets(Router(route for part in parts for route in part.routes))
         self._core.on(self._sockets.loop)
@@ -86,6 +91,7 @@ class DockerEngine:
         self._listening.close()
         with contextlib.suppress(TimeoutError):
             self._sockets.stop()
+        self._works.close()
         self._core.close()
         self.keeper.stop()
 

@@ -15,9 +15,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from gureum.containers import Container, ContainerNetwork, ContainerVolume, DockerError
+from gureum.containers import (
+    Container,
+    ContainerImage,
+    ContainerNetwork,
+    ContainerVolume,
+    DockerError,
+)
 from gureum.containers import changes as change
-from gureum.containers.find import container, containers_of, volumes_of
+from gureum.containers.find import container, containers_of, images_of, volumes_of
 from gureum.containers.lower import inside
 from gureum.containers.networks import networks_of
 from gureum.engines import EngineError
@@ -31,6 +37,7 @@ from gureum.reconcile import Clock, MachineTasks
 from gureum.resources.instance import Instance
 from gureum.server.docker.failures import exit_code, explained
 from gureum.server.docker.holds import Holds
+from gureum.server.docker.shelf import Shelf
 from gureum.server.docker.spec import Specs, hosts
 from gureum.store import Commit
 from gureum.store import Store as Rows
@@ -44,7 +51,8 @@ a run that was long (moby, ``restartmanager``)."""
 
 EXITS = 1000
 """Exit codes that are kept for those who wait."""
-OURS = (Container, ContainerNetwork, ContainerVolume)
+OURS = (Container, ContainerNetwork, ContainerVolume, ContainerImage)
+Ours = Container | ContainerNetwork | ContainerVolume | ContainerImage
 Ready = Callable[[Path], None]
 
 
@@ -64,6 +72,7 @@ class Keeper:
         self.rows = rows
         self.images = images
         self.holds = Holds(images, tag)
+        self.shelf = Shelf(images, lambda: rows.view)
         self.clock = clock
         self.machines = machines
         self._inner = inner
@@ -87,10 +96,10 @@ class Keeper:
         self.rows.subscribe(self._follow)
         view = self.rows.view
         self._inner.keep_only({row.id for row in view.all(Container) if row.wanted})
-        self.holds.tidy({row.id for row in view.all(Container)})
-        instances = {row.instance for row in view.all(Container)}
-        instances |= {row.instance for row in view.all(ContainerNetwork)}
-        instances |= {row.instance for row in view.all(ContainerVolume)}
+        ours: list[Ours] = [*view.all(Container), *view.all(ContainerImage)]
+        ours += [*view.all(ContainerNetwork), *view.all(ContainerVolume)]
+        self.holds.tidy({row.id for row in ours})
+        instances = {row.instance for row in ours}
         for row in view.all(Container):
             if row.state == "running":  # its policy asked for nothing: the instance was not started
                 self._boots[row.instance] = row.boot
@@ -117,7 +126,7 @@ class Keeper:
             row = new or old
             if isinstance(row, OURS):
                 woken.add(row.instance)
-                if isinstance(row, Container) and new is None:
+                if isinstance(row, Container | ContainerImage) and new is None:
                     self._names.pop(row.id, None)
                     self.holds.forget(row)
             elif isinstance(row, Instance) and self._concerns(row.id):
@@ -336,9 +345,9 @@ class Keeper:
             act(txn, current, self.clock())
 
 
-def _all(rows: Rows, instance: str) -> list[Container | ContainerNetwork | ContainerVolume]:
+def _all(rows: Rows, instance: str) -> list[Ours]:
     view = rows.view
-    found: list[Container | ContainerNetwork | ContainerVolume] = [*containers_of(view, instance)]
+    found: list[Ours] = [*containers_of(view, instance), *images_of(view, instance)]
     return [*found, *networks_of(view, instance), *volumes_of(view, instance)]
 
 

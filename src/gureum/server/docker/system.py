@@ -1,6 +1,6 @@
-"""``/_ping``, ``/version``, ``/info``, ``/events``, ``/images``: about the engine and what it has.
+"""``/_ping``, ``/version``, ``/info``, ``/events``: about the engine and what it has.
 
-Source: Docker Engine API 1.43, "System", "Image".
+Source: Docker Engine API 1.43, "System".
 """
 
 from __future__ import annotations
@@ -12,14 +12,10 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-from gureum.containers import DockerError
 from gureum.containers import find as found
-from gureum.images import Image, ImageError
-from gureum.images.config import write_config
-from gureum.images.image import Layer
-from gureum.images.reference import parse
 from gureum.resources.instance import Instance
 from gureum.resources.instance_types import TYPES
+from gureum.server.docker import image_shapes as shapes_of_images
 from gureum.server.docker.core import Core
 from gureum.server.docker.http import Reply, Request
 from gureum.server.docker.router import ENGINE, LEAST, VERSION, Route
@@ -29,7 +25,7 @@ QUEUE = 1000
 
 
 class System:
-    """The engine itself, and images as containers see them."""
+    """The engine itself."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -40,10 +36,6 @@ class System:
             ("GET", "/info", self.info),
             ("GET", "/events", self.events),
             ("GET", "/system/df", self.usage),
-            ("GET", "/images/json", self.images),
-            ("POST", "/images/create", self.pull),
-            ("GET", "/images/{name...}/json", self.image),
-            ("GET", "/images/{name...}/history", self.history),
         )
 
     async def ping(self, request: Request) -> Reply:
@@ -82,7 +74,7 @@ class System:
         instance = view.find(Instance, request.instance)
         cores, threads = instance.processors if instance else (1, 1)
         memory = TYPES[instance.type].memory << 20 if instance else 0
-        images = await self._core.run(self._core.keeper.images.list)
+        images = await self._core.run(lambda: self._core.keeper.shelf.list(request.instance))
         return Reply(content={
             "ID": request.instance,
             "Name": request.instance,
@@ -113,10 +105,10 @@ class System:
     async def usage(self, request: Request) -> Reply:
         """``docker system df``, without sizes of layers that containers wrote."""
         volumes = found.volumes_of(self._core.view, request.instance)
-        images = await self._core.run(self._core.keeper.images.list)
+        images = await self._core.run(lambda: self._core.keeper.shelf.list(request.instance))
         return Reply(content={
-            "LayersSize": sum(image.size for image in images),
-            "Images": [_summary(image) for image in images],
+            "LayersSize": sum(seen.image.size for seen in images),
+            "Images": [shapes_of_images.summary(seen) for seen in images],
             "Containers": [], "BuildCache": [],
             "Volumes": [{"Name": v.name, "Driver": "local", "Mountpoint": "", "Scope": "local",
                          "Labels": None, "Options": None,
@@ -141,116 +133,6 @@ class System:
                     yield json.dumps(shown).encode() + b"\n"
         finally:
             self._core.events.discard(queue)
-
-    # --- images ----------------------------------------------------------------------------------
-    async def images(self, request: Request) -> Reply:
-        """``docker images``."""
-        filters = request.filters()
-        images = await self._core.run(self._core.keeper.images.list)
-        wanted = filters.get("reference")
-        shown = [
-            _summary(image)
-            for image in images
-            if not wanted or any(_named(image, each) for each in wanted)
-        ]
-        return Reply(content=shown)
-
-    async def image(self, request: Request, name: str) -> Reply:
-        """``docker image inspect``."""
-        image = await self._found(name)
-        stored = write_config(image.config)
-        return Reply(content={
-            "Id": image.digest,
-            "RepoTags": [parse(each).short for each in image.names],
-            "RepoDigests": list(image.sources),
-            "Parent": "", "Comment": "", "Container": "", "DockerVersion": "", "Author": "",
-            "Created": image.created or "0001-01-01T00:00:00Z",
-            "Config": {"Env": None, "Cmd": None, "Entrypoint": None, "Labels": None,
-                       "WorkingDir": "", "User": "", **stored},
-            "Architecture": image.architecture, "Os": image.os, "Size": image.size,
-            "GraphDriver": {"Name": "overlay2", "Data": {}},
-            "RootFS": {"Type": "layers", "Layers": [layer.diff_id for layer in image.stack]},
-            "Metadata": {"LastTagTime": "0001-01-01T00:00:00Z"},
-        })  # fmt: skip
-
-    async def history(self, request: Request, name: str) -> Reply:
-        """``docker history``."""
-        image = await self._found(name)
-        layers: list[Layer] = list(image.stack)
-        shown = []
-        for step in image.history:
-            size = 0 if step.empty or not layers else layers.pop(0).size
-            shown.append({"Id": "<missing>", "Created": _seconds(step.created), "Tags": None,
-                          "CreatedBy": step.created_by, "Comment": step.comment,
-                          "Size": size})  # fmt: skip
-        shown.reverse()
-        if shown:
-            names = [parse(each).short for each in image.names]
-            shown[0] |= {"Id": image.digest, "Tags": names}
-        return Reply(content=shown)
-
-    async def _found(self, name: str) -> Image:
-        try:
-            return await self._core.run(lambda: self._core.keeper.images.find(name))
-        except ImageError:
-            raise DockerError(404, f"No such image: {name}") from None
-
-    async def pull(self, request: Request) -> Reply:
-        """``docker pull``: an image that the cloud's store has is up to date.  Instances fetch
-        nothing themselves."""
-        name, tag = request.query.get("fromImage", ""), request.query.get("tag", "")
-        if not name:
-            raise DockerError(400, "importing images is not available on instances")
-        text = f"{name}@{tag}" if tag.startswith("sha256:") else f"{name}:{tag}" if tag else name
-        try:
-            image = await self._core.run(lambda: self._core.keeper.images.find(text))
-        except ImageError:
-            raise DockerError(
-                404,
-                f"manifest for {text} not found: the cloud's image store does not have it "
-                f"('gureum image list' tells what it has)",
-            ) from None
-        lines = [
-            {"status": f"Pulling from {name}", "id": tag or "latest"},
-            {"status": f"Digest: {image.digest}"},
-            {"status": f"Status: Image is up to date for {text}"},
-        ]
-        return Reply(content=b"".join(json.dumps(line).encode() + b"\r\n" for line in lines))
-
-
-def _summary(image: Image) -> dict[str, Any]:
-    names = [parse(each).short for each in image.names]
-    return {
-        "Id": image.digest,
-        "ParentId": "",
-        "RepoTags": names or ["<none>:<none>"],
-        "RepoDigests": list(image.sources),
-        "Created": _seconds(image.created),
-        "Size": image.size,
-        "VirtualSize": image.size,
-        "SharedSize": -1,
-        "Labels": dict(image.config.labels) or None,
-        "Containers": -1,
-    }
-
-
-def _named(image: Image, text: str) -> bool:
-    try:
-        wanted = parse(text)
-    except ImageError:
-        return False
-    names = [parse(each) for each in image.names]
-    return any(
-        each.repository == wanted.repository and (":" not in text or each.tag == wanted.tag)
-        for each in names
-    )
-
-
-def _seconds(text: str) -> int:
-    try:
-        return int(datetime.fromisoformat(text).timestamp())
-    except ValueError:
-        return 0
 
 
 def _architecture() -> str:

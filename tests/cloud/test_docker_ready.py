@@ -1,0 +1,111 @@
+"""Week 1, step 2 of the workshop with the images that are ready, built if they are not there yet:
+``proxy`` before the service of its instance, ``db`` with a volume that outlives it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gureum.images import Store
+from gureum.images.pack import pack
+from tests.cloud.docker import Docker, ask, get
+from tests.cloud.site import Guest, Site
+from tests.daemon import Daemon
+from tests.kernel import packets
+from tests.kernel.packets import eventually
+
+pytestmark = pytest.mark.kernel
+
+BUILD = 300.0
+"""Seconds in which an image is built; 4 to 7 where the mirror is near."""
+APP = "mkdir -p /srv && echo app-on-the-instance >/srv/index.html && httpd -p 8080 -h /srv"
+PASSWORD = "it's a `secret`"
+DB = ("run", "-d", "--name", "db", "-p", "3306:3306", "-v", "data:/var/lib/mysql", "--restart",
+      "unless-stopped", "-e", f"MARIADB_ROOT_PASSWORD={PASSWORD}", "-e", "MARIADB_DATABASE=shop",
+      "-e", "MARIADB_USER=app", "-e", "MARIADB_PASSWORD=app's", "--health-interval",
+      "1s", "db")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def web(site: Site) -> Guest:
+    return site.launch(site.public, site.group("web", ("tcp", 80, "0.0.0.0/0")), public=True)
+
+
+@pytest.fixture(scope="module")
+def db(site: Site, web: Guest) -> Guest:
+    group = web.show()["SecurityGroups"][0]["GroupId"]
+    return site.launch(site.private, site.group("db", ("tcp", 3306, group)))
+
+
+@pytest.fixture(scope="module")
+def docker(web: Guest, tmp_path_factory: pytest.TempPathFactory) -> Docker:
+    return Docker(web, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def on_db(db: Guest, tmp_path_factory: pytest.TempPathFactory) -> Docker:
+    return Docker(db, tmp_path_factory.mktemp("home"))
+
+
+def greets(web: Guest, db: Guest) -> bool:
+    """Whether the database says its first words to the other instance (its protocol's "Initial
+    Handshake Packet" has the server's version)."""
+    with packets.make(web.ns) as connection:
+        connection.settimeout(5)
+        try:
+            connection.connect((db.ip, 3306))
+            return b"MariaDB" in connection.recv(1024)
+        except OSError:
+            return False
+
+
+def test_a_proxy_before_the_instances_service(
+    docker: Docker, daemon: Daemon, site: Site, web: Guest
+) -> None:
+    assert daemon.gureum("exec", web.id, "--", "sh", "-c", APP).returncode == 0
+    pulled = docker("pull", "proxy", patience=BUILD).splitlines()
+    assert pulled[-1] == "docker.io/library/proxy:latest"
+    assert "Status: Image is up to date for proxy:latest" in pulled
+    docker("run", "-d", "--name", "proxy", "-p", "80:80", "proxy")
+    assert eventually(lambda: get(site.me, web.public_ip, 80).startswith("HTTP/1.1 200"))
+    page = get(site.me, web.public_ip, 80)
+    assert "Server: nginx" in page
+    assert "app-on-the-instance" in page
+    assert get(site.me, web.public_ip, 8080, patience=1) == "timeout"  # the group has no such rule
+    assert '"GET / HTTP/1.0" 200' in docker("logs", "proxy")
+    docker("rm", "-f", "proxy")
+
+
+def test_a_database_whose_data_outlives_its_container_and_a_stop(
+    docker: Docker, on_db: Docker, site: Site, web: Guest, db: Guest
+) -> None:
+    on_db("pull", "db", patience=BUILD)
+    on_db(*DB)
+    assert eventually(lambda: greets(web, db), 30)
+
+    def query(text: str) -> str:
+        """From a container on the other instance, over the network between them."""
+        return docker("run", "--rm", "-e", "MYSQL_PWD=app's", "db", "mariadb", "--batch",
+                      "--skip-column-names", f"--host={db.ip}", "--user=app", "shop",
+                      f"--execute={text}")  # fmt: skip
+
+    query("CREATE TABLE carts (id INT PRIMARY KEY, what TEXT); INSERT INTO carts VALUES (1, 'tea')")
+    assert eventually(lambda: on_db("inspect", "-f", "{{.State.Health.Status}}", "db") == "healthy")
+    on_db("exec", "db", "touch", "/usr/bin/own")
+    assert on_db.run("exec", "db", "rm", "/usr/sbin/mariadbd").returncode == 0
+    on_db("rm", "-f", "db")
+    assert ask(web.ns, db.ip, 3306) == "refused"
+    on_db(*DB)  # the image has its program, and not what was written
+    assert eventually(lambda: greets(web, db))
+    assert on_db.run("exec", "db", "ls", "/usr/bin/own").returncode != 0
+    assert query("SELECT what FROM carts") == "tea"
+    site.ec2.stop_instances(InstanceIds=[db.id])
+    db.becomes("stopped")
+    site.ec2.start_instances(InstanceIds=[db.id])
+    db.becomes("running")
+    assert eventually(lambda: greets(web, db))
+    query("INSERT INTO carts VALUES (2, 'cake')")
+    assert query("SELECT what FROM carts ORDER BY id").split() == ["tea", "cake"]
+    for layer in Store().find("db").stack[1:]:  # what is over debian-12 is what it was made as
+        assert pack(layer.path, None)[0] == layer.diff_id
+    on_db("rm", "-f", "db")
+    on_db("volume", "rm", "data")
