@@ -56,9 +56,10 @@ def segment(it: InnerSegment, _mode: object, _plan: object) -> Iterator[Item]:
     yield Sysctl(ns, f"ipv4/conf/{link}/route_localnet", "1", link)
     yield from skeleton(ns)
     yield Element(ns, "inet", "container_bridges", f'"{link}"')
+    # bridged packets may come by, too (br_netfilter)
+    yield Element(ns, "inet", "container_ways", f'"{link}" . "{link}"')
     if not it.closed:
         yield Element(ns, "inet", "container_networks", f"{it.cidr}")
-        yield Element(ns, "inet", "container_ways", f'"{link}" . "{link}"')
 
 
 def skeleton(ns: str) -> Iterator[Item]:
