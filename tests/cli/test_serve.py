@@ -34,6 +34,7 @@ def parsed(*words: str) -> dict[str, Any]:
         ("--port=0", "--host=::1", "--bridge-filter=isolated"),
         ("--no-host-link", "--durable", "--allow-reset", "--no-machines"),
         (f"--ami-alias={FOREIGN}=debian-12", "--ami-alias=ami-12345678=gureum-base"),
+        ("--registry=localhost:5000", "--registry=docker.io"),
         ("--auth=verify", "--allow-anyone"),
         ("--log-format=json", "--log-level=debug"),
     ],
@@ -47,6 +48,24 @@ def test_what_is_handed_on_means_the_same(words: tuple[str, ...]) -> None:
 
 def test_aliases_are_pairs() -> None:
     assert parsed(f"--ami-alias={FOREIGN}=debian-12")["ami_aliases"] == ((FOREIGN, "debian-12"),)
+
+
+def test_registries_go_by_the_names_that_images_have() -> None:
+    words = (
+        "--registry=index.docker.io",
+        "--registry=docker.io",
+        "--registry=https://a.example/v2/",
+    )
+    assert parsed(*words)["registries"] == ("docker.io", "a.example")
+
+
+@pytest.mark.parametrize("word", ["", "a b", "host:port"])
+def test_a_registry_that_is_none_is_refused(word: str) -> None:
+    done = CliRunner().invoke(
+        click.command()(daemon_options(lambda **_: None)), ["--registry", word]
+    )
+    assert done.exit_code == 2
+    assert "is no registry" in done.output
 
 
 @pytest.mark.parametrize("word", ["ami-1=debian-12", f"{FOREIGN}=windows", FOREIGN, "debian-12"])

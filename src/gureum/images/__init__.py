@@ -2,6 +2,7 @@
 
 from gureum.images.built import ImageInfo, ImageStore
 from gureum.images.config import Healthcheck, History, ImageConfig
+from gureum.images.derive import Change
 from gureum.images.errors import ImageError, ImageInUseError, ImageNotFoundError
 from gureum.images.export import Form
 from gureum.images.image import Image, Layer
@@ -12,6 +13,7 @@ from gureum.images.registry import Credentials
 from gureum.images.store import Pruned, Removed, Store
 
 __all__ = [
+    "Change",
     "Credentials",
     "Form",
     "Healthcheck",

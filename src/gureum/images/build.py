@@ -23,7 +23,7 @@ from typing import Any
 
 from gureum.images import layers, overlay, told
 from gureum.images.catalog import Catalog, Entry, digest_of, hex_of, read_json
-from gureum.images.config import ImageConfig, write_config
+from gureum.images.config import ImageConfig, write_config, write_history
 from gureum.images.debian_image import ISOLATED
 from gureum.images.errors import ImageError
 from gureum.images.image import Image
@@ -145,11 +145,7 @@ def _same(catalog: Catalog, name: Reference, config: dict[str, Any]) -> str | No
 
 def _configuration(base: Image, recipe: RecipeFile, diff_ids: list[str]) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    history = [
-        {"created": step.created, "created_by": step.created_by, "comment": step.comment}
-        | ({"empty_layer": True} if step.empty else {})
-        for step in base.history
-    ]
+    history = write_history(base.history)
     history += [{"created": now, "created_by": step.note} for step in steps(recipe)]
     return {
         "created": now,

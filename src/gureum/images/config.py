@@ -121,6 +121,15 @@ def read_history(stored: Sequence[Any]) -> tuple[History, ...]:
     )
 
 
+def write_history(history: Sequence[History]) -> list[dict[str, Any]]:
+    """The other way round."""
+    return [
+        {"created": step.created, "created_by": step.created_by, "comment": step.comment}
+        | ({"empty_layer": True} if step.empty else {})
+        for step in history
+    ]
+
+
 def _healthcheck(stored: Mapping[str, Any]) -> Healthcheck:
     return Healthcheck(
         test=_texts(stored, "Test"),

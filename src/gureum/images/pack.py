@@ -18,6 +18,10 @@ from typing import IO, Any
 from gureum.images.errors import ImageError
 from gureum.images.unpack import OPAQUE, OPAQUE_ATTRIBUTE, WHITEOUT, kept
 
+_ASIDE = ("trusted.overlay.redirect", "trusted.overlay.metacopy")
+"""By these a directory or file has what lies elsewhere below (Linux, ``overlayfs.rst``); kernels
+note them only if that was switched on."""
+
 _FILES, _NAMES = "utf-8", "surrogateescape"
 
 
@@ -131,11 +135,15 @@ def _typed(member: tarfile.TarInfo, path: Path, status: os.stat_result) -> bool:
 
 
 def _add_file(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    with path.open("rb") as file:
-        try:
+    # What was a file a moment ago may be a link or a pipe by now, if its owner means us harm.
+    how = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(path, how), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ImageError(f"{path} changed while it was packed: it is no file any more")
             archive.addfile(member, file)
-        except OSError as error:
-            raise ImageError(f"{path} changed while it was packed: {error}") from error
+    except OSError as error:
+        raise ImageError(f"{path} changed while it was packed: {error}") from error
 
 
 def _whiteout(name: str) -> tarfile.TarInfo:
@@ -151,9 +159,13 @@ def _opaque(path: Path) -> bool:
 
 
 def _attributes(path: Path) -> dict[str, str]:
+    names = os.listxattr(path)
+    for key in _ASIDE:
+        if key in names:
+            raise ImageError(f"{path}: overlayfs noted {key}, which a layer cannot say")
     return {
         f"SCHILY.xattr.{key}": os.getxattr(path, key).decode(_FILES, _NAMES)
-        for key in sorted(os.listxattr(path))
+        for key in sorted(names)
         if kept(key)
     }
 

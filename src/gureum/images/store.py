@@ -14,6 +14,7 @@ from gureum.images.built import ImageInfo, ImageStore, Progress
 from gureum.images.catalog import Catalog, Entry, hex_of, read_json, write_json
 from gureum.images.clear import collect
 from gureum.images.config import ImageConfig, read_config, read_history, write_config
+from gureum.images.derive import Change, derive
 from gureum.images.errors import ImageError, ImageInUseError, ImageNotFoundError
 from gureum.images.exchange import load
 from gureum.images.export import Form, save
@@ -251,6 +252,18 @@ class Store:
             digest = build(self.catalog, base, recipe, called, progress)
         return self.find(digest)
 
+    def derive(self, base: str, change: Change, name: str | None = None) -> Image:
+        """Make an image of another with a change; it gets a name if one is given.
+
+        Raises:
+            ImageNotFoundError: there is no such image.
+            ImageError: the layer cannot be made.
+        """
+        with self.catalog.adding():
+            below = self.find(base)
+            digest = derive(self.catalog, below, change, parse(name) if name else None)
+            return self.find(digest)
+
     def ensure(self, reference: str, progress: Progress = _silent) -> Image:
         """An image, built first if it is one of ours or fetched if it is not, and not there.
 
@@ -296,6 +309,15 @@ class Store:
             self.catalog.entry(image.digest)
             self.catalog.save_names(self.catalog.names() | {str(new): image.digest})
         return self.find(image.digest)
+
+    def untag(self, name: str) -> None:
+        """Take a name away, if there is such a one; the image goes with the last if nobody holds
+        it."""
+        with self.catalog.changing():
+            digest = self.catalog.names().get(str(parse(name)))
+            self._untag([str(parse(name))])
+        if digest is not None:
+            self.discard(digest)
 
     def remove(self, reference: str, *, force: bool = False) -> Removed:
         """Take a name away, or, if it was the last or ``reference`` is an id, the image.

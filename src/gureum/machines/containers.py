@@ -313,6 +313,10 @@ class Machines:
         """The ids of the volumes and snapshots that have content."""
         return self._volumes.there()
 
+    def content(self, id: str) -> Path | None:  # noqa: A002
+        """Where a volume or snapshot has its content, if it has any."""
+        return self._volumes.content(id)
+
     def copy_content(self, source: str, target: str) -> None:
         """Give ``target`` a copy of what ``source`` has."""
         self._volumes.copy(source, target)

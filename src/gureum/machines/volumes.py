@@ -64,6 +64,11 @@ class Volumes:
         path.mkdir(mode=0o755, exist_ok=True)
         return path
 
+    def content(self, key: str) -> Path | None:
+        """Where a volume or snapshot has its content, if it has any."""
+        path = self._root / check_id(key)
+        return path if path.exists() else None
+
     def remove(self, key: str) -> None:
         """Remove what an id has, if anything.
 

@@ -166,11 +166,12 @@ def _all(txn: Txn) -> Iterator[Image]:
     for image in stored(txn.view):
         yield _published(image, txn.region)
     for row in txn.view.all(Image):
-        if row.region == txn.region and _permitted(row, txn.account):
+        if row.region == txn.region and permitted(row, txn.account):
             yield row
 
 
-def _permitted(image: Image, account: str) -> bool:
+def permitted(image: Image, account: str) -> bool:
+    """Whether the account may launch instances of the image."""
     return account == image.account or image.public or account in image.users
 
 
@@ -181,7 +182,7 @@ def find_image(txn: Txn, key: str) -> Image:
         ApiError: ``InvalidAMIID.NotFound``, ``InvalidAMIID.Malformed``.
     """
     row = txn.view.find(Image, key)
-    if row is not None and row.region == txn.region and _permitted(row, txn.account):
+    if row is not None and row.region == txn.region and permitted(row, txn.account):
         return row
     alias = txn.view.find(ImageAlias, f"image-alias-{key}")
     if alias is not None:

@@ -10,6 +10,7 @@ from gureum.resources import internet_host
 from gureum.resources.image import Image
 from gureum.resources.image_stored import set_stored
 from gureum.resources.instance import ENDED, Instance
+from gureum.server.ami_images import ami_of
 from gureum.store import Store as Rows
 
 log = logging.getLogger(__name__)
@@ -24,10 +25,11 @@ def publish(images: Store, rows: Rows, now: str) -> None:
         log.warning("the image store could not be read: %s", error)
         return
     own = {name for name, called in images.own().items() if called in _published_anyway(images)}
+    named = ((image, [name for name in image.names if ami_of(name) is None]) for image in found)
     wanted = [
-        (image.digest, parse_name(image.names[0]).short, image.size, image.architecture)
-        for image in found
-        if image.names and not own & set(image.names)
+        (image.digest, parse_name(names[0]).short, image.size, image.architecture)
+        for image, names in named
+        if names and not own & set(names)
     ]
     with rows.transaction(internet_host.OWNER, internet_host.PLACE) as txn:
         set_stored(txn, wanted, now)

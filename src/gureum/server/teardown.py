@@ -11,6 +11,7 @@ from gureum.errors import ApiError
 from gureum.images import ImageStore, Store
 from gureum.machines import Machines
 from gureum.reconcile import tear_down
+from gureum.server.ami_images import forget_amis
 from gureum.server.daemon import only_one, tag_of
 from gureum.server.docker.holds import Holds
 from gureum.server.stored_images import forget
@@ -74,6 +75,7 @@ def wipe(state: Path) -> None:
     with only_one(state):
         if was_used(state):
             forget(Store(), tag_of(state))
+            forget_amis(Store(), tag_of(state))
             Holds(Store(), tag_of(state)).forget_all()
         paths = [str(state / name) for name in _FORGOTTEN if (state / name).exists()]
         if not paths:

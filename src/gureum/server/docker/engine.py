@@ -13,6 +13,7 @@ from gureum.images import Store
 from gureum.machines import Machines
 from gureum.reconcile import Clock, MachineTasks
 from gureum.resources.instance import Instance
+from gureum.server.ami_images import AmiImages
 from gureum.server.docker.containers import Containers
 from gureum.server.docker.core import Core
 from gureum.server.docker.exec import Execs
@@ -70,6 +71,7 @@ class DockerEngine:
         )
         self._sockets = Sockets(Router(route for part in parts for route in part.routes))
         self._core.on(self._sockets.loop)
+        self._amis = AmiImages(rows, machines, images, tag)
         self._listening = MachineTasks(self._listen, 1)
         self._started = False
 
@@ -78,6 +80,7 @@ class DockerEngine:
         self._sockets.start()
         self._started = True
         self.keeper.start()
+        self._amis.start()
         self._sockets.loop.call_soon_threadsafe(self._healths.begin)
         self._rows.subscribe(self._follow)
         for row in self._rows.view.all(Instance):
@@ -89,6 +92,7 @@ class DockerEngine:
             return
         self._started = False
         self._listening.close()
+        self._amis.stop()
         with contextlib.suppress(TimeoutError):
             self._sockets.stop()
         self._works.close()

@@ -1,7 +1,8 @@
 """Which images an instance sees: the cloud's, and those that it has for itself.
 
-The store is the machine's.  A name in it is the operator's and for all; what an instance pulls,
-makes or calls something is a row of that instance, and nobody else sees it or its name.
+The store is the machine's.  A name in it is the operator's and for all, but for those of AMIs,
+which are for accounts that may launch them; what an instance pulls, makes or calls something is a
+row of that instance, and nobody else sees it or its name.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from gureum.containers.find import images_of
 from gureum.images import Image, ImageError, Store
 from gureum.images.reference import Reference, parse
 from gureum.model import View
+from gureum.server.ami_images import may_see
 
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{1,64}", re.ASCII)
 
@@ -45,7 +47,7 @@ class Shelf:
     def list(self, instance: str) -> list[Seen]:
         """All that an instance sees, the newest of its own first."""
         rows = {row.digest: row for row in images_of(self._view(), instance)}
-        found = [self._seen(image, rows) for image in self._images.list()]
+        found = [self._seen(instance, image, rows) for image in self._images.list()]
         own = list(rows)
         return sorted(
             (seen for seen in found if seen.names or seen.row),
@@ -62,9 +64,9 @@ class Shelf:
         name = named(text)
         for row in rows.values():
             if name is not None and str(name) in row.names:
-                return self._seen(self._get(row.digest, text), rows)
+                return self._seen(instance, self._get(row.digest, text), rows)
         try:
-            seen = self._seen(self._images.find(text), rows)
+            seen = self._seen(instance, self._images.find(text), rows)
         except ImageError:
             seen = None  # it may be the beginning of several, of which the instance sees one
         taken = {each for row in rows.values() for each in row.names}
@@ -83,10 +85,11 @@ class Shelf:
         except ImageError:
             raise missing(text) from None
 
-    def _seen(self, image: Image, rows: dict[str, ContainerImage]) -> Seen:
+    def _seen(self, instance: str, image: Image, rows: dict[str, ContainerImage]) -> Seen:
         row = rows.get(image.digest)
-        hidden = {name for other in rows.values() for name in other.names}
-        names = [name for name in image.names if name not in hidden]
+        own = {name for other in rows.values() for name in other.names}
+        view = self._view()
+        names = [n for n in image.names if n not in own and may_see(view, instance, n)]
         return Seen(image, (*(row.names if row else ()), *names), row)
 
 
