@@ -116,6 +116,19 @@ def began(txn: Txn, row: Container, now: str, *, run: int) -> None:
         txn.put(replace(row, state="running", started=now, finished="", exit_code=0, error=""))
 
 
+def pause(txn: Txn, row: Container, *, on: bool) -> None:
+    """Take note that its processes stand still, or go on.
+
+    Raises:
+        DockerError: 409, it does not run, or they do already.
+    """
+    if row.state != "running":
+        raise DockerError(409, f"Container {row.id} is not running")
+    if row.paused == on:
+        raise DockerError(409, f"Container {row.id} is {'already' if on else 'not'} paused")
+    txn.put(replace(row, paused=on))
+
+
 def ended(
     txn: Txn,
     row: Container,
@@ -132,6 +145,7 @@ def ended(
     over = replace(
         disconnected(row),
         wanted=False,
+        paused=False,
         state="created" if error else "exited",
         finished="" if error else now,
         exit_code=code,

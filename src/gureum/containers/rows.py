@@ -116,7 +116,7 @@ class Container(
     ``network``, ``host``, ``none``, or ``container:<id>``.  ``wanted`` says whether it is to run
     and ``run`` counts its starts; ``manual`` that somebody stopped it; ``restarts`` how often it
     was started again by its policy.  ``error`` is why the last start failed.  ``boot`` is the
-    instance's, for which it runs.
+    instance's, for which it runs.  One that is ``paused`` runs, and its processes stand still.
     """
 
     instance: str = ref("cascade")
@@ -149,6 +149,7 @@ class Container(
     asked: str = "{}"
     """``HostConfig`` as the client gave it, JSON: what is not kept above is shown as it came."""
     state: State = "created"
+    paused: bool = False
     wanted: bool = False
     manual: bool = False
     run: int = 0
@@ -159,6 +160,11 @@ class Container(
     exit_code: int = 0
     killed_by_memory: bool = False
     error: str = ""
+
+    @property
+    def status(self) -> str:
+        """The state, as Docker tells it."""
+        return "paused" if self.paused else self.state
 
 
 @dataclass(frozen=True, kw_only=True)

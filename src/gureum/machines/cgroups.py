@@ -62,6 +62,37 @@ def read(cgroup: str, controller: str, name: str) -> str:
         return ""
 
 
+def freeze(cgroup: str) -> bool:
+    """Stop all processes of a cgroup and of those below it where they are; whether they have."""
+    return _freezer(ROOT / cgroup.lstrip("/"), frozen=True)
+
+
+def thaw(cgroup: str) -> None:
+    """Let all processes of a cgroup go on, and of those below it, whoever stopped them."""
+    base = ROOT if is_unified() else ROOT / "freezer"
+    for path, _, _ in os.walk(base / cgroup.lstrip("/")):
+        _freezer(ROOT / Path(path).relative_to(base), frozen=False)
+
+
+def _freezer(folder: Path, *, frozen: bool) -> bool:
+    """Source: Linux, ``cgroup-v1/freezer-subsystem.rst``; ``cgroup-v2.rst``, ``cgroup.freeze``."""
+    if is_unified():
+        file, word, told, done = "cgroup.freeze", str(int(frozen)), "cgroup.events", "frozen 1"
+    else:
+        folder = ROOT / "freezer" / folder.relative_to(ROOT)
+        file, told, done = "freezer.state", "freezer.state", "FROZEN"
+        word = "FROZEN" if frozen else "THAWED"
+    until = time.monotonic() + PATIENCE
+    with contextlib.suppress(OSError):  # it has just gone
+        (folder / file).write_text(word)
+        while frozen and done not in (folder / told).read_text():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.002)
+        return True
+    return False
+
+
 def make_room(cgroup: str) -> str:
     """Have a running instance's cgroup take cgroups with limits below it; the one in which
     processes of its own are to be from now on.

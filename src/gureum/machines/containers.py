@@ -285,6 +285,7 @@ class Machines:
         alive = record.living(known, folder, self._cgroup(key))
         record.save(folder, replace(alive or known, stopped=True))
         pidfd = record.open_pidfd(alive) if alive else None
+        cgroups.thaw(f"{self._cgroup(key)}/docker")  # who is stopped does not end
         if pidfd is not None:
             try:
                 _kill(key, pidfd, grace)

@@ -224,6 +224,18 @@ class NestedRoom:
         with _pidfd(running.pid, running.started) as pidfd:
             return pidfd is not None and _sent(pidfd, number)
 
+    def pause(self, instance: str, container: str) -> bool:
+        """Stop all processes of a container where they are; whether they have."""
+        cgroup = self._cgroup(instance, container)
+        if cgroups.freeze(cgroup):
+            return True
+        cgroups.thaw(cgroup)
+        return False
+
+    def unpause(self, instance: str, container: str) -> None:
+        """Let them go on."""
+        cgroups.thaw(self._cgroup(instance, container))
+
     def end(self, instance: str, container: str) -> None:
         """End whatever of a container runs, and remove the runtime's state of it."""
         running = self.running(instance, container)
@@ -231,6 +243,7 @@ class NestedRoom:
         for pid in {*cgroups.processes(cgroup), *([running.pid] if running else ())}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        cgroups.thaw(cgroup)
         if running is not None:
             with _pidfd(running.conmon, running.conmon_started) as pidfd:
                 if pidfd is not None and not _ends(pidfd, 5.0):

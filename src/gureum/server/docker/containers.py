@@ -18,6 +18,7 @@ from gureum.containers import find as found
 from gureum.containers.requests import Fields, read
 from gureum.images import Image, ImageError
 from gureum.images.config import write_config
+from gureum.model import Txn
 from gureum.server.docker import failures, shapes
 from gureum.server.docker.core import Core
 from gureum.server.docker.health import Healths
@@ -44,6 +45,8 @@ class Containers:
             ("POST", "/containers/{name}/stop", self.stop),
             ("POST", "/containers/{name}/restart", self.restart),
             ("POST", "/containers/{name}/kill", self.kill),
+            ("POST", "/containers/{name}/pause", self.pause),
+            ("POST", "/containers/{name}/unpause", self.unpause),
             ("POST", "/containers/{name}/wait", self.wait),
             ("POST", "/containers/{name}/rename", self.rename),
             ("POST", "/containers/{name}/update", self.update),
@@ -155,14 +158,22 @@ class Containers:
         await self._end(row, number, LONGEST_STOP if seconds < 0 else min(seconds, LONGEST_STOP))
 
     async def _end(self, row: Container, number: int, seconds: float) -> None:
-        room = self._core.keeper.room
         over = self._is_over(row)
-        await self._core.run(lambda: room.kill(row.instance, row.id, number))
+        await self._signal(row, number)
         if number == signal.SIGKILL or not await self._core.until(over, seconds):
             if number != signal.SIGKILL:
-                await self._core.run(lambda: room.kill(row.instance, row.id, signal.SIGKILL))
+                await self._signal(row, signal.SIGKILL)
             if not await self._core.until(over, START_PATIENCE):
                 raise DockerError(500, f"cannot stop container: {row.id}: it does not end")
+
+    async def _signal(self, row: Container, number: int) -> None:
+        """A signal for the first process, which gets it when it goes on; so it does, if it was
+        paused."""
+        room = self._core.keeper.room
+        await self._core.run(lambda: room.kill(row.instance, row.id, number))
+        now = self._core.current(row)
+        if now is not None and now.paused:
+            await self._unpause(now)
 
     def _marked(self, row: Container) -> Callable[[Any, str], None]:
         def mark(txn: Any, _now: str) -> None:
@@ -195,11 +206,31 @@ class Containers:
             )
         if number in (signal.SIGKILL, signal_number(row.process.stop_signal)):
             await self._core.change(row.instance, self._marked(row))
-        room = self._core.keeper.room
-        await self._core.run(lambda: room.kill(row.instance, row.id, number))
+        await self._signal(row, number)
         if number == signal.SIGKILL:
             await self._core.until(self._is_over(row), START_PATIENCE)
         return Reply(204)
+
+    async def pause(self, request: Request, name: str) -> Reply:
+        """Its processes stand still."""
+        row = self._core.container(request.instance, name)
+        await self._core.change(row.instance, lambda txn, _: _paused(txn, row, on=True))
+        room = self._core.keeper.room
+        if not await self._core.run(lambda: room.pause(row.instance, row.id)):
+            await self._unpause(row)
+            raise DockerError(500, f"cannot pause container {row.id}: it does not stand still")
+        self._core.tell(row, "pause")
+        return Reply(204)
+
+    async def unpause(self, request: Request, name: str) -> Reply:
+        """They go on."""
+        await self._unpause(self._core.container(request.instance, name))
+        return Reply(204)
+
+    async def _unpause(self, row: Container) -> None:
+        await self._core.change(row.instance, lambda txn, _: _paused(txn, row, on=False))
+        await self._core.run(lambda: self._core.keeper.room.unpause(row.instance, row.id))
+        self._core.tell(row, "unpause")
 
     async def wait(self, request: Request, name: str) -> Reply:
         """Its exit code when it has ended; the head of the answer comes at once."""
@@ -294,6 +325,10 @@ class Containers:
         return Reply(content={"ContainersDeleted": [r.id for r in rows], "SpaceReclaimed": 0})
 
 
+def _paused(txn: Txn, row: Container, *, on: bool) -> None:
+    change.pause(txn, found.container(txn.view, row.instance, row.id), on=on)
+
+
 def signal_number(text: str) -> int:
     """A signal by name or number.
 
@@ -329,7 +364,7 @@ def _matches(row: Container, name: str, values: list[str]) -> bool:
         case "name":
             return any(each.strip("^$").removeprefix("/") in row.name for each in values)
         case "status":
-            return row.state in values
+            return row.status in values
         case "ancestor":
             return any(each in (row.image, row.digest, row.image.split(":")[0]) for each in values)
         case "exited":

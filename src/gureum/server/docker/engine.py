@@ -14,6 +14,7 @@ from gureum.machines import Machines
 from gureum.reconcile import Clock, MachineTasks
 from gureum.resources.instance import Instance
 from gureum.server.ami_images import AmiImages
+from gureum.server.docker.commit import Commits
 from gureum.server.docker.containers import Containers
 from gureum.server.docker.core import Core
 from gureum.server.docker.exec import Execs
@@ -60,6 +61,7 @@ class DockerEngine:
         core = self._core
         self._healths = Healths(core)
         self._works = Works()
+        images_of_instances = Images(core, self._works, frozenset(registries))
         parts = (
             Containers(core, self._healths),
             Output(core),
@@ -67,7 +69,8 @@ class DockerEngine:
             Files(core),
             Networks(core),
             System(core),
-            Images(core, self._works, frozenset(registries)),
+            images_of_instances,
+            Commits(core, self._works, images_of_instances),
         )
         self._sockets = Sockets(Router(route for part in parts for route in part.routes))
         self._core.on(self._sockets.loop)

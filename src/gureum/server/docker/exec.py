@@ -81,6 +81,8 @@ class Execs:
         row = self._core.container(request.instance, name)
         if row.state != "running":
             raise DockerError(409, f"Container {row.id} is not running")
+        if row.paused:
+            raise DockerError(409, f"Container {name} is paused, unpause the container before exec")
         body = Fields(await request.json())
         if not body.texts("Cmd"):
             raise DockerError(400, "No exec command specified")

@@ -129,6 +129,9 @@ class Healths:
         begun = loop.time()
         while True:
             await asyncio.sleep(max(SHORTEST, health.interval / SECOND))
+            now = self._core.current(row)
+            if now is not None and now.paused:
+                continue
             early = loop.time() - begun < health.start_period / SECOND
             try:
                 async with self._turns[row.instance]:

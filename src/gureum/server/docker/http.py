@@ -38,7 +38,8 @@ Hijacked = Callable[["Incoming", asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class Request:
-    """One request: ``path`` without the version, ``query`` the last value of each name."""
+    """One request: ``path`` without the version, ``query`` the last value of each name, ``given``
+    all of them."""
 
     instance: str
     method: str
@@ -46,6 +47,11 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     body: AsyncIterator[bytes]
+    given: tuple[tuple[str, str], ...] = ()
+
+    def values(self, name: str) -> list[str]:
+        """All values of a name that may come more than once."""
+        return [value for key, value in self.given if key == name]
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A truth value as Docker reads it."""
@@ -196,13 +202,15 @@ class Connection:
     def _request(self, event: h11.Request) -> Request:
         parts = urlsplit(event.target.decode("ascii", "replace"))
         path = unquote(parts.path)
+        given = tuple(parse_qsl(parts.query, keep_blank_values=True))
         return Request(
             instance=self._instance,
             method=event.method.decode(),
             path=path,
-            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            query=dict(given),
             headers={name.decode(): value.decode("latin-1") for name, value in event.headers},
             body=self._body(),
+            given=given,
         )
 
     async def _event(self, patience: float) -> Any:

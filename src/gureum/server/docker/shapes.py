@@ -54,9 +54,9 @@ def inspect(row: Container, view: Reader, running: Running | None, folder: str) 
 def state(row: Container, running: Running | None) -> dict[str, Any]:
     """``State``."""
     return {
-        "Status": row.state,
+        "Status": row.status,
         "Running": row.state == "running",
-        "Paused": False,
+        "Paused": row.paused,
         "Restarting": False,
         "OOMKilled": row.killed_by_memory,
         "Dead": False,
@@ -302,7 +302,7 @@ def summary(
         "Created": int(datetime.fromisoformat(row.created).timestamp()),
         "Ports": _listed_ports(row),
         "Labels": dict(row.labels),
-        "State": row.state,
+        "State": row.status,
         "Status": status(row, now, health),
         "HostConfig": {"NetworkMode": _mode(row, view)},
         "NetworkSettings": {"Networks": network_settings(row, view)["Networks"]},
@@ -328,6 +328,7 @@ def status(row: Container, now: str, health: str = "none") -> str:
         return "Created"
     if row.state == "running":
         word = {"none": "", "starting": " (health: starting)"}.get(health, f" ({health})")
+        word = " (Paused)" if row.paused else word
         return f"Up {span(row.started, now)}{word}"
     return f"Exited ({row.exit_code}) {span(row.finished, now)} ago"
 

@@ -80,7 +80,7 @@ class System:
             "Name": request.instance,
             "Containers": len(rows),
             "ContainersRunning": running,
-            "ContainersPaused": 0,
+            "ContainersPaused": sum(row.paused for row in rows),
             "ContainersStopped": len(rows) - running,
             "Images": len(images),
             "Driver": "overlay2",

@@ -16,7 +16,7 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from gureum.containers import DockerError
 from gureum.images import ImageError
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 4
 
+_T = TypeVar("_T")
 Tell = Callable[[dict[str, Any]], None]
 Act = Callable[[Tell], None]
 
@@ -40,6 +41,11 @@ class Works:
     def close(self) -> None:
         """Begin nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def once(self, instance: str, act: Callable[[], _T]) -> _T:
+        """Do something for an instance, on a thread, and wait for it."""
+        async with self._turns[instance]:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, act)
 
     async def lines(self, instance: str, act: Act) -> AsyncIterator[bytes]:
         """Do something for an instance, on a thread, and tell its steps."""
