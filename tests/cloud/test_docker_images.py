@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import DEVNULL, CompletedProcess, Popen
 
 import pytest
 
@@ -70,6 +71,107 @@ def test_a_container_that_stands_still(
     assert eventually(lambda: docker.run("ps").returncode == 0)
     assert docker.state("counter") == "exited"
     docker("rm", "counter")
+
+
+DOCKERFILE = """
+ARG BASE=none
+FROM ${BASE}
+ARG GREETING
+ENV WHO="the world" \\
+    WHERE=/srv/app
+LABEL made.by=test
+WORKDIR $WHERE
+RUN echo "$GREETING, $WHO" >greeting && rm /etc/profile
+COPY --chown=7 page*.html site .
+COPY "with space" /deep/new/
+ADD run.sh /usr/local/bin/run
+EXPOSE 8080
+VOLUME /data
+USER nobody
+ENTRYPOINT ["run"]
+CMD ["greeting"]
+"""
+
+
+RUN = """#!/bin/sh
+id -un; cat $1; ls -n page1.html | cut -d' ' -f3-10; cat sub/deep /deep/new/with*
+"""
+
+
+def build(docker: Docker, folder: Path, text: str, *words: str) -> CompletedProcess[str]:
+    (folder / "Dockerfile").write_text(text)
+    docker.environment["DOCKER_BUILDKIT"] = "0"
+    return docker.run("build", *words, str(folder))
+
+
+def test_a_dockerfile(docker: Docker, tmp_path: Path) -> None:
+    (tmp_path / "site/sub").mkdir(parents=True)
+    (tmp_path / "site/sub/deep").write_text("deep")
+    (tmp_path / "site/link").symlink_to("/etc/passwd")
+    (tmp_path / "page1.html").write_text("one")
+    (tmp_path / "with space").write_text("spaced")
+    (tmp_path / "run.sh").write_text(RUN)
+    (tmp_path / "run.sh").chmod(0o755)
+    before = docker("images", "-aq", "--no-trunc").split()
+    done = build(docker, tmp_path, DOCKERFILE, "-t", "app:1", "-t", "other", "--build-arg",
+                 "BASE=gureum-base", "--build-arg", "GREETING=hello")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert "Step 2/15 : FROM ${BASE}" in said
+    assert {"Successfully tagged app:1", "Successfully tagged other:latest"} <= set(said)
+    seen = docker("run", "--rm", "app:1").splitlines()
+    assert seen[:2] == ["nobody", "hello, the world"]
+    assert "7" in seen[2].split()
+    assert seen[-1] == "deepspaced"
+    assert docker("run", "--rm", "--entrypoint", "ls", "app:1", "-l", "link").endswith(
+        "link -> /etc/passwd"
+    )
+    (image,) = json.loads(docker("image", "inspect", "app:1"))
+    config = image["Config"]
+    assert (config["Cmd"], config["User"], config["WorkingDir"]) == (
+        ["greeting"],
+        "nobody",
+        "/srv/app",
+    )
+    assert (config["ExposedPorts"], config["Volumes"]) == ({"8080/tcp": {}}, {"/data": {}})
+    assert config["Labels"]["made.by"] == "test"
+    assert len(image["RootFS"]["Layers"]) == 5  # the base's, and those of RUN, COPY, COPY, ADD
+    # neither containers nor images on the way are left
+    assert docker("ps", "-aq") == ""
+    assert set(docker("images", "-aq", "--no-trunc").split()) - set(before) == {image["Id"]}
+    docker("rmi", "app:1", "other")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("RUN exit 3", "The command '/bin/sh -c exit 3' returned a non-zero code: 3"),
+        ("COPY missing /", "file not found in build context"),
+        ("COPY ../../../etc/passwd /", "file not found in build context"),
+        ("COPY --from=x a /", "--from is not known here"),
+        ("FETCH x", "unknown instruction: FETCH"),
+        ("EXPOSE web", "Invalid containerPort: web"),
+    ],
+)
+def test_a_build_that_fails(docker: Docker, tmp_path: Path, line: str, shown: str) -> None:
+    before = docker("images", "-aq")
+    done = build(docker, tmp_path, f"FROM gureum-base\nENV A=b\n{line}", "-t", "bad")
+    assert done.returncode != 0
+    assert shown in done.stderr
+    assert docker("ps", "-aq") == ""
+    assert docker("images", "-aq") == before
+
+
+def test_a_build_whose_client_goes(docker: Docker, tmp_path: Path) -> None:
+    before = docker("images", "-aq")
+    (tmp_path / "Dockerfile").write_text("FROM gureum-base\nENV A=b\nRUN sleep 1000")
+    classic = docker.environment | {"DOCKER_BUILDKIT": "0"}
+    words = [docker.program, "build", tmp_path]
+    with Popen(words, env=classic, stdout=DEVNULL, stderr=DEVNULL) as client:
+        assert eventually(lambda: docker("ps", "-q") != "")
+        client.kill()
+    assert eventually(lambda: docker("ps", "-aq") == "")
+    assert eventually(lambda: docker("images", "-aq") == before)
 
 
 def test_an_image_of_what_a_container_has_changed(docker: Docker) -> None:

@@ -14,6 +14,7 @@ from gureum.machines import Machines
 from gureum.reconcile import Clock, MachineTasks
 from gureum.resources.instance import Instance
 from gureum.server.ami_images import AmiImages
+from gureum.server.docker.build import Builds
 from gureum.server.docker.commit import Commits
 from gureum.server.docker.containers import Containers
 from gureum.server.docker.core import Core
@@ -71,8 +72,10 @@ class DockerEngine:
             System(core),
             images_of_instances,
             Commits(core, self._works, images_of_instances),
+            Builds(core, self._works, images_of_instances, lambda request: router(request)),
         )
-        self._sockets = Sockets(Router(route for part in parts for route in part.routes))
+        router = Router(route for part in parts for route in part.routes)
+        self._sockets = Sockets(router)
         self._core.on(self._sockets.loop)
         self._amis = AmiImages(rows, machines, images, tag)
         self._listening = MachineTasks(self._listen, 1)

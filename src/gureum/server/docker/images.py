@@ -77,7 +77,7 @@ class Images:
         if not given:
             raise DockerError(400, "importing images is not available on instances")
         text = f"{given}@{tag}" if tag.startswith("sha256:") else f"{given}:{tag}" if tag else given
-        name, instance = _parsed(text), request.instance
+        name, instance = parsed(text), request.instance
         if name.domain in self._registries:
             who = credentials(request.headers.get("x-registry-auth", ""))
             return Reply(stream=self._works.lines(
@@ -148,7 +148,7 @@ class Images:
     async def push(self, request: Request, name: str) -> Reply:
         """``docker push``: to a registry that is allowed."""
         tag = request.query.get("tag", "")
-        target = _parsed(f"{name}:{tag}" if tag else name)
+        target = parsed(f"{name}:{tag}" if tag else name)
         seen = await self._found(request, str(target))
         self._allowed(target.domain)
         who = credentials(request.headers.get("x-registry-auth", ""))
@@ -192,7 +192,7 @@ class Images:
         """``docker tag``: a name for this instance only."""
         seen = await self._found(request, name)
         tag = request.query.get("tag", "")
-        target = _parsed(request.query.get("repo", "") + (f":{tag}" if tag else ""))
+        target = parsed(request.query.get("repo", "") + (f":{tag}" if tag else ""))
         if target.digest:
             raise DockerError(400, "refusing to create a tag with a digest reference")
         await self._core.run(lambda: self.keep(request.instance, seen.image, str(target)))
@@ -254,7 +254,12 @@ def _drop(txn: Txn, row: ContainerImage, *, force: bool) -> None:
         change.remove_image(txn, current, force=force)
 
 
-def _parsed(text: str) -> Reference:
+def parsed(text: str) -> Reference:
+    """What a name means.
+
+    Raises:
+        DockerError: 400, it is none.
+    """
     try:
         return parse(text)
     except ImageError:
