@@ -166,7 +166,7 @@ def test_a_build_whose_client_goes(docker: Docker, tmp_path: Path) -> None:
     before = docker("images", "-aq")
     (tmp_path / "Dockerfile").write_text("FROM gureum-base\nENV A=b\nRUN sleep 1000")
     classic = docker.environment | {"DOCKER_BUILDKIT": "0"}
-    words = [docker.program, "build", tmp_path]
+    words = [str(docker.program), "build", str(tmp_path)]
     with Popen(words, env=classic, stdout=DEVNULL, stderr=DEVNULL) as client:
         assert eventually(lambda: docker("ps", "-q") != "")
         client.kill()
