@@ -23,7 +23,7 @@ from gureum.engines.linux import userns
 from gureum.engines.linux.book import Book
 from gureum.engines.linux.engine import carry_out, difference
 from gureum.engines.linux.executor import Change, Executor
-from gureum.engines.linux.items import Item, Key, Namespace
+from gureum.engines.linux.items import Item, Key
 from gureum.engines.linux.lower import Plan
 from gureum.engines.linux.lower_inner import container_namespace
 from gureum.engines.linux.namespaces import FOLDER, Namespaces, ipv6_is_there
@@ -37,12 +37,24 @@ _PREFIX = "c-"
 
 @dataclass
 class _Inside:
-    """What is wanted and known of one instance; ``seen`` once its kernel side was read."""
+    """What is wanted and known of one instance; ``seen`` once its kernel side was read, ``spaces``
+    the namespaces that are wanted."""
 
     book: Book
     actual: dict[Key, Item] = field(default_factory=dict)
     seen: bool = False
     unsettled: bool = False
+    spaces: set[str] = field(default_factory=set)
+
+    def change(self, wanted: Collection[Statement]) -> set[Key]:
+        """Want these statements; the keys that this may concern."""
+        touched = self.book.change(wanted, set(self.book.statements()) - set(wanted))
+        for key in touched:
+            if key[0] == "namespace":
+                self.spaces.discard(str(key[1]))
+                if self.book.wanted(key) is not None:
+                    self.spaces.add(str(key[1]))
+        return touched
 
 
 class InnerEngine:
@@ -98,9 +110,9 @@ class InnerEngine:
         if known is None:
             known = self._instances[instance] = _Inside(Book(Plan(ipv6=ipv6_is_there())))
         book = known.book
-        touched = book.change(wanted, set(book.statements()) - set(wanted))
+        touched = known.change(wanted)
         self._spaces.instance = instance
-        self._spaces.wanted = _namespaces(book)
+        self._spaces.wanted = known.spaces
         if not known.seen or known.unsettled:
             known.actual = Observer(self._spaces, book).observe()
             touched |= known.actual.keys() | book.wanted_keys()
@@ -114,7 +126,7 @@ class InnerEngine:
 
     def _forget(self, instance: str) -> None:
         known = self._instances.pop(instance, None)
-        for ns in _namespaces(known.book) - {instance} if known else ():
+        for ns in known.spaces - {instance} if known else ():
             self._spaces.remove(ns)
         self._spaces.forget(instance)
 
@@ -126,11 +138,6 @@ def _lay_anew(book: Book, change: Change, instance: str) -> None:
         item = book.wanted(key)
         if item is not None and key[0].startswith("nft-") and item.ns == instance:
             change.put.add(item)
-
-
-def _namespaces(book: Book) -> set[str]:
-    items = (book.wanted(key) for key in book.wanted_keys())
-    return {item.ns for item in items if isinstance(item, Namespace)}
 
 
 class _Spaces(Namespaces):

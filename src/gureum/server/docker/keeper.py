@@ -85,6 +85,8 @@ class Keeper:
         self.exits: OrderedDict[str, tuple[int, str]] = OrderedDict()
         self._boots: dict[str, int] = {}
         self._names: dict[str, tuple[int, str]] = {}
+        self._cleared: dict[str, int] = {}
+        """Of containers that do not run, the run of which nothing is left; most are so."""
         self._pauses: dict[str, tuple[float, float]] = {}
         self._ready: dict[str, list[Ready]] = {}
         self._lock = threading.Lock()
@@ -128,6 +130,7 @@ class Keeper:
                 woken.add(row.instance)
                 if isinstance(row, Container | ContainerImage) and new is None:
                     self._names.pop(row.id, None)
+                    self._cleared.pop(row.id, None)
                     self.holds.forget(row)
             elif isinstance(row, Instance) and self._concerns(row.id):
                 woken.add(row.id)
@@ -222,8 +225,10 @@ class Keeper:
     def _keep_one(self, row: Container, view: View) -> None:
         if not row.wanted:
             self._names.pop(row.id, None)
-            if self.room.record(row.instance, row.id) is not None:
-                self.room.end(row.instance, row.id)
+            if self._cleared.get(row.id) != row.run:
+                if self.room.record(row.instance, row.id) is not None:
+                    self.room.end(row.instance, row.id)
+                self._cleared[row.id] = row.run
             self._maybe_again(row)
             return
         if row.state != "running":
