@@ -196,3 +196,57 @@ def test_who_is_on_two_networks_goes_out_by_the_open_one(txn: Txn) -> None:
         changes.remove_network(txn, opened)
     changes.disconnect(txn, _now(txn, row), opened)
     changes.remove_network(txn, opened)
+
+
+# --- images -------------------------------------------------------------------------------------
+def _named(txn: Txn) -> dict[str, tuple[str, ...]]:
+    return {row.digest: row.names for row in find.images_of(txn.view, HOST)}
+
+
+def test_a_name_is_one_images(txn: Txn) -> None:
+    changes.name_image(txn, HOST, "sha256:1", "a", NOW)
+    changes.name_image(txn, HOST, "sha256:1", "b", NOW)
+    changes.name_image(txn, HOST, "sha256:1", "", NOW)
+    assert _named(txn) == {"sha256:1": ("a", "b")}
+    changes.name_image(txn, HOST, "sha256:2", "a", LATER)
+    assert _named(txn) == {"sha256:1": ("b",), "sha256:2": ("a",)}
+    (newest, _) = find.images_of(txn.view, HOST)
+    changes.unname_image(txn, newest, "a")
+    assert _named(txn) == {"sha256:1": ("b",), "sha256:2": ()}
+
+
+def test_an_image_stays_while_a_container_has_it(txn: Txn) -> None:
+    image = changes.name_image(txn, HOST, "sha256:1", "web", NOW)  # the digest that containers have
+    row = run(txn, "web")
+    for force in (False, True):
+        with pytest.raises(DockerError, match=r"cannot be forced.*used by running container"):
+            changes.remove_image(txn, image, force=force)
+    changes.ended(txn, _now(txn, row), LATER, run=1, code=0)
+    with pytest.raises(DockerError, match=r"must be forced.*used by stopped container"):
+        changes.remove_image(txn, image, force=False)
+    changes.remove_image(txn, image, force=True)
+    assert _named(txn) == {}
+
+
+def test_images_are_bounded(txn: Txn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MOST", 1)
+    changes.name_image(txn, HOST, "sha256:1", "a", NOW)
+    changes.name_image(txn, HOST, "sha256:1", "b", NOW)
+    with pytest.raises(DockerError, match="there are 1 images on this instance already"):
+        changes.name_image(txn, HOST, "sha256:2", "c", NOW)
+
+
+# --- pausing ------------------------------------------------------------------------------------
+def test_who_runs_can_stand_still(txn: Txn) -> None:
+    row = run(txn, "web")
+    with pytest.raises(DockerError, match="is not running"):
+        changes.pause(txn, row, on=True)
+    changes.began(txn, row, NOW, run=1)
+    with pytest.raises(DockerError, match="is not paused"):
+        changes.pause(txn, _now(txn, row), on=False)
+    changes.pause(txn, _now(txn, row), on=True)
+    assert (_now(txn, row).status, _now(txn, row).state) == ("paused", "running")
+    with pytest.raises(DockerError, match="is already paused"):
+        changes.pause(txn, _now(txn, row), on=True)
+    changes.ended(txn, _now(txn, row), LATER, run=1, code=0)
+    assert _now(txn, row).status == "exited"
