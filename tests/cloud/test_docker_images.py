@@ -174,6 +174,28 @@ def test_a_build_whose_client_goes(docker: Docker, tmp_path: Path) -> None:
     assert eventually(lambda: docker("images", "-aq") == before)
 
 
+def test_saved_and_loaded(docker: Docker, tmp_path: Path) -> None:
+    docker("run", "--name", "work", "gureum-base", "sh", "-c", "echo mine >/file")
+    image = docker("commit", "--change", 'CMD ["cat", "/file"]', "work", "mine:1")
+    docker("rm", "work")
+    docker("tag", "mine:1", "also/mine")
+    file = tmp_path / "saved.tar"
+    docker("save", "-o", str(file), "mine:1", "also/mine")
+    docker("rmi", "mine:1", "also/mine")
+    assert eventually(lambda: image not in Store().catalog.digests())
+    assert set(docker("load", "-i", str(file)).splitlines()) == {
+        "Loaded image: mine:1", "Loaded image: also/mine:latest",
+    }  # fmt: skip
+    assert docker("run", "--rm", "also/mine") == "mine"
+    assert docker("images", "-q", "--no-trunc", "mine") == image
+    assert "docker.io/library/mine:1" not in Store().catalog.names()
+    docker("rmi", "mine:1", "also/mine")
+    file.write_bytes(file.read_bytes()[:-20000])
+    assert "could not be loaded" in docker.fails("load", "-i", str(file))
+    file.write_bytes(b"no tar file")
+    assert "could not be loaded" in docker.fails("load", "-i", str(file))
+
+
 def test_an_image_of_what_a_container_has_changed(docker: Docker) -> None:
     docker("run", "-d", "--name", "work", "-e", "A=b", "-w", "/srv", "-v", "/data", "gureum-base",
            "sleep", "1000")  # fmt: skip

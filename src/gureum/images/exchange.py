@@ -100,9 +100,20 @@ class _Archive:
 
 
 # --- in -----------------------------------------------------------------------------------------
-def load(catalog: Catalog, path: Path, names: Sequence[Reference], progress: Progress) -> list[str]:
+Loaded = list[tuple[str, list[Reference]]]
+"""Digests, with the names that they were given."""
+
+
+def load(
+    catalog: Catalog,
+    path: Path,
+    names: Sequence[Reference],
+    progress: Progress,
+    *,
+    named: bool = True,
+) -> Loaded:
     """Bring in all images of a folder or file, by the names that it gives them, or by ``names`` if
-    it has but one image; their digests.
+    it has but one image; or without names, if they are not to be ``named``.
 
     Raises:
         ImageError: it cannot be read, is none of the kinds that we know, or an image is refused.
@@ -110,9 +121,9 @@ def load(catalog: Catalog, path: Path, names: Sequence[Reference], progress: Pro
     with catalog.adding(), _opened(path) as source:
         try:
             if source.has("manifest.json"):
-                return _load_docker(catalog, source, names, progress)
+                return _load_docker(catalog, source, names, progress, named=named)
             if source.has("index.json"):
-                return _load_oci(catalog, source, names, progress)
+                return _load_oci(catalog, source, names, progress, named=named)
         except (OSError, EOFError, tarfile.TarError, KeyError, TypeError, AttributeError) as error:
             raise ImageError(f"{path} is broken: {error!r}") from error
         raise ImageError(f"{path} is neither an OCI layout nor of docker save")
@@ -132,13 +143,13 @@ def _opened(path: Path) -> Iterator[Opened]:
 
 
 def _load_oci(
-    catalog: Catalog, source: Opened, names: Sequence[Reference], progress: Progress
-) -> list[str]:
+    catalog: Catalog, source: Opened, names: Sequence[Reference], progress: Progress, *, named: bool
+) -> Loaded:
     index = read_json(_read(source, "index.json"), "index.json")
     items = index["manifests"]
     found = []
     for item in items:
-        given = names if len(items) == 1 and names else _names_of(item)
+        given = list(names) if len(items) == 1 and names else _names_of(item)
         raw = _blob(source, read_descriptor(item, "index.json"))
         inner = choose(raw, "the index") if b'"manifests"' in raw else None
         raw = _blob(source, inner) if inner is not None else raw
@@ -149,7 +160,8 @@ def _load_oci(
                 progress(f"reading {hex_of(layer.digest)[:12]}: {layer.size / (1 << 20):.1f} MiB")
                 with source.open(_path(layer.digest)) as file:
                     _keep(catalog, file, layer.digest)
-        found.append(bring(catalog, raw, config, given, (), progress))
+        digest = bring(catalog, raw, config, given if named else (), (), progress)
+        found.append((digest, given))
     return found
 
 
@@ -162,8 +174,8 @@ def _names_of(item: dict[str, Any]) -> list[Reference]:
 
 
 def _load_docker(
-    catalog: Catalog, source: Opened, names: Sequence[Reference], progress: Progress
-) -> list[str]:
+    catalog: Catalog, source: Opened, names: Sequence[Reference], progress: Progress, *, named: bool
+) -> Loaded:
     items = read_json(b'{"all":' + _read(source, "manifest.json") + b"}", "manifest.json")["all"]
     found = []
     for item in items:
@@ -181,7 +193,8 @@ def _load_docker(
             blobs.append(Descriptor(LAYER + ending, digest, size))
             progress(f"read {hex_of(digest)[:12]}: {size / (1 << 20):.1f} MiB")
         raw = write_manifest(Descriptor(CONFIG, digest_of(config), len(config)), blobs)
-        found.append(bring(catalog, raw, config, given, (), progress))
+        made = bring(catalog, raw, config, given if named else (), (), progress)
+        found.append((made, given))
     return found
 
 

@@ -218,7 +218,17 @@ class Store:
         if any(given.digest for given in names):
             raise ImageError(f"{name}: a digest cannot be given to an image")
         found = load(self.catalog, path, names, progress)
-        return [self.find(digest) for digest in dict.fromkeys(found)]
+        return [self.find(digest) for digest in dict.fromkeys(digest for digest, _ in found)]
+
+    def take_in(self, path: Path) -> Sequence[tuple[str, Sequence[str]]]:
+        """Bring in images without giving them names: their digests, and the whole names that they
+        have there.
+
+        Raises:
+            ImageError: it is none, or an image in it is refused.
+        """
+        found = load(self.catalog, path, [], _silent, named=False)
+        return [(digest, [str(name) for name in names]) for digest, names in found]
 
     def save(
         self,
@@ -233,7 +243,17 @@ class Store:
             ImageNotFoundError: one is not there.
             ImageError: it cannot be written.
         """
-        save(self.catalog, [self.find(name) for name in references], path, form, progress)
+        self.write([self.find(name) for name in references], path, form, progress)
+
+    def write(
+        self, images: Sequence[Image], path: Path, form: Form, progress: Progress = _silent
+    ) -> None:
+        """The same, for images by the names that they have in ``images``.
+
+        Raises:
+            ImageError: they cannot be written.
+        """
+        save(self.catalog, images, path, form, progress)
 
     def build(
         self, recipe: RecipeFile, name: str | None = None, progress: Progress = _silent

@@ -11,10 +11,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 import posixpath
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -33,12 +31,12 @@ from gureum.images.dockerfile import (
     read_dockerfile,
     substituted,
 )
-from gureum.images.unpack import LEAST_FREE
 from gureum.inside import context as context_program
 from gureum.server.docker.core import Core
 from gureum.server.docker.http import Reply, Request
 from gureum.server.docker.images import Images, parsed
 from gureum.server.docker.router import Route
+from gureum.server.docker.spool import spooled
 from gureum.server.docker.streams import end_child
 from gureum.server.docker.work import Works
 
@@ -100,25 +98,11 @@ class Builds:
         if request.query.get("remote"):
             raise DockerError(400, "a context that is elsewhere is not fetched")
         given, labels = (_texts(request, name) for name in ("buildargs", "labels"))
+        folder = self._core.keeper.machines.folder(request.instance)
         names = [str(parsed(text)) for text in request.values("t") if text]
-        build = Build(request.instance, await self._spooled(request), given)
+        build = Build(request.instance, await spooled(request, folder, MOST_CONTEXT), given)
         file = request.query.get("dockerfile") or "Dockerfile"
         return Reply(stream=self._lines(build, file, labels, names))
-
-    async def _spooled(self, request: Request) -> IO[bytes]:
-        """The context, in a file without a name."""
-        folder = self._core.keeper.machines.folder(request.instance)
-        file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - goes with the build
-        size = 0
-        async for piece in request.body:
-            size += len(piece)
-            room = os.fstatvfs(file.fileno())
-            if size > MOST_CONTEXT or room.f_bavail * room.f_frsize < LEAST_FREE:
-                file.close()
-                raise DockerError(413, f"the context has more than {size >> 20} MiB")
-            file.write(piece)
-        file.flush()
-        return file
 
     async def _lines(
         self, build: Build, file: str, labels: dict[str, str], names: list[str]

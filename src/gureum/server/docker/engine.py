@@ -14,6 +14,7 @@ from gureum.machines import Machines
 from gureum.reconcile import Clock, MachineTasks
 from gureum.resources.instance import Instance
 from gureum.server.ami_images import AmiImages
+from gureum.server.docker.archives import Archives
 from gureum.server.docker.build import Builds
 from gureum.server.docker.commit import Commits
 from gureum.server.docker.containers import Containers
@@ -71,6 +72,7 @@ class DockerEngine:
             Networks(core),
             System(core),
             images_of_instances,
+            Archives(core, self._works, images_of_instances),
             Commits(core, self._works, images_of_instances),
             Builds(core, self._works, images_of_instances, lambda request: router(request)),
         )

@@ -5,12 +5,14 @@ Source: Docker Engine API 1.43, ``ImageInspect``, ``ImageSummary``, ``HistoryRes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from gureum.images.config import write_config
 from gureum.images.image import Layer
-from gureum.images.reference import parse
+from gureum.images.reference import Reference, parse
 from gureum.server.docker.shapes import NEVER
 from gureum.server.docker.shelf import Seen, named
 
@@ -70,14 +72,21 @@ def tags(seen: Seen) -> list[str]:
     return [parse(each).short for each in seen.names]
 
 
-def is_called(seen: Seen, text: str) -> bool:
-    """Whether the filter ``reference`` means an image; without a tag, all tags of a name."""
+def called(seen: Seen, wanted: Sequence[str]) -> Seen:
+    """An image with those of its names only that the filter ``reference`` means; without a tag, all
+    tags of a name."""
+    return replace(seen, names=tuple(
+        name for name in seen.names if any(_is_meant(parse(name), text) for text in wanted)
+    ))  # fmt: skip
+
+
+def _is_meant(name: Reference, text: str) -> bool:
     wanted = named(text)
-    names = [parse(each) for each in seen.names]
     tagged = ":" in text.rpartition("/")[2]
-    return wanted is not None and any(
-        each.repository == wanted.repository and (not tagged or each.tag == wanted.tag)
-        for each in names
+    return (
+        wanted is not None
+        and name.repository == wanted.repository
+        and (not tagged or name.tag == wanted.tag)
     )
 
 

@@ -50,12 +50,13 @@ class Images:
         filters = request.filters()
         wanted, dangling = filters.get("reference"), filters.get("dangling")
         shelf = self._core.keeper.shelf
-        return Reply(content=[
-            shapes.summary(seen)
-            for seen in await self._core.run(lambda: shelf.list(request.instance))
-            if (not wanted or any(shapes.is_called(seen, each) for each in wanted))
-            and (not dangling or (dangling[-1] in ("1", "true")) == (not seen.names))
-        ])  # fmt: skip
+        chosen = await self._core.run(lambda: shelf.list(request.instance))
+        if wanted:
+            chosen = [seen for each in chosen if (seen := shapes.called(each, wanted)).names]
+        if dangling:
+            nameless = dangling[-1] in ("1", "true")
+            chosen = [seen for seen in chosen if nameless == (not seen.names)]
+        return Reply(content=[shapes.summary(seen) for seen in chosen])
 
     async def inspect(self, request: Request, name: str) -> Reply:
         """``docker image inspect``."""
