@@ -36,6 +36,7 @@ class Works:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="docker-images")
+        self._tasks: set[asyncio.Task[None]] = set()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def close(self) -> None:
@@ -57,10 +58,22 @@ class Works:
                 loop.call_soon_threadsafe(steps.put_nowait, row)
 
         yield b""  # the head of the answer
-        async with self._turns[instance]:
-            loop.run_in_executor(self._pool, _do, act, tell)
-            while (row := await steps.get()) is not None:
-                yield json.dumps(row).encode() + b"\r\n"
+        await self._turns[instance].acquire()
+        # The turn lasts as long as the work, also where its client goes before that.
+        task = asyncio.ensure_future(self._work(instance, act, tell))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        while (row := await steps.get()) is not None:
+            yield json.dumps(row).encode() + b"\r\n"
+
+    async def _work(
+        self, instance: str, act: Act, tell: Callable[[dict[str, Any] | None], None]
+    ) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._pool, _do, act, tell)
+        finally:
+            tell(None)
+            self._turns[instance].release()
 
 
 def _do(act: Act, tell: Callable[[dict[str, Any] | None], None]) -> None:
@@ -71,8 +84,6 @@ def _do(act: Act, tell: Callable[[dict[str, Any] | None], None]) -> None:
     except Exception:
         log.exception("work on images failed")
         tell(_failed("the engine stumbled; its log says how"))
-    finally:
-        tell(None)
 
 
 def _failed(text: str) -> dict[str, Any]:
