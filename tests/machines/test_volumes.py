@@ -4,9 +4,13 @@ way out of the instance."""
 from __future__ import annotations
 
 import base64
+import contextlib
+import threading
+from pathlib import Path
 
 import pytest
 
+from gureum.inside.copying import CopyError, copy
 from gureum.machines import MachineError
 from tests.machines.rooms import Room, machine
 
@@ -74,6 +78,46 @@ def test_a_copy_is_as_it_was(one_room: Room) -> None:
 def script(text: str) -> str:
     """User data that runs it."""
     return base64.b64encode(f"#!/bin/sh\n{text}\n".encode()).decode()
+
+
+def test_who_changes_what_is_copied_leads_nobody_out_of_it(tmp_path: Path) -> None:
+    """A folder becomes a link out of the tree and a folder again, all the time."""
+    source, secret = tmp_path / "source", tmp_path / "secret"
+    for folder in (source / "d", secret):
+        folder.mkdir(parents=True)
+        for number in range(300):
+            (folder / f"f{number}").write_text(folder.name)
+    (secret / "key").write_text("secret")
+    done = threading.Event()
+
+    def swap() -> None:
+        while not done.is_set():
+            (source / "d").rename(source / "e")
+            (source / "d").symlink_to(secret)
+            done.wait(0.0003)
+            (source / "d").unlink()
+            (source / "e").rename(source / "d")
+            done.wait(0.0003)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        for number in range(40):
+            with contextlib.suppress(CopyError):  # a file may be gone when its turn comes
+                copy(str(source), ".", str(tmp_path), f"copy-{number}")
+    finally:
+        done.set()
+        thread.join()
+    found = [path for each in tmp_path.glob("copy-*") for path in each.rglob("*")]
+    assert len(found) > 300
+    assert any(path.name == "f299" and path.read_text() == "d" for path in found)
+    assert [path for path in found if path.is_file() and path.read_text() == "secret"] == []
+
+
+def test_a_copy_that_fails_says_why(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    with pytest.raises(CopyError, match="cannot open"):
+        copy(str(tmp_path / "source"), ".", str(tmp_path / "nowhere"), "copy")
 
 
 def test_a_disk_begins_with_a_snapshot_of_another(room: Room) -> None:

@@ -10,14 +10,13 @@ a copy of it; ``workdir`` to be made if it is not there.
 import json
 import os
 import stat
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).parents[2]))
-from gureum.inside import syscalls, within
+from gureum.inside import copying, syscalls, within
 
 
 def _reach(path: str) -> int:
@@ -57,8 +56,8 @@ def bind(mntns: str, pairs: list[tuple[str, str]]) -> None:
         syscalls.move_mount(tree, target)
 
 
-def fill(root: int, path: str, folder: str) -> None:
-    """Give an empty volume what the image has in its place; cp(1) follows no links."""
+def fill(rootfs: str, root: int, path: str, folder: str) -> None:
+    """Give an empty volume what the image has in its place."""
     if any(Path(folder).iterdir()):
         return
     try:
@@ -68,7 +67,8 @@ def fill(root: int, path: str, folder: str) -> None:
     seen = os.fstat(source)
     os.chown(folder, seen.st_uid, seen.st_gid)
     Path(folder).chmod(stat.S_IMODE(seen.st_mode))
-    subprocess.run(["cp", "-a", f"/proc/self/fd/{source}/.", folder], pass_fds=[source], check=True)
+    there = Path(f"/proc/self/fd/{source}").readlink().relative_to(Path(rootfs).resolve())
+    copying.copy(rootfs, str(there), folder, ".")
 
 
 def settle_user(config: Path, root: int, text: str) -> None:
@@ -89,7 +89,7 @@ def run(order: dict[str, Any]) -> None:
     if order["user"]:
         settle_user(Path(order["config"]), root, order["user"])
     for path, folder in order["fills"]:
-        fill(root, path, folder)
+        fill(order["rootfs"], root, path, folder)
     if order["binds"]:
         bind(order["mntns"], order["binds"])
 
@@ -98,7 +98,7 @@ def main(words: list[str]) -> None:
     """Errors go to stderr, in one line."""
     try:
         run(json.loads(Path(words[0]).read_text()))
-    except (OSError, within.UserError, subprocess.CalledProcessError) as error:
+    except (OSError, within.UserError, copying.CopyError) as error:
         sys.exit(str(error))
 
 

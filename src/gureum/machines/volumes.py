@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gureum.inside import graft
+from gureum.inside import copying, graft
 from gureum.machines import runtime
 from gureum.machines.oci import VOLUMES as INSIDE
 from gureum.machines.room import MachineError, check_id
@@ -75,7 +75,7 @@ class Volumes:
         Raises:
             MachineError: it could not be removed.
         """
-        _run("rm", "-rf", "--one-file-system", "--", str(self._root / check_id(key)))
+        _remove(self._root / check_id(key))
 
     def equip(self, pid: int, pidfd: int, wanted: Mounted) -> None:
         """Make the volumes of a running instance, whose first process is ``pid``, the wanted ones.
@@ -115,24 +115,28 @@ class Volumes:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a tree with all that it is made of, among it what overlayfs puts down in attributes and
-    device files; nothing if ``source`` is not there or ``target`` is."""
+    """Copy a tree that its instance may be changing; nothing if ``source`` is not there or
+    ``target`` is."""
     if target.exists() or not source.exists():
         return
     part = target.with_name(f".copy-{target.name}")
-    _run("rm", "-rf", "--one-file-system", "--", str(part))
-    _run("cp", "-a", "--reflink=auto", "--", str(source), str(part))
+    _remove(part)
+    try:
+        copying.copy(str(source), ".", str(part.parent), part.name)
+    except copying.CopyError as error:
+        raise MachineError(f"{source.name} could not be copied: {error}") from None
     part.rename(target)
 
 
-def _run(*argv: str) -> None:
-    """Run a program of the system, however long it takes.
-
-    Raises:
-        MachineError: it failed; the text is its complaint.
-    """
+def _remove(tree: Path) -> None:
+    """Remove a tree, if it is there.  ``rm`` holds on to the folders in which it is, so links lead
+    it nowhere."""
     done = subprocess.run(
-        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        ("rm", "-rf", "--one-file-system", "--", str(tree)),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
-        raise MachineError(f"{' '.join(argv)}: {done.stderr.strip()[-500:]}")
+        raise MachineError(f"{tree.name} could not be removed: {done.stderr.strip()[-500:]}")
