@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.agreement.draw import Draw
+from typing import Any
+
+from tests.agreement.draw import ANY, Draw
 
 _ID = "TransitGatewayVpcAttachment.TransitGatewayAttachmentId"
 _TABLE = "TransitGateway.Options.AssociationDefaultRouteTableId"
@@ -32,7 +34,24 @@ class TransitDraw(Draw):
                     self._call("ModifyTransitGatewayVpcAttachment", **attachment, **more)
                     self.calls.append({"settle": True})
             self._change(vpc, cidrs[int(vpc[1])])
+        if self._likely(0.6):
+            self._egress(*self.dice.sample(("v0", "v1"), 2))
         return {"TransitGatewayId": "$tgw"}
+
+    def _call(self, do: str, kept: dict[str, str] | None = None, /, **params: Any) -> None:
+        if do == "CreateSubnet":
+            params["AvailabilityZone"] = self.dice.choice(("ap-northeast-2a", "ap-northeast-2c"))
+        super()._call(do, kept, **params)
+
+    def _egress(self, spoke: str, hub: str) -> None:
+        """What a VPC sends out goes to the other one's attachment, and on by the table there."""
+        pair = {"TransitGatewayRouteTableId": "$tr", "TransitGatewayAttachmentId": f"${hub}a"}
+        self._call("CreateTransitGatewayRoute", **pair, DestinationCidrBlock=ANY)
+        for table in self.tables:
+            if table.startswith(spoke) and self._likely(0.7):
+                way = {"RouteTableId": f"${table}", "DestinationCidrBlock": ANY}
+                self._call("CreateRoute", **way, TransitGatewayId="$tgw")
+                self._call("ReplaceRoute", **way, TransitGatewayId="$tgw")
 
     def _change(self, vpc: str, cidr: str) -> None:
         """What the gateway's table knows of a VPC, or that the VPC does not ask that table."""

@@ -31,7 +31,7 @@ from tests.kernel import packets
 from tests.kernel.lab import Lab
 from tests.kernel.mirrors import END, deaf, send, tap
 from tests.kernel.networks import ANY, ANY6, Net, allow
-from tests.kernel.test_transit_gateway import HUB, MAIN, known, link, net
+from tests.kernel.test_transit_gateway import HUB, MAIN, ZONE, foot, known, link, net
 
 pytestmark = pytest.mark.kernel
 
@@ -220,7 +220,8 @@ def test_the_target_may_be_behind_a_transit_gateway(one_lab: Lab) -> None:
     far = _filter(other, "sg/in")
     other.statements.remove(far)
     other.add(replace(far, rules=(allow(SOURCE + "/32", protocol=UDP, ports=4789),)))
-    all_.net.add(link(1), AttachmentTable(link(1).id, MAIN), Served(link(1).id, all_.segment))
+    served = Served(link(1).id, all_.segment, ZONE)
+    all_.net.add(link(1), AttachmentTable(link(1).id, MAIN), foot(all_.net, "a"), served)
     all_.net.route("a", "10.1.0.0/16", ViaTransit(HUB, link(1).id))
     mirrored = all_.mirrored(replace(MIRROR, target="10.1.1.10"))
     one_lab.build(all_.net.statements, other.statements, known(1, 2), {mirrored})

@@ -14,6 +14,7 @@ from gureum.program import (
     Blackhole,
     Choice,
     Filter,
+    Foot,
     Gateway,
     GlobalAddress,
     GlobalPrefix,
@@ -49,6 +50,7 @@ from gureum.program import (
     Table,
     Target,
     Transit,
+    TransitPeering,
     Translator,
     Uplink,
     ViaAttachment,
@@ -94,10 +96,21 @@ LINES: list[tuple[Statement, str]] = [
     ),
     (Transit("tgw-1"), "Transit id=tgw-1"),
     (
-        Attachment("tgw-attach-1", "tgw-1", "vpc-1", ("10.0.0.0/16",)),
-        "Attachment id=tgw-attach-1 transit=tgw-1 router=vpc-1 cidrs=[10.0.0.0/16]",
+        Attachment("att", "tgw", "vpc-1", (("a", "M"),)),
+        "Attachment id=att transit=tgw router=vpc-1 feet=[[a M]] ipv6=False appliance=False",
     ),
-    (Served("tgw-attach-1", SEGMENT), "Served attachment=tgw-attach-1 segment=subnet-1"),
+    (
+        TransitPeering("tgw-attach-2", ("tgw-1", "tgw-2")),
+        "TransitPeering id=tgw-attach-2 transits=[tgw-1 tgw-2]",
+    ),
+    (
+        Served("tgw-attach-1", SEGMENT, "a"),
+        "Served attachment=tgw-attach-1 segment=subnet-1 zone=a",
+    ),
+    (
+        Foot("a", "b", SEGMENT, "M", TABLE, "in", None),
+        "Foot attachment=a zone=b segment=subnet-1 mac=M table=rtb-1 filter_in=in filter_out=None",
+    ),
     (
         AttachmentTable("tgw-attach-1", Table("tgw-rtb-1", "tgw-1", 1)),
         "AttachmentTable attachment=tgw-attach-1 table=tgw-rtb-1",

@@ -12,6 +12,7 @@ from gureum.program import (
     AttachmentTable,
     Blackhole,
     Filter,
+    Foot,
     Gateway,
     GlobalAddress,
     GlobalPrefix,
@@ -34,12 +35,14 @@ from gureum.program import (
     Table,
     Target,
     Transit,
+    TransitPeering,
     Translator,
     Uplink,
     ViaAttachment,
     ViaPeering,
     ViaPort,
     ViaTransit,
+    ViaTransitPeering,
     ViaUplink,
 )
 from gureum.program.statements import Direction
@@ -66,6 +69,8 @@ class Site:
     strangers: list[str] = field(default_factory=list)
     peers: dict[str, Site] = field(default_factory=dict)
     attachment: str | None = None
+    hub: str = ""
+    feet: dict[str, Segment] = field(default_factory=dict)
 
 
 class Cloud:
@@ -96,6 +101,8 @@ class Cloud:
             for segment in site.segments:
                 self._table(site, segment)
                 self._acl(site, segment)
+        for site in self.sites:
+            self._feet(site)
 
     @property
     def ports(self) -> list[Port]:
@@ -142,36 +149,75 @@ class Cloud:
         self.statements.append(Peering(key, (one.id, other.id), ((one.cidr,), (other.cidr,))))
 
     def _transit(self) -> None:
-        """A transit gateway with two tables, which know the sites that are attached, or not."""
+        """One or two transit gateways with two tables each, which know the sites that are attached,
+        or not; two are peered."""
         draw = self._random
-        self.statements.append(Transit("tgw-0"))
-        tables = [Table(f"tgw-rtb-{each}", "tgw-0", each) for each in (1, 2)]
-        self.statements += tables
+        hubs = ["tgw-0", "tgw-1"][: draw.choice((1, 2))]
+        tables = {hub: [Table(f"{hub}-rtb-{at}", hub, at) for at in (1, 2)] for hub in hubs}
+        for hub in hubs:
+            self.statements += [Transit(hub), *tables[hub]]
         attached = [site for site in self.sites if draw.random() < 0.85]
         for site in attached:
+            site.hub = hub = draw.choice(hubs)
             site.attachment = key = f"tgw-attach-{site.id[4:]}"
-            self.statements.append(Attachment(key, "tgw-0", site.id, (site.cidr,)))
-            served = (each for each in site.segments if draw.random() < 0.85)
-            self.statements += [Served(key, each) for each in served]
+            zones = {each.id: draw.choice("aab") for each in site.segments}
+            for zone in sorted(set(zones.values())):
+                site.feet[zone] = draw.choice([s for s in site.segments if zones[s.id] == zone])
+            if len(site.feet) > 1 and draw.random() < 0.3:
+                del site.feet[draw.choice(sorted(site.feet))]
+            feet = tuple((zone, f"02:00:00:00:00:0{zone}") for zone in sorted(site.feet))
+            ipv6 = self._v6 and draw.random() < 0.9
+            self.statements.append(Attachment(key, hub, site.id, feet, ipv6, draw.random() < 0.5))
+            served = (each for each in site.segments if draw.random() < 0.95)
+            self.statements += [
+                Served(key, each, zones[each.id]) for each in served if zones[each.id] in site.feet
+            ]
             if draw.random() < 0.9:
-                self.statements.append(AttachmentTable(key, draw.choice((*tables, tables[0]))))
-        for table in tables:
-            for to, target in self._transit_routes(attached).items():
-                self.statements.append(Route(table, to, target))
+                self.statements.append(
+                    AttachmentTable(key, draw.choice((*tables[hub], tables[hub][0])))
+                )
+        if len(hubs) == 2:
+            self.statements.append(TransitPeering("tgw-peer", ("tgw-0", "tgw-1")))
+            self.statements += [
+                AttachmentTable("tgw-peer", draw.choice(tables[hub]))
+                for hub in hubs
+                if draw.random() < 0.9
+            ]
+        for hub in hubs:
+            for table in tables[hub]:
+                for to, target in self._transit_routes(attached, hub).items():
+                    self.statements.append(Route(table, to, target))
 
-    def _transit_routes(self, attached: list[Site]) -> dict[str, Target]:
+    def _transit_routes(self, attached: list[Site], hub: str) -> dict[str, Target]:
         draw = self._random
         routes: dict[str, Target] = {}
         for site in attached:
-            way = ViaAttachment(str(site.attachment), site.id)
+            way: Target = ViaAttachment(str(site.attachment), site.id)
+            if site.hub != hub:
+                way = ViaTransitPeering("tgw-peer", site.hub)
             if draw.random() < 0.85:
                 routes.setdefault(site.cidr, way)
             if draw.random() < 0.3:
                 part = self._cidr(draw.choice(site.segments))
                 routes.setdefault(part, draw.choice((Blackhole("tgw-attach-gone"), way)))
-            if draw.random() < 0.1:
+            if draw.random() < 0.3:
                 routes.setdefault(self._of.anywhere, way)
         return routes
+
+    def _feet(self, site: Site) -> None:
+        """The feet of an attachment, with the tables and the ACLs of their segments."""
+        for zone, segment in site.feet.items():
+            tables = {
+                each.segment: each.table for each in self.statements
+                if isinstance(each, SegmentTable)
+            }  # fmt: skip
+            filters = {
+                each.segment: (each.filter_in, each.filter_out) for each in self.statements
+                if isinstance(each, SegmentFilter)
+            }  # fmt: skip
+            both = filters.get(segment, (None, None))
+            mac, table = f"02:00:00:00:00:0{zone}", tables.get(segment)
+            self.statements.append(Foot(str(site.attachment), zone, segment, mac, table, *both))
 
     def _strangers(self, site: Site) -> None:
         """Groups of peers that rules of this site may name."""
@@ -343,7 +389,7 @@ class Cloud:
         for other in self.sites if site.attachment else ():
             to = draw.choice((other.cidr, self._cidr(other.segments[0]), self._of.wide))
             if other is not site and to not in routes and draw.random() < 0.85:
-                routes[to] = ViaTransit("tgw-0", str(site.attachment))
+                routes[to] = ViaTransit(site.hub, str(site.attachment))
         for _ in range(draw.choice((0, 0, 0, 1, 2))):
             to = draw.choice((self._peer(site), *self._of.near_me))
             if to != self._of.foreign and to not in routes:
@@ -354,6 +400,8 @@ class Cloud:
         draw = self._random
         if draw.random() < 0.1:
             return Blackhole("nat-gone")
+        if site.attachment and draw.random() < 0.25:
+            return ViaTransit(site.hub, site.attachment)
         if site.gateways and draw.random() < 0.7:
             return ViaUplink(draw.choice(site.gateways) if self._v6 else site.gateways[0])
         return self._via(site)

@@ -12,6 +12,7 @@ from gureum.program import (
     Attachment,
     AttachmentTable,
     Filter,
+    Foot,
     Gateway,
     GlobalAddress,
     GlobalPrefix,
@@ -53,6 +54,7 @@ class Drift:
         ways: tuple[Callable[[], Delta], ...] = (
             self._rules, self._rules, self._member, self._route, self._table, self._acl,
             self._public, self._guard, self._port, self._host, self._served, self._attached,
+            self._foot,
         )  # fmt: skip
         if self._v6:
             ways = (*ways, self._let_through, self._entrance, self._gateway)
@@ -109,16 +111,32 @@ class Drift:
         return [], [found] if found else []
 
     def _attached(self) -> Delta:
-        """Another table is associated, or none, or another VPC's blocks are let out."""
+        """Another table is associated, or none, or IPv6 is carried or not."""
         found, link = self._some(AttachmentTable), self._some(Attachment)
         if found is None or link is None:
             return [], []
         if self._random.random() < 0.3:
-            return [replace(link, cidrs=self._random.choice((("10.0.0.0/8",), ())))], [link]
+            return [replace(link, ipv6=not link.ipv6)], [link]
         tables = [each for each in self.statements if isinstance(each, Table)]
-        tables = [each for each in tables if each.router == link.transit]
+        tables = [each for each in tables if each.router == found.table.router]
         made = replace(found, table=self._random.choice(tables))
         return [made] if self._random.random() < 0.7 else [], [found]
+
+    def _foot(self) -> Delta:
+        """A foot has another table, or another ACL, or stands in another segment."""
+        found, table = self._some(Foot), self._some(SegmentTable)
+        filters = self._some(SegmentFilter)
+        if found is None or table is None or filters is None:
+            return [], []
+        router = found.segment.router
+        made = found
+        if table.segment.router == router:
+            made = replace(made, table=self._random.choice((table.table, None)))
+        if filters.segment.router == router and self._random.random() < 0.7:
+            made = replace(made, filter_in=filters.filter_in, filter_out=filters.filter_out)
+        if table.segment.router == router and self._random.random() < 0.2:
+            made = replace(made, segment=table.segment)
+        return ([made], [found]) if made != found else ([], [])
 
     def _table(self) -> Delta:
         found, other = self._some(SegmentTable), self._some(SegmentTable)

@@ -18,6 +18,7 @@ from gureum.program import (
     Attachment,
     AttachmentTable,
     Filter,
+    Foot,
     Gateway,
     GlobalAddress,
     GlobalPrefix,
@@ -34,11 +35,13 @@ from gureum.program import (
     SegmentTable,
     Served,
     Statement,
+    Table,
     Translator,
     ViaAttachment,
     ViaPeering,
     ViaPort,
     ViaTransit,
+    ViaTransitPeering,
     ViaUplink,
 )
 
@@ -88,6 +91,7 @@ class Memory:
     begun: set[Any] = field(default_factory=set)
     rewritten: dict[Any, Wire] = field(default_factory=dict)
     let_out: set[Any] = field(default_factory=set)
+    zones: dict[frozenset[str], str] = field(default_factory=dict)
 
 
 @cache
@@ -136,23 +140,35 @@ class World:
         return host if back_home and answer == wire.answer() else None
 
     def beyond(self, segment: Segment, ip: str) -> str | None:
-        """The router behind the peering or the transit gateway that takes packets to an
-        address."""
-        for _ in range(TTL):
-            target = self._route(segment, ip)
-            if isinstance(target, ViaPeering):
-                return target.router
-            if isinstance(target, ViaTransit):
-                try:
-                    return self._crossed(target, segment, Wire("", ip, 0))
-                except DroppedError:
+        """The router to which a peering, or transit gateways and what is behind them, bring packets
+        to an address."""
+        foot: Foot | None = None
+        crossed = False
+        try:
+            for _ in range(TTL):
+                target = self._target_at(segment, foot, ip)
+                if isinstance(target, ViaPeering):
+                    return target.router
+                if isinstance(target, Local) and crossed:
+                    return segment.router
+                if isinstance(target, ViaTransit):
+                    foot, _ = self._crossed(target, segment, foot, ip)
+                    segment, crossed = foot.segment, True
+                    continue
+                ports = [each for each in self.all(Port) if isinstance(target, ViaPort)
+                         and each.id == target.port and self._nat(each)]  # fmt: skip
+                if not ports:
                     return None
-            ports = [each for each in self.all(Port) if isinstance(target, ViaPort)
-                     and each.id == target.port and self._nat(each)]  # fmt: skip
-            if not ports:
-                return None
-            segment = ports[0].segment
+                segment, foot = ports[0].segment, None
+        except DroppedError:
+            pass
         return None
+
+    def _target_at(self, segment: Segment, foot: Foot | None, ip: str) -> object:
+        """Where a packet from a segment is routed, or one that lands at a foot in it."""
+        if foot is None:
+            return self._route(segment, ip)
+        return self._target(foot.table, ip) if foot.table else None
 
     # --- carrying ------------------------------------------------------------------------------
     def _carried(
@@ -186,23 +202,44 @@ class World:
         if guard and not guard.forwarding and wire.source not in guard.addresses:
             raise DroppedError("source check")
         self._groups(port, "out", wire, memory)
-        segment = port.segment
-        if _on_link(segment, wire.target):
-            return self._station(segment, wire.target)
-        target = self._route(segment, wire.target)
-        ports = [each for each in self.all(Port) if each.segment.id == segment.id]
-        turns = isinstance(target, ViaPort) and target.port in {each.id for each in ports}
-        if not turns:
-            self._acl(segment, "out", wire)
+        if _on_link(port.segment, wire.target):
+            return self._station(port.segment, wire.target)
+        return self._in_routers(port.segment, wire, memory, first=first)
+
+    def _in_routers(
+        self, segment: Segment, wire: Wire, memory: Memory, *, first: bool
+    ) -> Port | Wire:
+        """From router to router, as far as transit gateways take it."""
+        foot: Foot | None = None
+        for _ in range(TTL):
+            target = self._target_at(segment, foot, wire.target)
+            if not self._turns(segment, target, wire.target, foot):
+                self._acl_of(segment, foot, "out", wire)
+            if not isinstance(target, ViaTransit):
+                return self._onward(segment, target, wire, memory, foot, first=first)
+            landed, entered = self._crossed(target, segment, foot, wire.target, wire.source, memory)
+            self._acl_of(entered.segment, entered, "in", wire)
+            segment, foot = landed.segment, landed
+        raise DroppedError("goes round in circles")
+
+    def _turns(self, segment: Segment, target: object, ip: str, foot: Foot | None) -> bool:
+        """Whether a packet stays in the segment from which it comes into the router."""
+        if isinstance(target, Local) and foot:
+            return self._segment_of(segment.router, ip) == segment
+        ports = [each.id for each in self.all(Port) if each.segment.id == segment.id]
+        return isinstance(target, ViaPort) and target.port in ports
+
+    def _onward(
+        self, segment: Segment, target: object, wire: Wire, memory: Memory, foot: Foot | None,
+        *, first: bool,
+    ) -> Port | Wire:  # fmt: skip
         if isinstance(target, ViaUplink):
             return self._through_gateway(target.gateway, wire, memory, first=first)
         if isinstance(target, ViaPeering):
             self._peered(target.peering, segment.router, wire)
             next_port = self._in_router(target.router, wire.target)
-        elif isinstance(target, Local | ViaTransit):
-            over = target if isinstance(target, ViaTransit) else None
-            router = self._crossed(over, segment, wire) if over else segment.router
-            next_port = self._in_router(router, wire.target)
+        elif isinstance(target, Local):
+            next_port = self._in_router(segment.router, wire.target)
         elif isinstance(target, ViaPort):
             found = [each for each in self.all(Port) if each.id == target.port]
             if not found:
@@ -245,22 +282,49 @@ class World:
             if not any(within(ip, cidr) for cidr in cidrs):
                 raise DroppedError("not an address that the peering carries")
 
-    def _crossed(self, via: ViaTransit, segment: Segment, wire: Wire) -> str:
-        """The router that a transit gateway sends a packet to; its source is not looked at if it is
-        empty."""
-        (link,) = (each for each in self.all(Attachment) if each.id == via.attachment)
-        if Served(link.id, segment) not in self.all(Served):
+    def _crossed(
+        self, via: ViaTransit, segment: Segment, foot: Foot | None, ip: str,
+        source: str = "", memory: Memory | None = None,
+    ) -> tuple[Foot, Foot]:  # fmt: skip
+        """Where a transit gateway lets a packet out, and where that went in: from a segment, or
+        from ``foot`` in it."""
+        link = self._attachment(via.attachment, ip)
+        zones = [each.zone for each in self.all(Served)
+                 if (each.attachment, each.segment.id) == (link.id, segment.id)]  # fmt: skip
+        if foot:
+            zones = [foot.zone]
+        feet = self._feet(link)
+        if not zones or zones[0] not in feet:
             raise DroppedError("the zone is not served")
-        if wire.source and not any(within(wire.source, cidr) for cidr in link.cidrs):
-            raise DroppedError("a source that the router does not have")
-        tables = [each.table for each in self.all(AttachmentTable) if each.attachment == link.id]
-        found = [each for each in self.all(Route) if each.table in tables
-                 and within(wire.target, each.destination)]  # fmt: skip
-        found.sort(key=lambda each: int(each.destination.partition("/")[2]))
-        target = found[-1].target if found else None
+        target, zone, at = self._transit_route(link.id, link.transit, ip), zones[0], link.transit
+        known = memory.zones if memory else {}
+        for _ in range(TTL):
+            began = known.setdefault(frozenset((at, source, ip)), zone) or zone
+            known[frozenset((at, source, ip))] = began
+            if not isinstance(target, ViaTransitPeering):
+                break
+            zone, at = "", target.transit
+            target = self._transit_route(target.peering, target.transit, ip)
         if not isinstance(target, ViaAttachment):
             raise DroppedError("the transit gateway knows no way")
-        return target.router
+        far = self._attachment(target.attachment, ip)
+        usual = far.feet[0][0]
+        there = self._feet(far)
+        return there.get(began if far.appliance else zone, there[usual]), feet[zones[0]]
+
+    def _transit_route(self, key: str, transit: str, ip: str) -> object:
+        tables = [each.table for each in self.all(AttachmentTable)
+                  if (each.attachment, each.table.router) == (key, transit)]  # fmt: skip
+        return self._target(tables[0], ip) if tables else None
+
+    def _attachment(self, key: str, ip: str) -> Attachment:
+        (link,) = (each for each in self.all(Attachment) if each.id == key)
+        if ":" in ip and not link.ipv6:
+            raise DroppedError("the attachment carries no IPv6")
+        return link
+
+    def _feet(self, link: Attachment) -> dict[str, Foot]:
+        return {each.zone: each for each in self.all(Foot) if each.attachment == link.id}
 
     # --- looking up ----------------------------------------------------------------------------
     def _guard(self, port: Port) -> Guard | None:
@@ -289,17 +353,24 @@ class World:
         raise DroppedError("nobody has the address")
 
     def _in_router(self, router: str, ip: str) -> Port:
-        for each in self.all(Segment):
-            if each.router == router and _on_link(each, ip):
-                return self._station(each, ip)
-        raise DroppedError("no segment has the address")
+        segment = self._segment_of(router, ip)
+        if segment is None:
+            raise DroppedError("no segment has the address")
+        return self._station(segment, ip)
+
+    def _segment_of(self, router: str, ip: str) -> Segment | None:
+        mine = (each for each in self.all(Segment) if each.router == router)
+        return next((each for each in mine if _on_link(each, ip)), None)
 
     def _route(self, segment: Segment, ip: str) -> object:
         tables = [each.table for each in self.all(SegmentTable) if each.segment.id == segment.id]
+        return self._target(tables[0], ip) if tables else None
+
+    def _target(self, table: Table, ip: str) -> object:
         routes = [
             each
             for each in self.all(Route)
-            if tables and each.table.id == tables[0].id and within(ip, each.destination)
+            if each.table.id == table.id and within(ip, each.destination)
         ]
         best = max(routes, key=lambda each: int(each.destination.split("/")[1]), default=None)
         return best.target if best else None
@@ -382,6 +453,15 @@ class World:
                 key = each.filter_in if way == "in" else each.filter_out
                 if not self._passes(segment.router, key, wire):
                     raise DroppedError("network ACL")
+
+    def _acl_of(self, segment: Segment, foot: Foot | None, way: str, wire: Wire) -> None:
+        """The ACL of a segment, or what a foot in it says that it is."""
+        if foot is None:
+            self._acl(segment, way, wire)
+            return
+        key = foot.filter_in if way == "in" else foot.filter_out
+        if key is not None and not self._passes(segment.router, key, wire):
+            raise DroppedError("network ACL at a foot")
 
     def _passes(self, router: str, key: str, wire: Wire) -> bool:
         (found,) = (x for x in self.all(Filter) if x.router == router and x.id == key)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gureum.program import Attachment, AttachmentTable, Route, Served, Transit
+from gureum.program import Attachment, AttachmentTable, Foot, Route, Served, Transit
 from gureum.resources.transit_gateway_api import MAX_GATEWAYS
 from gureum.resources.transit_gateway_attachment import MAX_PER_VPC
 from tests.conftest import Cloud
@@ -248,7 +248,13 @@ def test_what_the_network_is_told(cloud: Cloud) -> None:
     one, two = star.attachments
     names = {star.gateway: "tgw", star.table: "tgw-rtb", one: "att-1", two: "att-2"}
     names |= dict(zip((*star.vpcs, *star.subnets), ("vpc-1", "vpc-2", "s1", "s2"), strict=True))
-    kinds = (Transit, Attachment, AttachmentTable, Route, Served)
+    mine = [{"Name": "vpc-id", "Values": [star.vpcs[0]]}]
+    (main,) = cloud.call("DescribeRouteTables", Filters=mine)["RouteTables"]
+    (acl,) = cloud.call("DescribeNetworkAcls", Filters=mine)["NetworkAcls"]
+    names |= {main["RouteTableId"]: "rtb", acl["NetworkAclId"]: "acl"}
+    kinds = (Transit, Attachment, AttachmentTable, Route, Served, Foot)
+    zone = "ap-northeast-2a"
+    feet = f"feet=[[{zone} MAC]] ipv6=False appliance=False"
 
     def told(*mentioned: str) -> list[str]:
         lines = said(cloud, names, *kinds).splitlines()
@@ -256,8 +262,8 @@ def test_what_the_network_is_told(cloud: Cloud) -> None:
         return [line for line in found if any(each in line for each in mentioned)]
 
     assert told("Transit ", "Attachment ") == [
-        "Attachment id=att-1 transit=tgw router=vpc-1 cidrs=[10.0.0.0/16]",
-        "Attachment id=att-2 transit=tgw router=vpc-2 cidrs=[10.1.0.0/16]",
+        f"Attachment id=att-1 transit=tgw router=vpc-1 {feet}",
+        f"Attachment id=att-2 transit=tgw router=vpc-2 {feet}",
         "Transit id=tgw",
     ]
     assert told("AttachmentTable", "table=tgw-rtb") == [
@@ -267,9 +273,11 @@ def test_what_the_network_is_told(cloud: Cloud) -> None:
         "Route table=tgw-rtb destination=10.1.0.0/16 target=ViaAttachment(att-2,vpc-2)",
     ]
     assert told("Served") == [
-        "Served attachment=att-1 segment=s1",
-        "Served attachment=att-2 segment=s2",
+        f"Served attachment=att-1 segment=s1 zone={zone}",
+        f"Served attachment=att-2 segment=s2 zone={zone}",
     ]
+    at, filters = f"zone={zone} segment=s1 mac=MAC table=rtb", "filter_in=acl/in filter_out=acl/out"
+    assert told("Foot attachment=att-1") == [f"Foot attachment=att-1 {at} {filters}"]
     table = make_table(cloud, star.vpcs[0])
     where = {"RouteTableId": table, "DestinationCidrBlock": "10.1.0.0/16"}
     cloud.call("CreateRoute", **where, TransitGatewayId=star.gateway)

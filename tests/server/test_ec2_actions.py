@@ -11,7 +11,10 @@ from gureum.resources import REGISTRY
 from gureum.server.ec2_actions import TABLE, action, known
 from gureum.server.ec2_questions import _JOINS
 
-NOT_THERE = {"ValidateSecurityGroupQuotasForInterface"}
+NOT_THERE = {
+    "ModifyTransitGatewayPeeringAttachment",
+    "ValidateSecurityGroupQuotasForInterface",
+}
 """Built actions that are newer than the table."""
 
 NO_RESOURCES = {

@@ -178,6 +178,9 @@ def two_are_served(seen: Seen) -> None:
     apart = {name for name, how in found.items() if how == "timeout"}
     assert apart == {"shop store", "store shop"}
     assert {how for name, how in found.items() if name not in apart} == {"refused"}
+    for name, answer in (("shop", "refused"), ("shared", "timeout")):
+        key = seen.made["instances"][name]["id"]
+        assert seen.meets(key, "198.19.0.20", 9) == answer, "out by the NAT gateway of another VPC"
 
 
 def all_talk(seen: Seen) -> None:

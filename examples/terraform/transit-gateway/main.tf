@@ -47,7 +47,7 @@ resource "aws_default_route_table" "each" {
   for_each               = local.blocks
   default_route_table_id = aws_vpc.each[each.key].default_route_table_id
   route {
-    cidr_block         = "10.0.0.0/8"
+    cidr_block         = "0.0.0.0/0"
     transit_gateway_id = aws_ec2_transit_gateway_vpc_attachment.each[each.key].transit_gateway_id
   }
 }
@@ -120,9 +120,117 @@ resource "aws_ec2_transit_gateway_prefix_list_reference" "nowhere" {
   transit_gateway_route_table_id = aws_ec2_transit_gateway_route_table.each["serving"].id
 }
 
-# A second gateway whose defaults are tables of its owner's.
+# Whoever is served calls out through a NAT gateway of a fourth VPC: a way out for all of them.
+resource "aws_vpc" "egress" {
+  cidr_block = "10.90.0.0/16"
+  tags       = { Name = "egress" }
+}
+
+resource "aws_internet_gateway" "egress" {
+  vpc_id = aws_vpc.egress.id
+}
+
+resource "aws_subnet" "egress" {
+  for_each   = { attachment = 1, nat = 2 }
+  vpc_id     = aws_vpc.egress.id
+  cidr_block = cidrsubnet(aws_vpc.egress.cidr_block, 8, each.value)
+  # both in one zone: what comes out of the transit gateway need not leave it
+  availability_zone = "ap-northeast-2a"
+  tags              = { Name = "egress-${each.key}" }
+}
+
+resource "aws_eip" "egress" {
+  domain = "vpc"
+}
+
+resource "aws_nat_gateway" "egress" {
+  allocation_id = aws_eip.egress.id
+  subnet_id     = aws_subnet.egress["nat"].id
+  depends_on    = [aws_internet_gateway.egress]
+}
+
+resource "aws_ec2_transit_gateway_vpc_attachment" "egress" {
+  transit_gateway_id                              = aws_ec2_transit_gateway.main.id
+  vpc_id                                          = aws_vpc.egress.id
+  subnet_ids                                      = [aws_subnet.egress["attachment"].id]
+  transit_gateway_default_route_table_association = false
+  transit_gateway_default_route_table_propagation = false
+  tags                                            = { Name = "egress" }
+}
+
+# What comes out of the transit gateway goes to the NAT gateway; the answers, back.
+resource "aws_route_table" "egress" {
+  for_each = toset(["attachment", "nat"])
+  vpc_id   = aws_vpc.egress.id
+  tags     = { Name = "egress-${each.key}" }
+}
+
+resource "aws_route" "egress_out" {
+  route_table_id         = aws_route_table.egress["attachment"].id
+  destination_cidr_block = "0.0.0.0/0"
+  nat_gateway_id         = aws_nat_gateway.egress.id
+}
+
+resource "aws_route" "egress_internet" {
+  route_table_id         = aws_route_table.egress["nat"].id
+  destination_cidr_block = "0.0.0.0/0"
+  gateway_id             = aws_internet_gateway.egress.id
+}
+
+resource "aws_route" "egress_back" {
+  route_table_id         = aws_route_table.egress["nat"].id
+  destination_cidr_block = "10.0.0.0/8"
+  transit_gateway_id     = aws_ec2_transit_gateway_vpc_attachment.egress.transit_gateway_id
+}
+
+resource "aws_route_table_association" "egress" {
+  for_each       = aws_subnet.egress
+  subnet_id      = each.value.id
+  route_table_id = aws_route_table.egress[each.key].id
+}
+
+resource "aws_ec2_transit_gateway_route_table_association" "egress" {
+  transit_gateway_attachment_id  = aws_ec2_transit_gateway_vpc_attachment.egress.id
+  transit_gateway_route_table_id = aws_ec2_transit_gateway_route_table.each["serving"].id
+}
+
+resource "aws_ec2_transit_gateway_route" "egress" {
+  destination_cidr_block         = "0.0.0.0/0"
+  transit_gateway_attachment_id  = aws_ec2_transit_gateway_vpc_attachment.egress.id
+  transit_gateway_route_table_id = aws_ec2_transit_gateway_route_table.each["served"].id
+}
+
+# Private addresses that the table does not know are nobody's to call through the NAT gateway.
+resource "aws_ec2_transit_gateway_route" "private" {
+  destination_cidr_block         = "10.0.0.0/8"
+  blackhole                      = true
+  transit_gateway_route_table_id = aws_ec2_transit_gateway_route_table.each["served"].id
+}
+
+# A second gateway whose defaults are tables of its owner's, peered with the first.
 resource "aws_ec2_transit_gateway" "other" {
   amazon_side_asn = 64530
+}
+
+resource "aws_ec2_transit_gateway_peering_attachment" "other" {
+  transit_gateway_id      = aws_ec2_transit_gateway.main.id
+  peer_transit_gateway_id = aws_ec2_transit_gateway.other.id
+  peer_account_id         = aws_ec2_transit_gateway.other.owner_id
+  peer_region             = "ap-northeast-2"
+  tags                    = { Name = "main-other" }
+}
+
+resource "aws_ec2_transit_gateway_peering_attachment_accepter" "other" {
+  transit_gateway_attachment_id = aws_ec2_transit_gateway_peering_attachment.other.id
+  tags                          = { Name = "main-other" }
+  # it is associated with the default table, which is free again only once the peering is gone
+  depends_on = [aws_ec2_transit_gateway_default_route_table_association.other]
+}
+
+resource "aws_ec2_transit_gateway_route" "other" {
+  destination_cidr_block         = "10.100.0.0/16"
+  transit_gateway_attachment_id  = aws_ec2_transit_gateway_peering_attachment_accepter.other.id
+  transit_gateway_route_table_id = aws_ec2_transit_gateway_route_table.each["serving"].id
 }
 
 resource "aws_ec2_transit_gateway_route_table" "other" {

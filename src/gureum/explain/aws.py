@@ -142,8 +142,9 @@ class Projection:
         route = transit_route(self._view, step)
         shape = {"Component": self._named(step.place), "TransitGateway": self._named(step.place)}
         yield shape | {"TransitGatewayRouteTableRoute": route}
-        link = self._network.attachments[route["AttachmentId"]]
-        yield {"Component": self._named(link.id), "Vpc": self._named(link.router)}
+        link = self._network.attachments.get(route["AttachmentId"])
+        vpc = {"Vpc": self._named(link.router)} if link else {}
+        yield {"Component": self._named(route["AttachmentId"]), **vpc}
 
     def _passing(self, step: Step) -> Iterator[Shape]:
         yield self._interface(step.place)
@@ -251,7 +252,7 @@ class Projection:
             "TransitGateway": self._named(step.place),
             "Cidrs": [alone(step.packet.target)],
         }
-        if step.by[0] in self._network.attachments:
+        if step.by[0] in {*self._network.attachments, *self._network.transit_peerings}:
             return shape | {"TransitGatewayAttachment": self._named(step.by[0])}
         shape["TransitGatewayRouteTable"] = self._named(step.by[0])
         route = transit_route(self._view, step)
@@ -343,7 +344,7 @@ def transit_route(view: View, step: Step) -> Shape:
     }
     row = view.find(TransitGatewayAttachment, way.attachment) if way.attachment else None
     if row is not None:
-        shape |= {"AttachmentId": row.id, "ResourceId": row.vpc, "ResourceType": "vpc"}
+        shape |= {"AttachmentId": row.id, **row.seen_from(table.gateway if table else "")}
     return shape | ({"PrefixListId": way.prefix_list} if way.prefix_list else {})
 
 

@@ -24,9 +24,19 @@ class Flows:
     tracked: set[Admission] = field(default_factory=set)
     translated: dict[tuple[str, tuple[object, ...]], Packet] = field(default_factory=dict)
     begun: set[tuple[str, tuple[object, ...]]] = field(default_factory=set)
+    zones: dict[tuple[str, tuple[object, ...]], str] = field(default_factory=dict)
     stateless: set[Filter] = field(default_factory=set)
     drawn: int = nat_ports.start
     draws: bool = False
+
+    def began_in(self, transit: str, packet: Packet, zone: str) -> str:
+        """The zone in which the first packet of a flow came into a transit, as it is known there:
+        empty for none.  ``zone`` is this packet's."""
+        for flow in (packet.flow, packet.reply().flow):
+            if known := self.zones.get((transit, flow)):
+                return known
+        self.zones[transit, packet.flow] = zone
+        return zone
 
     def translated_port(self, port: int | None) -> int | None:
         """The port behind a NAT gateway of what comes from a port."""

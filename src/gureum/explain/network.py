@@ -14,6 +14,7 @@ from gureum.program import (
     Attachment,
     AttachmentTable,
     Filter,
+    Foot,
     Gateway,
     GlobalAddress,
     GlobalPrefix,
@@ -33,6 +34,7 @@ from gureum.program import (
     Service,
     Statement,
     Table,
+    TransitPeering,
     Translator,
     Uplink,
 )
@@ -89,8 +91,10 @@ class Network:
         self.peerings: dict[str, Peering] = {}
         self.transits: set[str] = set()
         self.attachments: dict[str, Attachment] = {}
-        self.served: set[tuple[str, str]] = set()
-        self.attached: dict[str, Table] = {}
+        self.served: dict[tuple[str, str], str] = {}
+        self.feet: dict[str, dict[str, Foot]] = defaultdict(dict)
+        self.attached: dict[tuple[str, str], Table] = {}
+        self.transit_peerings: dict[str, TransitPeering] = {}
         self.public: dict[str, PublicAddress] = {}
         self.private: dict[tuple[str, str], PublicAddress] = {}
         self.assigned: set[tuple[str, str]] = set()
@@ -146,9 +150,14 @@ class Network:
                 self.attachments[it.id] = it
                 self.transits.add(it.transit)
             case Served():
-                self.served.add((it.attachment, it.segment.id))
+                self.served[it.attachment, it.segment.id] = it.zone
+            case Foot():
+                self.feet[it.attachment][it.zone] = it
             case AttachmentTable():
-                self.attached[it.attachment] = it.table
+                self.attached[it.attachment, it.table.router] = it.table
+            case TransitPeering():
+                self.transit_peerings[it.id] = it
+                self.transits |= set(it.transits)
             case PublicAddress():
                 self.public[it.public] = it
                 self.private[it.gateway, it.private] = it

@@ -367,13 +367,14 @@ class _Way:
         return ("seen", left[0].said, left) if left else ("predicted only", _UNSEEN, [])
 
     def peering(self, index: int, step: Step) -> _Judged:
-        """A peering or an attachment is asked where it begins, in the place of an ACL."""
+        """A peering or an attachment is asked where it begins, in the place of an ACL or before
+        that of the attachment's subnet, which may be what drops."""
         near = self.trace.steps[index - 1].place
         found = [each for each in self._at(near, step.packet, "acl-in") if step.place in each.why]
         if not found:
             return "predicted only", _UNSEEN, []
-        agrees = found[0].dropped != step.passed
-        return ("seen" if agrees else "contradicted"), found[0].said, found[:1]
+        refused = found[0].dropped and found[0].why[-1] == step.place
+        return ("seen" if refused != step.passed else "contradicted"), found[0].said, found[:1]
 
     def stop(self, _index: int, step: Step) -> _Judged:
         """A packet that goes into a place and does not come out."""

@@ -7,11 +7,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gureum.explain.codes import Code
-from gureum.explain.network import Network, contains, length
+from gureum.explain.flows import Flows
+from gureum.explain.network import Network, length
 from gureum.explain.packet import Packet
 from gureum.explain.steps import Kind, Tried
 from gureum.explain.ways import route_line
-from gureum.program import Attachment, Blackhole, Route, Segment, Table, ViaAttachment
+from gureum.program import (
+    Attachment,
+    Blackhole,
+    Foot,
+    Route,
+    Segment,
+    Table,
+    ViaAttachment,
+    ViaTransitPeering,
+)
+
+MAX_TRANSITS = 32
+"""Transit gateways after which a packet counts as lost in a loop."""
 
 
 @dataclass(frozen=True)
@@ -26,52 +39,108 @@ class Told:
 
 @dataclass(frozen=True)
 class Crossing:
-    """What happens on the way, and the router at its end; None where it ends in the gateway."""
+    """What happens on the way: in the router where it begins, and in the transit gateway.
 
+    ``entered`` is the foot by which the packet goes in, ``landed`` the one at which it comes out;
+    None where there is none, or where the way ends in the gateway.
+    """
+
+    begun: Told
+    entered: Foot | None
     told: list[Told]
-    router: str | None
+    landed: Foot | None
 
 
-def crossing(network: Network, key: str, segment: Segment, packet: Packet) -> Crossing:
-    """From a segment's router by an attachment into its transit gateway, and out of that."""
-    link = network.attachments[key]
-    told = [_let_out(network, link, segment, packet)]
-    table = network.attached.get(key)
+@dataclass(frozen=True)
+class Spot:
+    """Where a packet meets a route table: it comes from a segment, or from a transit gateway at its
+    foot in that."""
+
+    segment: Segment
+    table: Table | None
+    foot: Foot | None = None
+
+    def zone(self, network: Network, attachment: str) -> str | None:
+        """The zone in which the packet leaves by an attachment; None where that serves none."""
+        if self.foot is None:
+            return network.served.get((attachment, self.segment.id))
+        return self.foot.zone if self.foot.zone in network.feet[attachment] else None
+
+
+def crossing(network: Network, key: str, spot: Spot, packet: Packet, flows: Flows) -> Crossing:
+    """From a router by an attachment into its transit gateway, and out of that."""
+    link, zone = network.attachments[key], spot.zone(network, key)
+    entered = network.feet[key].get(zone) if zone is not None else None
+    begun = _let_out(link, spot, packet, zone)
+    told: list[Told] = []
+    at, transit, here = key, link.transit, zone or ""
+    for _ in range(MAX_TRANSITS):
+        last, target = _routed(network, at, transit, packet)
+        told.append(last)
+        if target is None:
+            break
+        began = flows.began_in(transit, packet, here)
+        if isinstance(target, ViaAttachment):
+            far = network.attachments[target.attachment]
+            foot = _landed(network, far, began if far.appliance else here)
+            return Crossing(begun, entered, [*told, *_let_in(far, packet)], foot)
+        at, transit, here = target.peering, target.transit, ""
+    return Crossing(begun, entered, told, None)
+
+
+def _landed(network: Network, far: Attachment, zone: str) -> Foot | None:
+    """The foot by which a packet comes out of a transit gateway."""
+    feet = network.feet[far.id]
+    return feet.get(zone) or (feet[min(feet)] if feet else None)
+
+
+def _let_in(far: Attachment, packet: Packet) -> Iterator[Told]:
+    if not _carries(far, packet):
+        said = f"{far.id} carries no IPv6 into {far.router}"
+        code = Code.NO_POSSIBLE_DESTINATION
+        yield Told("transit", far.id, said, {"by": (far.id,), "code": code})
+
+
+def _carries(link: Attachment, packet: Packet) -> bool:
+    return link.ipv6 or ":" not in packet.target
+
+
+def _let_out(link: Attachment, spot: Spot, packet: Packet, zone: str | None) -> Told:
+    """What the attachment says where it begins, in the place of an ACL."""
+    more: dict[str, Any] = {"by": (link.id,)}
+    if zone is None:
+        said = f"{link.id} has no subnet in the zone of {spot.segment.id}"
+        return Told("transit", link.id, said, more | {"code": Code.TGW_ROUTE_AZ_RESTRICTION})
+    if not _carries(link, packet):
+        said = f"{link.id} carries no IPv6"
+        return Told("transit", link.id, said, more | {"code": Code.NO_POSSIBLE_DESTINATION})
+    return Told("transit", link.id, f"into {link.transit}", more)
+
+
+def _routed(
+    network: Network, key: str, transit: str, packet: Packet
+) -> tuple[Told, ViaAttachment | ViaTransitPeering | None]:
+    """What the table of an attachment or a peering says of a packet, and by what it goes on."""
+    table = network.attached.get((key, transit))
     if table is None:
         said = f"{key} is associated with no route table"
         code = Code.TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION
-        return _ends(told, Told("transit-route", link.transit, said, {"by": (key,), "code": code}))
+        return Told("transit-route", transit, said, {"by": (key,), "code": code}), None
     routes = network.matching(table, packet.target)
     lost = tuple(_lost(network, table, routes, packet))
     more: dict[str, Any] = {"by": (table.id,), "tried": lost}
     if not routes:
         said = f"no route of {table.id} leads to {packet.target}"
         code = Code.TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT
-        return _ends(told, Told("transit-route", link.transit, said, more | {"code": code}))
+        return Told("transit-route", transit, said, more | {"code": code}), None
     said = route_line(routes[0])
     target = routes[0].target
-    if isinstance(target, ViaAttachment):
-        return Crossing([*told, Told("transit-route", link.transit, said, more)], target.router)
+    if isinstance(target, ViaAttachment | ViaTransitPeering):
+        return Told("transit-route", transit, said, more), target
     if isinstance(target, Blackhole) and target.target != table.id:
         more["by"] = (table.id, target.target)
     more["code"] = Code.TGW_RTB_BAD_STATE_ROUTE
-    return _ends(told, Told("transit-route", link.transit, said, more))
-
-
-def _ends(told: list[Told], last: Told) -> Crossing:
-    return Crossing([*told, last], None)
-
-
-def _let_out(network: Network, link: Attachment, segment: Segment, packet: Packet) -> Told:
-    """What the attachment says where it begins, in the place of an ACL."""
-    more: dict[str, Any] = {"by": (link.id,)}
-    if (link.id, segment.id) not in network.served:
-        said = f"{link.id} has no subnet in the zone of {segment.id}"
-        return Told("transit", link.id, said, more | {"code": Code.TGW_ROUTE_AZ_RESTRICTION})
-    if not any(contains(cidr, packet.source) for cidr in link.cidrs):
-        said = f"carries packets from addresses of {link.router} only, and {packet.source} is none"
-        return Told("transit", link.id, said, more | {"code": Code.GATEWAY_REJECTS_SPOOFED_TRAFFIC})
-    return Told("transit", link.id, f"into {link.transit}", more)
+    return Told("transit-route", transit, said, more), None
 
 
 def _lost(network: Network, table: Table, matching: list[Route], packet: Packet) -> Iterator[Tried]:

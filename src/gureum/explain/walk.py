@@ -11,13 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from gureum.explain.codes import Code
-from gureum.explain.filters import deciding, described, is_group, matches_service, tried
-from gureum.explain.flows import Admission, Flows, Role
+from gureum.explain.filtering import PUBLIC, FilterWalk
+from gureum.explain.flows import Flows
 from gureum.explain.network import Network, contains, length, on_link
 from gureum.explain.packet import ICMP, TCP, UDP, Packet, nat_ports
-from gureum.explain.services import ServiceWalk
 from gureum.explain.steps import Tried
-from gureum.explain.transit import crossing
+from gureum.explain.transit import Spot, crossing
 from gureum.explain.ways import beyond, route_line
 from gureum.program import (
     Beyond,
@@ -27,7 +26,6 @@ from gureum.program import (
     Local,
     Port,
     Route,
-    Rule,
     Segment,
     Table,
     ViaPeering,
@@ -35,41 +33,34 @@ from gureum.program import (
     ViaTransit,
     ViaUplink,
 )
-from gureum.program.statements import Direction
 
 RFC1918 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 RFC6598 = "100.64.0.0/10"
-PUBLIC, PUBLIC6 = "198.18.0.0/15", "3fff::/20"
+PUBLIC6 = "3fff::/20"
 ROUTER6 = "fe80::1"
 """What hosts call their router by in IPv6."""
 MAX_HOPS = 32
 """Hops after which a packet counts as lost in a loop; a real one has a TTL of 64."""
 
 _SILENT = "the router, which answers nothing"
-_OTHER: dict[Direction, Direction] = {"in": "out", "out": "in"}
 
 
-class Walk(ServiceWalk):
+class Walk(FilterWalk):
     """One packet on its way; :attr:`trace` is the result.  ``answers`` says that it is the answer
     to a packet that went before."""
 
     def __init__(
         self, network: Network, packet: Packet, flows: Flows, *, answers: bool = False
     ) -> None:
-        super().__init__(network, packet)
-        self.answers = answers
-        self.flows = flows
+        super().__init__(network, packet, flows, answers=answers)
         self._hops = 0
-        self._from_station = False
         self._been_out = False
 
     # --- beginnings ----------------------------------------------------------------------------
     def from_port(self, port: Port) -> None:
         """A host sends the packet out of one of its ports."""
-        self._hops += 1
         self._from_station = True
-        if self._hops > MAX_HOPS:
-            self._end("route", port.segment.router, "the packet goes round in circles", None)
+        if self._circles(port.segment.router):
             return
         if self.network.port_with(port.host, self.packet.target) and not self._forwarded(port):
             self._arrive(port.host, port.id, f"{self.packet.target} is its own address: no link")
@@ -86,7 +77,7 @@ class Walk(ServiceWalk):
             gateway = f"the router {router} is at {segment.mac}"
             self._tell("arp", port.id, f"next hop: {gateway}", frame=(port.mac, segment.mac))
             self._group(port, guard, "out")
-            self._into_router(segment)
+            self._into_router(Spot(segment, self.network.tables.get(segment.id)))
 
     def from_internet(self) -> None:
         """The packet is on the internet."""
@@ -135,19 +126,27 @@ class Walk(ServiceWalk):
         self._to_port(target, from_segment=segment, routed=False)
 
     # --- in a router ---------------------------------------------------------------------------
-    def _into_router(self, segment: Segment) -> None:
+    def _into_router(self, spot: Spot) -> None:
         """Its own addresses come before all route tables."""
-        if self.network.is_routers(segment.router, self.packet.target):
+        router = spot.segment.router
+        if self.network.is_routers(router, self.packet.target):
             said = f"{self.packet.target} belongs to {_SILENT}"
-            self._end("route", segment.router, said, Code.NO_POSSIBLE_DESTINATION)
+            self._end("route", router, said, Code.NO_POSSIBLE_DESTINATION)
         else:
-            self._routed(segment)
+            self._routed(spot)
 
-    def _routed(self, segment: Segment) -> None:
+    def _circles(self, router: str) -> bool:
+        """Whether the packet has gone on so often that it comes to no end."""
+        self._hops += 1
+        if self._hops > MAX_HOPS:
+            self._end("route", router, "the packet goes round in circles", None)
+        return self._hops > MAX_HOPS
+
+    def _routed(self, spot: Spot) -> None:
         """From a segment into its router, by the segment's route table."""
-        table = self.network.tables.get(segment.id)
+        segment, table = spot.segment, spot.table
         routes = self.network.matching(table, self.packet.target) if table else []
-        if not self._turns(segment, routes):
+        if not self._turns(spot, routes):
             self._acl(segment, "out")
         lost = tuple(self._lost(table, routes)) if table else ()
         if table is None or not routes:
@@ -162,7 +161,7 @@ class Walk(ServiceWalk):
         match best.target:
             case Local():
                 self._tell("route", segment.router, said, **told)
-                self._connected(segment.router)
+                self._connected(segment.router, segment if spot.foot else None)
             case ViaPort(port=key):
                 self._tell("route", segment.router, said, **told)
                 port = self.network.ports.get(key)
@@ -175,7 +174,7 @@ class Walk(ServiceWalk):
                 self._out_of_gateway(gateway)
             case ViaPeering() | ViaTransit() as link:
                 self._tell("route", segment.router, said, **told)
-                self._linked(link, segment)
+                self._linked(link, spot)
             case Beyond(gateway=gateway):
                 said = f"{said}: {beyond(gateway)}"
                 told["by"] = (table.id, gateway)
@@ -184,12 +183,15 @@ class Walk(ServiceWalk):
                 told["by"] = (table.id, gone)
                 self._end("route", segment.router, said, Code.BAD_STATE_ROUTE, **told)
 
-    def _turns(self, segment: Segment, routes: list[Route]) -> bool:
+    def _turns(self, spot: Spot, routes: list[Route]) -> bool:
         """Whether the route leads back into the segment itself, which the packet does not leave
         then, as its ACL sees it."""
         target = routes[0].target if routes else None
+        if isinstance(target, Local) and spot.foot:
+            there = self.network.segment_at(spot.segment.router, self.packet.target)
+            return there is not None and there.id == spot.segment.id
         port = self.network.ports.get(target.port) if isinstance(target, ViaPort) else None
-        return port is not None and port.segment.id == segment.id
+        return port is not None and port.segment.id == spot.segment.id
 
     def _lost(self, table: Table, matching: list[Route]) -> Iterator[Tried]:
         """The routes of a table that are not taken, and why: those that match first."""
@@ -248,68 +250,6 @@ class Walk(ServiceWalk):
         whose = self.packet.target if own else "the next hop"
         return f"{whose} is at {port.mac}, which is {port.id}"
 
-    # --- filters -------------------------------------------------------------------------------
-    def _group(self, port: Port, guard: Guard | None, direction: Direction) -> None:
-        if guard is None:
-            return
-        key = guard.filter_in if direction == "in" else guard.filter_out
-        if key is None:
-            return
-        router = port.segment.router
-        own = self.packet.target if direction == "in" else self.packet.source
-        role: Role = "owner" if own in guard.addresses else "transit"
-        before: Admission = (router, self.packet.reply().flow, _OTHER[direction], role)
-        if before in self.flows.tracked:
-            said = "an answer to a flow that was let through"
-            self._tell("group", port.id, said, direction=direction)
-            return
-        filter_ = self.network.filters[router, key]
-        if self.answers:  # judged by its own header, and so by the client's port
-            self.flows.stateless.add(filter_)
-        rule = deciding(self.network, filter_, self.packet)
-        if rule is None or not rule.untracked:  # what is blocked counts as let through: walk on
-            self.flows.tracked.add((router, self.packet.flow, direction, role))
-        way = "in" if direction == "in" else "out"
-        if rule is not None:
-            said = f"let {way} by {rule.why}: {described(rule, filter_)}"
-            self._tell("group", port.id, said, by=(rule.why,), direction=direction)
-            return
-        code, said = self._no_group(filter_.rules, direction)
-        lost = tuple(tried(self.network, filter_, filter_.rules, self.packet))
-        self._tell("group", port.id, f"not let {way}: {said}",
-                   by=(filter_.default,), tried=lost, code=code, direction=direction)  # fmt: skip
-
-    def _no_group(self, rules: tuple[Rule, ...], direction: Direction) -> tuple[Code, str]:
-        if not rules:
-            return Code.SG_HAS_NO_RULES, "the groups have no rule in this direction"
-        peer = self.packet.source if direction == "in" else self.packet.target
-        referring = [r.why for r in rules if is_group(r) and matches_service(r, self.packet)]
-        if referring and self._from_station and contains(PUBLIC, peer):
-            said = f"{referring[0]} names a group, and {peer} is a public address of nobody's group"
-            return Code.SG_REFERENCES_NOT_PRESERVED, said
-        return Code.ENI_SG_RULES_MISMATCH, f"no rule admits {self.packet}"
-
-    def _acl(self, segment: Segment, direction: Direction) -> None:
-        pair = self.network.acls.get(segment.id)
-        if pair is None:
-            return
-        key = pair.filter_in if direction == "in" else pair.filter_out
-        filter_ = self.network.filters[segment.router, key]
-        self.flows.stateless.add(filter_)
-        rule = deciding(self.network, filter_, self.packet)
-        way = "into" if direction == "in" else "out of"
-        by = rule.why if rule else filter_.default
-        before = filter_.rules[: filter_.rules.index(rule)] if rule else filter_.rules
-        lost = tuple(tried(self.network, filter_, before, self.packet))
-        told = {"by": (by,), "tried": lost, "direction": direction}
-        if rule is not None and rule.allow:
-            line = described(rule, filter_)
-            self._tell("acl", segment.id, f"let {way} the subnet by {by}: {line}", **told)
-            return
-        line = described(rule, filter_) if rule else "no rule applies"
-        said = f"not let {way} the subnet by {by}: {line}"
-        self._tell("acl", segment.id, said, code=Code.SUBNET_ACL_RESTRICTION, **told)
-
     # --- hosts ---------------------------------------------------------------------------------
     def _deliver(self, port: Port) -> None:
         if port.host not in self.network.translators:
@@ -354,11 +294,11 @@ class Walk(ServiceWalk):
         self.from_port(port)
 
     # --- peerings ------------------------------------------------------------------------------
-    def _linked(self, link: ViaPeering | ViaTransit, segment: Segment) -> None:
+    def _linked(self, link: ViaPeering | ViaTransit, spot: Spot) -> None:
         if isinstance(link, ViaTransit):
-            self._through(link.attachment, segment)
+            self._through(link.attachment, spot)
         else:
-            self._over(link.peering, segment.router, link.router)
+            self._over(link.peering, spot.segment.router, link.router)
 
     def _over(self, peering: str, near: str, far: str) -> None:
         """By a peering, which carries packets from the one's addresses to the other's only."""
@@ -376,15 +316,20 @@ class Walk(ServiceWalk):
         self._tell("peering", peering, f"over to {far}", by=(peering,))
         self._connected(far)
 
-    def _through(self, attachment: str, segment: Segment) -> None:
-        """By a transit gateway, to whatever router its own table says."""
-        way = crossing(self.network, attachment, segment, self.packet)
+    def _through(self, attachment: str, spot: Spot) -> None:
+        """By a transit gateway, to whatever router its own table says, and by the table there."""
+        if self._circles(spot.segment.router):
+            return
+        way = crossing(self.network, attachment, spot, self.packet, self.flows)
+        self._tell(way.begun.kind, way.begun.place, way.begun.said, **way.begun.more)
+        if way.entered is not None:
+            self._acl(way.entered.segment, "in")
         for each in way.told:
             self._tell(each.kind, each.place, each.said, **each.more)
-        if way.router is None:
+        if way.landed is None:
             self.trace.packet = self.packet
         else:
-            self._connected(way.router)
+            self._into_router(Spot(way.landed.segment, way.landed.table, way.landed))
 
     # --- gateways ------------------------------------------------------------------------------
     def _out_of_gateway(self, gateway: str) -> None:

@@ -11,6 +11,7 @@ from gureum.program import (
     ViaPeering,
     ViaPort,
     ViaTransit,
+    ViaTransitPeering,
     ViaUplink,
 )
 
@@ -32,8 +33,8 @@ def _way(target: object) -> str:
             return peering
         case ViaTransit(transit=transit):
             return transit
-        case ViaAttachment(attachment=attachment):
-            return attachment
+        case ViaAttachment(attachment=key) | ViaTransitPeering(peering=key):
+            return key
         case Beyond(gateway=gateway):
             return gateway
         case Blackhole(target=gone):

@@ -43,6 +43,7 @@ IDS: Mapping[str, str] = {
     "SubnetIpv4CidrReservations": "SubnetCidrReservationId",
     "Subnets": "SubnetId",
     "TransitGatewayAttachments": "TransitGatewayAttachmentId",
+    "TransitGatewayPeeringAttachments": "TransitGatewayAttachmentId",
     "TransitGatewayRouteTables": "TransitGatewayRouteTableId",
     "TransitGatewayVpcAttachments": "TransitGatewayAttachmentId",
     "TransitGateways": "TransitGatewayId",

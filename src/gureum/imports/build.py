@@ -55,6 +55,7 @@ _LAST: Mapping[str, Read] = {
     "TransitGateways": transit.gateway,
     "TransitGatewayRouteTables": transit.table,
     "TransitGatewayVpcAttachments": transit.attachment,
+    "TransitGatewayPeeringAttachments": transit.peering,
     "ServiceConfigurations": records.endpoint_service,
     "VpcEndpoints": endpoints.endpoint,
     "NatGateways": ways.nat_gateway,

@@ -59,8 +59,9 @@ def export(view: View, account: str, region: str) -> Exported:
 
 
 def shown(what: str, listed: Listed, rows: list[Any], view: View) -> Shape:
-    """The answer of a describe call with these rows."""
-    items = [listed.show(row, view) for row in sorted(rows, key=lambda row: row.id)]
+    """The answer of a describe call with those of these rows that it lists."""
+    kept = sorted(filter(listed.keep, rows), key=lambda row: row.id)
+    items = [listed.show(row, view) for row in kept]
     if listed.gather is not None:
         items = sorted(listed.gather(items), key=lambda item: str(item[IDS[what]]))
     return plain(listed.action, {listed.member or what: items})
@@ -80,7 +81,7 @@ def _versions(row: LaunchTemplate, view: View) -> Shape:
 
 def _of_table(row: TransitGatewayRouteTable, view: View) -> Iterator[tuple[str, Shape]]:
     """What is asked of each route table of a transit gateway by itself."""
-    routes = [transit_gateway_route.show(view, way) for way in static_ways(view, row)]
+    routes = [transit_gateway_route.show(view, way, row.gateway) for way in static_ways(view, row)]
     answers: dict[str, Shape] = {
         "SearchTransitGatewayRoutes": {"Routes": routes, "AdditionalRoutesAvailable": False},
         "GetTransitGatewayRouteTablePropagations": {

@@ -42,7 +42,7 @@ def rules(reading: Reading) -> None:
 
 
 def _rule(reading: Reading, item: Item) -> None:
-    (found,) = parse([_as_permission(item)], lambda pair: _peer(reading, pair))
+    (found,) = parse([_as_permission(item)], lambda pair: _peer(reading, item["GroupId"], pair))
     reading.put(
         SecurityGroupRule(
             **reading.common(SecurityGroupRule, item, item["SecurityGroupRuleId"])
@@ -72,10 +72,11 @@ def _as_permission(item: Item) -> Item:
 
 def _rules_of(reading: Reading, item: Item) -> None:
     """The rules of a group as the group tells them, without ids."""
+    own = item["GroupId"]
     for egress, member in ((False, "IpPermissions"), (True, "IpPermissionsEgress")):
         for permission in _singly(item.get(member, ())):
             with reading.one("rules of SecurityGroups", item["GroupId"]):
-                (found,) = parse([permission], lambda pair: _peer(reading, pair))
+                (found,) = parse([permission], lambda pair: _peer(reading, own, pair))
                 _put(reading, item["GroupId"], found, egress=egress)
 
 
@@ -93,8 +94,20 @@ def _put(reading: Reading, key: str, permission: Permission, *, egress: bool) ->
     reading.put(SecurityGroupRule(**common, group=key, egress=egress, permission=permission))
 
 
-def _peer(reading: Reading, pair: Mapping[str, Any]) -> str | FarGroup:
-    peering, key = pair.get("VpcPeeringConnectionId"), pair["GroupId"]
+def _transit(reading: Reading, own: str, pair: Mapping[str, Any]) -> str | None:
+    """The transit gateway beyond which a named group is: AWS tells the group's VPC alone."""
+    group, vpc = reading.find(SecurityGroup, own), pair.get("VpcId")
+    if group is None or vpc in (None, group.vpc):
+        return None
+    told = reading.answers.of("TransitGatewayVpcAttachments")
+    theirs = (item["TransitGatewayId"] for item in told if item["VpcId"] == vpc)
+    return next(theirs, None)
+
+
+def _peer(reading: Reading, own: str, pair: Mapping[str, Any]) -> str | FarGroup:
+    """The group that a rule of the group ``own`` names."""
+    peering = pair.get("VpcPeeringConnectionId") or _transit(reading, own, pair)
+    key = pair["GroupId"]
     if peering:
         account = pair.get("UserId", reading.call.account)
         return FarGroup(id=key, account=account, vpc=pair.get("VpcId", ""), peering=peering)

@@ -33,6 +33,7 @@ from gureum.resources import (
     subnet,
     transit_gateway_api,
     transit_gateway_attachment,
+    transit_gateway_peering,
     transit_gateway_table,
     volume,
     vpc,
@@ -78,13 +79,15 @@ from gureum.resources.vpn_gateway import VpnGateway
 @dataclass(frozen=True)
 class Listed:
     """A describe call: its ``action``, the rows it lists and how it shows one of them; ``member``
-    is the one of the answer that lists them, where it has another name."""
+    is the one of the answer that lists them, where it has another name, and ``keep`` says which
+    rows of the type it lists, where those are not all."""
 
     action: str
     row: type[Resource]
     show: Callable[[Any, View], Shape]
     gather: Callable[[Iterable[Shape]], list[Shape]] | None = None
     member: str | None = None
+    keep: Callable[[Any], bool] = lambda row: True
 
 
 LISTED: Mapping[str, Listed] = {
@@ -132,6 +135,12 @@ LISTED: Mapping[str, Listed] = {
         TransitGatewayAttachment,
         transit_gateway_attachment.show,
     ),
+    "TransitGatewayPeeringAttachments": Listed(
+        "DescribeTransitGatewayPeeringAttachments",
+        TransitGatewayAttachment,
+        transit_gateway_peering.show,
+        keep=lambda row: row.peer is not None,
+    ),
     "TransitGatewayRouteTables": Listed(
         "DescribeTransitGatewayRouteTables", TransitGatewayRouteTable, transit_gateway_table.show
     ),
@@ -139,6 +148,7 @@ LISTED: Mapping[str, Listed] = {
         "DescribeTransitGatewayVpcAttachments",
         TransitGatewayAttachment,
         transit_gateway_attachment.show_vpc,
+        keep=lambda row: row.peer is None,
     ),
     "TransitGateways": Listed("DescribeTransitGateways", TransitGateway, transit_gateway_api.show),
     "Volumes": Listed("DescribeVolumes", Volume, volume.show),

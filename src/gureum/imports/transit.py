@@ -11,7 +11,10 @@ from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.subnet import Subnet
 from gureum.resources.transit_gateway import (
     ENABLED,
+    OVER,
+    SERVING,
     Foot,
+    Peer,
     StaticWay,
     TableLink,
     TransitGateway,
@@ -113,6 +116,43 @@ def attachment(reading: Reading, item: Item) -> None:
     )
 
 
+def peering(reading: Reading, item: Item) -> None:
+    """A peering attachment that this account and region asked for.  Which table routes what comes
+    by it at the other end is not told here."""
+    key, one, other = (item[name] for name in ("TransitGatewayAttachmentId", "RequesterTgwInfo",
+                                               "AccepterTgwInfo"))  # fmt: skip
+    if reading.find(TransitGateway, one["TransitGatewayId"]) is None:
+        raise Left(
+            f"its transit gateway {one['TransitGatewayId']}, which asked for it, is not here"
+        )
+    options = item.get("Options", {})
+    multipath = tuple(
+        (
+            bool(options.get(f"{end}AllowMultipathResilience")),
+            options.get(f"{end}MultipathResilienceMode"),
+        )
+        for end in ("Requester", "Accepter")
+    )
+    reading.put(
+        TransitGatewayAttachment(
+            **reading.common(TransitGatewayAttachment, item, key, "CreationTime"),
+            gateway=one["TransitGatewayId"],
+            vpc="",
+            feet=(),
+            state=item["State"],
+            association=_association(reading, item) if item["State"] in SERVING else None,
+            peer=Peer(
+                gateway=other["TransitGatewayId"],
+                account=other["OwnerId"],
+                region=other["Region"],
+                dynamic=options.get("DynamicRouting"),
+                multipath=(multipath[0], multipath[1]),
+            ),
+            ended=reading.call.now if item["State"] in OVER else None,
+        )
+    )
+
+
 def _foot(reading: Reading, key: str, subnet: str) -> Foot:
     row = reading.call.txn.get(Subnet, subnet)
     for eni in reading.call.txn.view.referrers(subnet, NetworkInterface):
@@ -161,10 +201,12 @@ def _unasked(reading: Reading, item: Item, which: str, state: str) -> TableLink 
 
 
 def other_attachments(reading: Reading) -> None:
-    """Tell of attachments that are no VPCs'."""
+    """Tell of attachments that are no VPCs', nor peerings that are told of by themselves."""
+    told = reading.answers.of("TransitGatewayPeeringAttachments")
+    peerings = {item.get("TransitGatewayAttachmentId") for item in told}
     for item in reading.answers.of("TransitGatewayAttachments"):
         kind = item.get("ResourceType")
-        if kind != "vpc":
-            key = item.get("TransitGatewayAttachmentId", "?")
+        key = item.get("TransitGatewayAttachmentId", "?")
+        if kind != "vpc" and key not in peerings:
             why = f"attachments of type {kind} are not built"
             reading.report.leave("TransitGatewayAttachments", key, why)

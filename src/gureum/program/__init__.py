@@ -1,17 +1,18 @@
 """The abstract network: what should be there, in words that belong to no kernel and no vendor."""
 
 from gureum.program.inner import InnerHost, InnerPort, InnerSegment, Published
+from gureum.program.machine import Machine
 from gureum.program.mirroring import Choice, Mirror
 from gureum.program.program import Program, diff, render
 from gureum.program.recording import RecordedLink
 from gureum.program.statements import (
     SHARES,
     Address,
-    Attachment,
     AttachmentTable,
     Beyond,
     Blackhole,
     Filter,
+    Foot,
     Gateway,
     GlobalAddress,
     GlobalPrefix,
@@ -19,7 +20,6 @@ from gureum.program.statements import (
     Host,
     InternetHost,
     Local,
-    Machine,
     Member,
     Mirrored,
     Peering,
@@ -39,14 +39,19 @@ from gureum.program.statements import (
     Statement,
     Table,
     Target,
-    Transit,
     Translator,
     Uplink,
-    ViaAttachment,
     ViaPeering,
     ViaPort,
-    ViaTransit,
     ViaUplink,
+)
+from gureum.program.transit import (
+    Attachment,
+    Transit,
+    TransitPeering,
+    ViaAttachment,
+    ViaTransit,
+    ViaTransitPeering,
 )
 
 __all__ = [
@@ -58,6 +63,7 @@ __all__ = [
     "Blackhole",
     "Choice",
     "Filter",
+    "Foot",
     "Gateway",
     "GlobalAddress",
     "GlobalPrefix",
@@ -93,12 +99,14 @@ __all__ = [
     "Table",
     "Target",
     "Transit",
+    "TransitPeering",
     "Translator",
     "Uplink",
     "ViaAttachment",
     "ViaPeering",
     "ViaPort",
     "ViaTransit",
+    "ViaTransitPeering",
     "ViaUplink",
     "diff",
     "render",

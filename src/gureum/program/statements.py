@@ -14,8 +14,17 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from gureum.program.inner import InnerHost, InnerPort, InnerSegment, Published
+from gureum.program.machine import Machine
 from gureum.program.mirroring import Mirror
 from gureum.program.recording import RecordedLink
+from gureum.program.transit import (
+    Attachment,
+    Transit,
+    TransitPeering,
+    ViaAttachment,
+    ViaTransit,
+    ViaTransitPeering,
+)
 
 SHARES = 8
 """Into how many equal shares a translator divides source ports among its addresses."""
@@ -136,30 +145,12 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Transit:
-    """A router between routers: a transit gateway.  It has tables of its own, whose ``router`` is
-    its id."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A link between a router and a transit.  From the router it carries what comes from addresses
-    in ``cidrs``; what comes in by it goes to the router's own segments, whatever its tables say."""
-
-    id: str
-    transit: str
-    router: str
-    cidrs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Served:
-    """Packets from the segment may leave by the attachment."""
+    """Packets from the segment may leave by the attachment, by its foot in ``zone``."""
 
     attachment: str
     segment: Segment
+    zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +192,29 @@ class SegmentTable:
 
 @dataclass(frozen=True, slots=True)
 class AttachmentTable:
-    """Packets that come into a transit by the attachment are routed by the table, which is the
-    transit's; those of an attachment without one go nowhere."""
+    """Packets that come into a transit by the attachment, or by a peering, are routed by the table,
+    which is the transit's; those of one without a table go nowhere."""
 
     attachment: str
     table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Foot:
+    """An attachment's foot in a zone: in a segment, as if a port of it.
+
+    What comes out of the transit there is routed by ``table`` (None: nowhere) and leaves the
+    segment through ``filter_out``; what goes into it enters the segment through ``filter_in``.  A
+    filter is None where everything passes.  ``mac`` is the transit's link-layer address there.
+    """
+
+    attachment: str
+    zone: str
+    segment: Segment
+    mac: str
+    table: Table | None
+    filter_in: str | None
+    filter_out: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,22 +249,6 @@ class ViaPeering:
 
 
 @dataclass(frozen=True, slots=True)
-class ViaTransit:
-    """From a router to a transit, by an attachment."""
-
-    transit: str
-    attachment: str
-
-
-@dataclass(frozen=True, slots=True)
-class ViaAttachment:
-    """From a transit to a router, by its attachment."""
-
-    attachment: str
-    router: str
-
-
-@dataclass(frozen=True, slots=True)
 class Blackhole:
     """Nowhere: the target is gone, stopped or detached."""
 
@@ -271,7 +264,15 @@ class Beyond:
 
 
 Target: TypeAlias = (
-    Local | ViaPort | ViaUplink | ViaPeering | ViaTransit | ViaAttachment | Beyond | Blackhole
+    Local
+    | ViaPort
+    | ViaUplink
+    | ViaPeering
+    | ViaTransit
+    | ViaAttachment
+    | ViaTransitPeering
+    | Beyond
+    | Blackhole
 )
 
 
@@ -425,34 +426,6 @@ class Translator:
         return addresses[source_port % SHARES % len(addresses)]
 
 
-# --- machines -----------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The processes of an instance, on the host of the same id.
-
-    ``image`` is an image id, ``cpus`` cores and ``memory`` MiB that it may use, ``boot`` counts its
-    starts (a change restarts it), ``keys`` are public keys in OpenSSH form that may log in,
-    ``user_data`` is the first-boot script, base64, or empty.  ``hostname`` and ``ip`` stand in its
-    hosts file, ``resolvers`` are the addresses of its name servers and ``search`` the domains that
-    complete its short names.  ``volumes`` are the names under which it has volumes, and their ids,
-    ``disk`` the snapshot that its disk begins with.
-    """
-
-    id: str
-    image: str
-    hostname: str
-    ip: str
-    resolvers: tuple[str, ...]
-    search: tuple[str, ...]
-    cpus: int
-    memory: int
-    boot: int
-    keys: tuple[str, ...]
-    user_data: str
-    volumes: tuple[tuple[str, str], ...] = ()
-    disk: str = ""
-
-
 Statement: TypeAlias = (
     Router
     | Segment
@@ -466,8 +439,10 @@ Statement: TypeAlias = (
     | Service
     | Transit
     | Attachment
+    | TransitPeering
     | Served
     | AttachmentTable
+    | Foot
     | InternetHost
     | Range
     | Table

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gureum.program import Target, ViaPort, ViaUplink
+from gureum.program import ViaPort, ViaUplink
 from gureum.reach.headers import HEADERS
 from gureum.reach.internet import Internet, Piece, around, outward
+from gureum.reach.places import Station
 from gureum.reach.prefixes import number
 from gureum.reach.reach import Reach
 from gureum.reach.screens import Line
-from gureum.reach.state import State, Station
+from gureum.reach.state import State
 from gureum.reach.verdicts import Span, spans
 from gureum.reach.way import Check, Node, Way
 
@@ -54,6 +55,7 @@ class _Difference:
         self._addresses = {number(node.ip) for node in self._nodes if node.kind == "internet"}
         self._addresses.update(*(reach.state.public for reach in self._both))
         self._addresses.update(number(node.ip) for node in self._public)
+        self._addresses.update(*(reach.state.translators.values() for reach in self._both))
         self._judged: dict[tuple[str, str], tuple[list[Node], bool]] = {}
         self._seen: set[tuple[Node, Node]] = set()
 
@@ -215,10 +217,11 @@ class _Difference:
         """Nodes of which anything but rules and members has changed."""
         old, new = (reach.state for reach in self._both)
         ports = _changed_ports(old, new)
-        places = _changed_places(old, new) | _relinked(old, new)
+        places = _changed_places(old, new)
         grown = True
         while grown:  # what a NAT gateway hides goes with its segment
             found = _hidden_by(old, ports, places) | _hidden_by(new, ports, places)
+            found |= _relinked(old, new, ports, places)
             grown = not found <= places
             places |= found
         for node in self._nodes:
@@ -305,7 +308,7 @@ def _behind(gateways: set[str], *states: State) -> set[str]:
         if state.entrances.get(place) in gateways
         or any(
             isinstance(target, ViaUplink) and target.gateway in gateways
-            for target in _targets(state, table)
+            for _, _, target in state.ways(table)
         )
     }
 
@@ -320,27 +323,53 @@ def _changed_tables(old: State, new: State) -> set[str]:
     }
 
 
-def _rerouted(old: State, new: State) -> set[str]:
-    """Routers on transit gateways of which an attachment or a table has changed."""
-    keys = _changed(old.branches, new.branches) | _changed(old.branch_tables, new.branch_tables)
-    keys |= {key for key, _ in _changed(old.served, new.served)}
-    tables = _changed_tables(old, new)
+def _rerouted(old: State, new: State, ports: set[str], places: set[str]) -> set[str]:
+    """Routers that transit gateways join, of which an attachment, a foot or a table has changed, or
+    ports or segments have to which a foot leads: what comes out there goes on by them."""
+    keys = _changed(old.branches, new.branches) | _changed(old.transit_links, new.transit_links)
+    keys |= {key for key, _ in _changed(old.branch_tables, new.branch_tables)}
+    keys |= {key for key, _ in _changed(old.served, new.served)} | _changed(old.feet, new.feet)
+    tables, screens = _changed_tables(old, new), _changed(old.screens, new.screens)
+    gateways = old.egress_only ^ new.egress_only
     for state in (old, new):
-        keys |= {key for key, table in state.branch_tables.items() if table in tables}
-    both = [*old.branches.items(), *new.branches.items()]
-    transits = {branch.transit for key, branch in both if key in keys}
-    return {branch.router for _, branch in both if branch.transit in transits}
+        keys |= {key for (key, _), table in state.branch_tables.items() if table in tables}
+        for key, feet in state.feet.items():
+            if any(
+                foot.id in places
+                or foot.table in tables
+                or {(foot.router, foot.filter_in), (foot.router, foot.filter_out)} & screens
+                or _leads_to(state, foot.table, ports, places)
+                or any(
+                    isinstance(hop, ViaUplink) and hop.gateway in gateways
+                    for _, _, hop in state.ways(foot.table)
+                )
+                for foot in feet.values()
+            ):
+                keys.add(key)
+    return {
+        router
+        for state in (old, new)
+        for key in keys
+        for end in state.transit_links.get(key) or _router_of(state, key)
+        for router in (end, *state.linked(end))
+    }
 
 
-def _relinked(old: State, new: State) -> set[str]:
+def _router_of(state: State, attachment: str) -> tuple[str, ...]:
+    branch = state.branches.get(attachment)
+    return (branch.router,) if branch else ()
+
+
+def _relinked(old: State, new: State, ports: set[str], places: set[str]) -> set[str]:
     """Segments of routers whose peerings, or whose transit gateways, have changed."""
     links = _changed(old.links, new.links)
-    routers = _rerouted(old, new) | {
+    routers = _rerouted(old, new, ports, places) | {
         router
         for state in (old, new)
         for key in links
         if key in state.links
-        for router in state.links[key].routers
+        for end in state.links[key].routers
+        for router in (end, *(state.linked(end) if state.branches else ()))
     }
     return {
         key
@@ -350,19 +379,18 @@ def _relinked(old: State, new: State) -> set[str]:
     }
 
 
-def _targets(state: State, table: str) -> list[Target]:
-    """Where a table's routes lead."""
-    routes = state.routes.get(table)
-    return [target for _, _, target in routes.prefixes()] if routes else []
-
-
 def _hidden_by(state: State, ports: set[str], places: set[str]) -> set[str]:
     """Segments that route to ports, or to somebody in segments, that have changed."""
-    found = set()
-    for place, table in state.tables.items():
-        for target in _targets(state, table):
-            if isinstance(target, ViaPort):
-                port = state.ports.get(target.port)
-                if target.port in ports or (port and port.place.id in places):
-                    found.add(place)
-    return found
+    return {
+        place for place, table in state.tables.items() if _leads_to(state, table, ports, places)
+    }
+
+
+def _leads_to(state: State, table: str | None, ports: set[str], places: set[str]) -> bool:
+    """Whether a table routes to some ports, or to somebody in some segments."""
+    for _, _, target in state.ways(table):
+        if isinstance(target, ViaPort):
+            port = state.ports.get(target.port)
+            if target.port in ports or (port and port.place.id in places):
+                return True
+    return False

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from gureum.program import Local
 from gureum.reach.line import Ranges, holds
+from gureum.reach.places import Place, Station
 from gureum.reach.prefixes import Version, number, spelled
 from gureum.reach.screens import Line, Screen, atoms
-from gureum.reach.state import Place, State, Station
+from gureum.reach.state import State
 from gureum.reach.way import Node
 
 

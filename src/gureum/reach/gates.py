@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gureum.explain.walk import MAX_HOPS
-from gureum.program import ViaPeering, ViaPort, ViaTransit, ViaUplink
+from gureum.program import Local, ViaPeering, ViaPort, ViaTransit, ViaUplink
 from gureum.reach.columns import Columns
+from gureum.reach.places import Place, Spot, Station
 from gureum.reach.prefixes import number
-from gureum.reach.state import Place, State, Station
+from gureum.reach.state import State
 from gureum.reach.way import Node
 
 Judge = Callable[[Node, Node], bool]
@@ -85,22 +86,24 @@ class Gates:
                 if seen is not None and self._lets_in(guest, seen) and self._judge(source, node):
                     yield node
 
-    def seen_as(self, place: Place, ip: int, called: int) -> int | None:
+    def seen_as(self, spot: Spot, ip: int, called: int) -> int | None:
         """The address by which one who is called outside sees the sender; None if no way leads."""
+        state, begun = self._state, spot
         for _ in range(MAX_HOPS):
-            match self._state.route(place, called):
+            match state.route(spot, called):
                 case ViaUplink(gateway=gateway):
-                    return self._state.private.get((gateway, ip))
-                case ViaPeering() | ViaTransit():
+                    return state.private.get((gateway, ip))
+                case ViaPeering():
                     return ip
-                case ViaPort(port=key):
-                    port = self._state.ports.get(key)
-                    translator = self._state.translators.get(port.host) if port else None
-                    if port is None or translator is None:
+                case Local() if spot is not begun:
+                    return ip
+                case hop:
+                    onward = state.onward(spot, hop, called)
+                    if onward is None:
                         return None
-                    place, ip = port.place, translator
-                case _:
-                    return None
+                    if isinstance(hop, ViaPort):
+                        ip = state.translators[state.ports[hop.port].host]
+                    spot = onward
         return None
 
     def _called(self, place: Place, node: Node) -> int | None:
@@ -171,6 +174,8 @@ class Gates:
             return
         limits = self._state.limits.get(port.id)
         alone = limits is not None and limits.filter_in is not None
+        routes = self._state.routes_of(port.place.id)
+        alone |= any(isinstance(hop, ViaTransit) for _, _, hop in routes)  # answers may go round
         odd = bits if alone else bits & columns.irregular
         for node in columns.members_of(odd):
             if self._judge(node, target):

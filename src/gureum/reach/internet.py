@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gureum.program import ViaPort
+from gureum.program import Target, ViaAttachment, ViaPort, ViaTransit, ViaTransitPeering
+from gureum.reach.places import Station
 from gureum.reach.prefixes import NOWHERE, Prefix, Version, prefix, spell, spelled, version_of
-from gureum.reach.state import State, Station
+from gureum.reach.state import State
 from gureum.reach.way import Node, Part
 
 _WHOLE = Part()
@@ -59,20 +60,36 @@ class Cuts(NamedTuple):
 def around(states: Iterable[State], port: str) -> Cuts:
     """What a packet between an interface and the internet may meet in any of some states: what its
     host's and its subnet's rules and routes name, and those of what hides it or passes its packets
-    on."""
+    on, transit gateways too."""
     cuts = Cuts(set(), set())
     for state in states:
         seen: set[str] = set()
         wanted = [port]
         while wanted:
-            station = state.ports.get(wanted.pop())
-            if station is not None and station.id not in seen:
-                seen.add(station.id)
+            key = wanted.pop()
+            if key in seen:
+                continue
+            seen.add(key)
+            if (station := state.ports.get(key)) is not None:
                 cuts.named.update(_named(state, station))
                 cuts.own.update(_own(state, station.place.router))
-                wanted += _routes(state, station, cuts)
+                wanted += _routes(state.routes_of(station.place.id), cuts)
                 wanted += (each.id for each in state.of_host[station.host])
+            elif key in state.branches or key in state.transit_links:
+                wanted += _through(state, key, cuts)
     return cuts
+
+
+def _through(state: State, attachment: str, cuts: Cuts) -> Iterator[str]:
+    """Add what a packet may meet that goes by an attachment or a peering of transit gateways, or
+    comes by it; where it may go on."""
+    branch = state.branches.get(attachment)
+    for transit in state.transit_links.get(attachment) or (branch.transit if branch else "",):
+        yield from _routes(state.ways(state.branch_tables.get((attachment, transit))), cuts)
+    cuts.own.update(_own(state, branch.router) if branch else ())
+    for foot in state.feet.get(attachment, {}).values():
+        cuts.named.update(_lines(state, foot.router, (foot.filter_in, foot.filter_out)))
+        yield from _routes(state.ways(foot.table), cuts)
 
 
 def routed(state: State, place: str) -> Cuts:
@@ -89,21 +106,29 @@ def _own(state: State, router: str) -> Iterable[Prefix]:
     return (block for blocks in state.ranges.values() for block in blocks)
 
 
-def _routes(state: State, station: Station, cuts: Cuts) -> Iterator[str]:
-    """Add what a port's routes name; the ports that they lead to."""
-    for mask, base, target in state.routes_of(station.place.id):
+def _routes(routes: Iterable[tuple[int, int, Target]], cuts: Cuts) -> Iterator[str]:
+    """Add what routes name; the ports and attachments that they lead to."""
+    for mask, base, target in routes:
         cuts.named.add((mask, base))
         if isinstance(target, ViaPort):
             yield target.port
+        elif isinstance(target, ViaTransit | ViaAttachment):
+            yield target.attachment
+        elif isinstance(target, ViaTransitPeering):
+            yield target.peering
 
 
 def _named(state: State, station: Station) -> Iterator[Prefix]:
     """What the filters of a port and its subnet name."""
     limits, place = state.limits.get(station.id), station.place
-    keys = [*state.acls.get(place.id, ())]
-    keys += [key for key in (limits.filter_in, limits.filter_out) if key] if limits else []
-    for key in keys:
-        lines = state.screens[place.router, key].lines
+    yield from _lines(state, place.router, state.acls.get(place.id, ()))
+    if limits:
+        yield from _lines(state, place.router, (limits.filter_in, limits.filter_out))
+
+
+def _lines(state: State, router: str, keys: Iterable[str | None]) -> Iterator[Prefix]:
+    for key in filter(None, keys):
+        lines = state.screens[router, key].lines
         yield from ((line.mask, line.base) for line in lines if line.group is None)
 
 

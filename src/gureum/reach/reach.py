@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from gureum.explain.walk import PUBLIC, PUBLIC6
+from gureum.explain.filtering import PUBLIC
+from gureum.explain.walk import PUBLIC6
 from gureum.program import (
     Address,
     Guard,
@@ -20,8 +21,9 @@ from gureum.program import (
 from gureum.reach.columns import Columns
 from gureum.reach.headers import HEADERS, Detail
 from gureum.reach.internet import Internet, around, routed
+from gureum.reach.places import Station
 from gureum.reach.prefixes import Version, number, prefix, spelled
-from gureum.reach.state import State, Station
+from gureum.reach.state import State
 from gureum.reach.sweep import Sweep
 from gureum.reach.verdicts import Span, Verdict, spans, verdict, why
 from gureum.reach.way import Node, Part, Way, way

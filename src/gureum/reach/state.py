@@ -8,7 +8,7 @@ in the data plane (docs/dataplane.md).  A statement added or removed touches its
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from gureum.explain.walk import MAX_HOPS
 from gureum.program import (
@@ -16,11 +16,13 @@ from gureum.program import (
     Attachment,
     AttachmentTable,
     Filter,
+    Foot,
     Gateway,
     GlobalAddress,
     GlobalPrefix,
     Guard,
     InternetHost,
+    Local,
     Member,
     Peering,
     Port,
@@ -33,11 +35,25 @@ from gureum.program import (
     Served,
     Statement,
     Target,
+    TransitPeering,
     Translator,
     ViaAttachment,
     ViaPeering,
     ViaPort,
     ViaTransit,
+    ViaTransitPeering,
+)
+from gureum.reach.places import (
+    Branch,
+    Footing,
+    Limits,
+    Link,
+    Outside,
+    Place,
+    Prefixes,
+    Spot,
+    Station,
+    WayIn,
 )
 from gureum.reach.prefixes import (
     NOWHERE,
@@ -49,76 +65,6 @@ from gureum.reach.prefixes import (
     version_of,
 )
 from gureum.reach.screens import Screen
-
-
-class Place(NamedTuple):
-    """A segment."""
-
-    id: str
-    router: str
-    mask: int
-    base: int
-
-
-class Station(NamedTuple):
-    """A port: ``host`` is whose it is, ``device`` its index in the host."""
-
-    id: str
-    host: str
-    place: Place
-    device: int
-
-
-class Limits(NamedTuple):
-    """A port's guard; the filters are None where groups do not apply."""
-
-    addresses: frozenset[int]
-    forwarding: bool
-    filter_in: str | None
-    filter_out: str | None
-
-
-class Outside(NamedTuple):
-    """What a public address stands for; in IPv6 itself, and ``gateway`` is one of those that let it
-    pass."""
-
-    gateway: str
-    router: str
-    private: int
-
-
-class WayIn(NamedTuple):
-    """By what the internet reaches the IPv6 addresses of a segment."""
-
-    gateway: str
-    router: str
-
-
-Prefixes = tuple[Prefix, ...]
-
-
-class Link(NamedTuple):
-    """A peering: its routers, and the prefixes of each."""
-
-    routers: tuple[str, str]
-    prefixes: tuple[Prefixes, Prefixes]
-
-    def carries(self, near: str, source: int, target: int) -> bool:
-        """Whether a packet may pass from the router ``near`` to the other."""
-        own, other = self.prefixes if near == self.routers[0] else self.prefixes[::-1]
-        return _in_one(own, source) and _in_one(other, target)
-
-
-class Branch(NamedTuple):
-    """An attachment: its transit, its router, and the prefixes that it lets out of that."""
-
-    transit: str
-    router: str
-    prefixes: Prefixes
-
-
-def _in_one(prefixes: Prefixes, ip: int) -> bool:
-    return any(ip & mask == base for mask, base in prefixes)
 
 
 class State:
@@ -152,8 +98,10 @@ class State:
         self.internet: dict[int, str] = {}
         self.links: dict[str, Link] = {}
         self.branches: dict[str, Branch] = {}
-        self.branch_tables: dict[str, str] = {}
-        self.served: dict[tuple[str, str], bool] = {}
+        self.branch_tables: dict[tuple[str, str], str] = {}
+        self.transit_links: dict[str, tuple[str, str]] = {}
+        self.served: dict[tuple[str, str], str] = {}
+        self.feet: dict[str, dict[str, Footing]] = {}
         self._own: set[tuple[str, Any]] = set()
 
     def copy(self) -> State:
@@ -187,56 +135,99 @@ class State:
         place = segments.find(ip) if segments else None
         return self.stations.get((place.id, ip)) if place else None
 
-    def route(self, place: Place, ip: int) -> Target | None:
-        """Where the table of a segment sends a packet to an address; None where no route does."""
-        table = self.tables.get(place.id)
+    def route(self, spot: Spot, ip: int) -> Target | None:
+        """Where the table of a segment, or of a foot, sends a packet to an address; None where no
+        route does."""
+        table = spot.table if isinstance(spot, Footing) else self.tables.get(spot.id)
         routes = self.routes.get(table) if table is not None else None
         return routes.find(ip) if routes else None
 
     def routes_of(self, place: str) -> list[tuple[int, int, Target]]:
         """Every route of a segment's table: mask, base and target, the longest first."""
-        routes = self.routes.get(self.tables.get(place, ""))
+        return self.ways(self.tables.get(place))
+
+    def ways(self, table: str | None) -> list[tuple[int, int, Target]]:
+        """Every route of a table, which need not be there, the longest first."""
+        routes = self.routes.get(table or "")
         return routes.prefixes() if routes else []
 
-    def leads(self, place: Place, ip: int) -> str | None:
+    def leads(self, spot: Spot, ip: int) -> str | None:
         """The router into which a peering or a transit gateway leads packets from a segment to an
         address, behind NAT gateways perhaps; None where none does."""
+        crossed = False
         for _ in range(MAX_HOPS):
-            match self.route(place, ip):
+            match self.route(spot, ip):
                 case ViaPeering(router=router):
                     return router
-                case ViaTransit(attachment=key):
-                    return self.through(place, key, ip)
-                case ViaPort(port=key):
-                    port = self.ports.get(key)
-                    if port is None or port.host not in self.translators:
+                case Local() if crossed:
+                    return spot.router
+                case hop:
+                    onward = self.onward(spot, hop, ip)
+                    if onward is None:
                         return None
-                    place = port.place
-                case _:
-                    return None
+                    crossed |= isinstance(hop, ViaTransit)
+                    spot = onward
         return None
 
-    def through(
-        self, place: Place, attachment: str, ip: int, source: int | None = None
-    ) -> str | None:
-        """The router into which a transit gateway leads packets to an address that come from a
-        segment by an attachment, from ``source`` if that is given; None where they end."""
+    def onward(self, spot: Spot, hop: Target | None, ip: int) -> Spot | None:
+        """Where a packet to an address meets the next table, if a transit gateway or a NAT gateway
+        takes it there; None if it ends there, or takes another way."""
+        if isinstance(hop, ViaTransit):
+            zone = self.leaves(spot, hop.attachment)
+            return None if zone is None else self.crosses(hop.attachment, zone, ip)
+        port = self.ports.get(hop.port) if isinstance(hop, ViaPort) else None
+        return port.place if port and port.host in self.translators else None
+
+    def leaves(self, spot: Spot, attachment: str) -> str | None:
+        """The zone in which packets leave by an attachment; None where they do not."""
         branch = self.branches.get(attachment)
-        if branch is None or (attachment, place.id) not in self.served:
+        if branch is None or not branch.carries:
             return None
-        if source is not None and not _in_one(branch.prefixes, source):
+        if not isinstance(spot, Footing):
+            return self.served.get((attachment, spot.id))
+        return spot.zone if spot.zone in self.feet.get(attachment, ()) else None
+
+    def crosses(
+        self,
+        attachment: str,
+        zone: str,
+        ip: int,
+        began_in: Callable[[str, str], str] = lambda transit, zone: zone,
+    ) -> Footing | None:
+        """The foot at which packets to an address come out that went in by an attachment in a zone;
+        None where they end.  ``began_in`` says of a transit and a zone in which one the flow
+        began."""
+        key, transit, at = attachment, self.branches[attachment].transit, zone
+        for _ in range(MAX_HOPS):
+            routes = self.routes.get(self.branch_tables.get((key, transit), ""))
+            hop = routes.find(ip) if routes else None
+            if not isinstance(hop, ViaAttachment | ViaTransitPeering):
+                return None
+            began = began_in(transit, at)
+            if isinstance(hop, ViaAttachment):
+                return self._comes_out(hop.attachment, at, began)
+            key, transit, at = hop.peering, hop.transit, ""  # a peering knows no zones
+        return None
+
+    def _comes_out(self, attachment: str, zone: str, began: str) -> Footing | None:
+        branch, feet = self.branches.get(attachment), self.feet.get(attachment)
+        if branch is None or not branch.carries or not feet:
             return None
-        routes = self.routes.get(self.branch_tables.get(attachment, ""))
-        hop = routes.find(ip) if routes else None
-        return hop.router if isinstance(hop, ViaAttachment) else None
+        return feet.get(began if branch.appliance else zone) or feet[min(feet)]
 
     def linked(self, router: str) -> list[str]:
-        """The routers that peerings and transit gateways join to one."""
-        pairs = (link.routers for link in self.links.values())
-        found = {other for pair in pairs if router in pair for other in pair}
-        transits = {each.transit for each in self.branches.values() if each.router == router}
-        found |= {each.router for each in self.branches.values() if each.transit in transits}
-        return sorted(found - {router})
+        """The routers that peerings and transit gateways join to one, at once or by others."""
+        joins = [each.routers for each in self.links.values()] + [*self.transit_links.values()]
+        joins += [(each.transit, each.router) for each in self.branches.values()]
+        found, wanted = {router}, [router]
+        while wanted:
+            at = wanted.pop()
+            others = {each for pair in joins if at in pair for each in pair} - found
+            found |= others
+            wanted += others
+        transits = {each.transit for each in self.branches.values()}
+        transits |= {each for pair in self.transit_links.values() for each in pair}
+        return sorted(found - transits - {router})
 
     def egress(self, host: str, ip: int) -> Station | None:
         """The port out of which a host sends to an address: the first in whose segment that is,
@@ -279,6 +270,8 @@ class State:
             Attachment: self._attachment,
             AttachmentTable: self._attachment_table,
             Served: self._serves,
+            Foot: self._foot,
+            TransitPeering: self._transit_peering,
         }
 
     def _nested(self, name: str, key: Any, empty: Callable[[], Any]) -> Any:
@@ -409,18 +402,28 @@ class State:
         _put(self.links, it.id, Link(it.routers, (one, other)), there)
 
     def _attachment(self, it: Attachment, there: bool) -> None:
-        branch = Branch(it.transit, it.router, self._prefixes(it.cidrs))
-        _put(self.branches, it.id, branch, there)
+        carries = it.ipv6 or self.version == 4
+        _put(self.branches, it.id, Branch(it.transit, it.router, carries, it.appliance), there)
 
     def _prefixes(self, cidrs: Iterable[str]) -> Prefixes:
         found = (prefix(cidr, self.version) for cidr in cidrs)
         return tuple(each for each in found if each != NOWHERE)
 
     def _attachment_table(self, it: AttachmentTable, there: bool) -> None:
-        _put(self.branch_tables, it.attachment, it.table.id, there)
+        _put(self.branch_tables, (it.attachment, it.table.router), it.table.id, there)
+
+    def _transit_peering(self, it: TransitPeering, there: bool) -> None:
+        _put(self.transit_links, it.id, it.transits, there)
 
     def _serves(self, it: Served, there: bool) -> None:
-        _put(self.served, (it.attachment, it.segment.id), True, there)
+        _put(self.served, (it.attachment, it.segment.id), it.zone, there)
+
+    def _foot(self, it: Foot, there: bool) -> None:
+        table = it.table.id if it.table else None
+        filters = it.filter_in, it.filter_out
+        footing = Footing(it.segment.id, it.segment.router, it.zone, table, *filters)
+        feet: dict[str, Footing] = self._nested("feet", it.attachment, dict)
+        _put(feet, it.zone, footing, there)
 
 
 _CONCERNS: dict[Version, dict[type, Callable[[Any], bool]]] = {

@@ -14,9 +14,10 @@ from gureum.program import Local
 from gureum.reach.columns import Columns
 from gureum.reach.gates import Gates, Judge
 from gureum.reach.headers import HEADERS
+from gureum.reach.places import Place, Station
 from gureum.reach.prefixes import number
 from gureum.reach.screens import Screen
-from gureum.reach.state import Place, State, Station
+from gureum.reach.state import State
 from gureum.reach.way import Node
 
 

@@ -16,13 +16,15 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from gureum.explain.walk import MAX_HOPS, PUBLIC, PUBLIC6, RFC1918, RFC6598
-from gureum.program import Local, ViaPeering, ViaPort, ViaTransit, ViaUplink
+from gureum.explain.filtering import PUBLIC
+from gureum.explain.walk import MAX_HOPS, PUBLIC6, RFC1918, RFC6598
+from gureum.program import Local, Target, ViaPeering, ViaPort, ViaTransit, ViaUplink
 from gureum.reach.headers import HEADERS
 from gureum.reach.line import OTHERS, PORTS, WHOLE, Ranges, intersection, without
+from gureum.reach.places import Footing, Spot, Station
 from gureum.reach.prefixes import Version, prefix, version_of
 from gureum.reach.screens import Screen
-from gureum.reach.state import Place, State, Station
+from gureum.reach.state import State
 
 _PRIVATE = tuple(prefix(cidr, 4) for cidr in (*RFC1918, RFC6598))
 _PUBLIC = {4: prefix(PUBLIC, 4), 6: prefix(PUBLIC6, 6)}
@@ -107,6 +109,7 @@ class _Flow:
     tracked: dict[_Admission, Ranges] = field(default_factory=dict)
     translated: dict[tuple[str, int, int], int] = field(default_factory=dict)
     begun: set[tuple[str, int, int]] = field(default_factory=set)
+    zones: dict[tuple[str, int, int], str] = field(default_factory=dict)
 
 
 def way(
@@ -178,32 +181,62 @@ class _Leg:
         self._group(port, inward=False)
         return self._routed(place)
 
-    def _routed(self, place: Place) -> str | None:
-        hop = self._state.route(place, self.target)
-        port = self._state.ports.get(hop.port) if isinstance(hop, ViaPort) else None
-        if port is None or port.place.id != place.id:  # a packet that turns round does not leave
-            self._acl(place, 1, self.target)
+    def _routed(self, spot: Spot) -> str | None:
+        hop = self._state.route(spot, self.target)
+        if not self._turns(spot, hop):
+            self._acl(spot, 1, self.target)
         match hop:
             case Local():
-                return self._connected(place.router)
-            case ViaPort():
-                return self._into(port, place) if port else None
+                landed = spot if isinstance(spot, Footing) else None
+                return self._connected(spot.router, landed)
+            case ViaPort(port=key):
+                port = self._state.ports.get(key)
+                return self._into(port, spot) if port else None
             case ViaUplink(gateway=gateway):
                 return self._out_of(gateway)
             case ViaPeering(peering=peering, router=far):
                 link = self._state.links[peering]
-                carried = link.carries(place.router, self.source, self.target)
+                carried = link.carries(spot.router, self.source, self.target)
                 return self._connected(far) if carried else None
             case ViaTransit(attachment=key):
-                beyond = self._state.through(place, key, self.target, self.source)
-                return self._connected(beyond) if beyond else None
+                return self._through(spot, key)
         return None
 
-    def _connected(self, router: str) -> str | None:
-        port = self._state.station_at(router, self.target)
-        return self._into(port, None) if port else None
+    def _turns(self, spot: Spot, hop: Target | None) -> bool:
+        """Whether a route leads back into the segment that the packet comes from, which it does not
+        leave then."""
+        if isinstance(hop, Local) and isinstance(spot, Footing):
+            segments = self._state.segments.get(spot.router)
+            there = segments.find(self.target) if segments else None
+            return there is not None and there.id == spot.id
+        port = self._state.ports.get(hop.port) if isinstance(hop, ViaPort) else None
+        return port is not None and port.place.id == spot.id
 
-    def _into(self, port: Station, begun: Place | None) -> str | None:
+    def _through(self, spot: Spot, attachment: str) -> str | None:
+        """By an attachment into its transit gateway, and on from where it comes out of that."""
+        self._hops += 1
+        zone = self._state.leaves(spot, attachment)
+        if zone is None or self._hops > MAX_HOPS:
+            return None
+        entered = self._state.feet.get(attachment, {}).get(zone)
+        if entered:
+            self._filtered(entered.router, entered.filter_in, self.source)
+        landed = self._state.crosses(attachment, zone, self.target, self._began_in)
+        return self._routed(landed) if landed else None
+
+    def _began_in(self, transit: str, zone: str) -> str:
+        """In which zone the flow came into a transit first; of a peering in none."""
+        zones, ends = self._flow.zones, (self.source, self.target)
+        known = zones.get((transit, *ends)) or zones.get((transit, *ends[::-1]))
+        if not known:
+            zones[transit, *ends] = zone
+        return known or zone
+
+    def _connected(self, router: str, begun: Spot | None = None) -> str | None:
+        port = self._state.station_at(router, self.target)
+        return self._into(port, begun) if port else None
+
+    def _into(self, port: Station, begun: Spot | None) -> str | None:
         """Out of the router into a port's segment."""
         if begun is None or begun.id != port.place.id:
             self._acl(port.place, 0, self.source)
@@ -253,10 +286,16 @@ class _Leg:
             scope = HEADERS[self._state.version].alike
         self.checks.append(Check(self._state.screens[router, key], peer, scope))
 
-    def _acl(self, place: Place, direction: int, peer: int) -> None:
-        pair = self._state.acls.get(place.id)
-        if pair is not None:
-            self.checks.append(Check(self._state.screens[place.router, pair[direction]], peer))
+    def _acl(self, spot: Spot, direction: int, peer: int) -> None:
+        if isinstance(spot, Footing):
+            keys = (spot.filter_in, spot.filter_out)
+        else:
+            keys = self._state.acls.get(spot.id, (None, None))
+        self._filtered(spot.router, keys[direction], peer)
+
+    def _filtered(self, router: str, key: str | None, peer: int) -> None:
+        if key is not None:
+            self.checks.append(Check(self._state.screens[router, key], peer))
 
     # --- gateways ------------------------------------------------------------------------------
     def _out_of(self, gateway: str) -> str | None:

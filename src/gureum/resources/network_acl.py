@@ -352,7 +352,7 @@ def _protocols(acl: Any, view: View) -> list[str]:
 # --- lowering -----------------------------------------------------------------------------------
 def lower(acl: NetworkAcl, lowering: Lowering) -> None:
     """Two stateless filters, one a direction, and the subnets that have them."""
-    ids: dict[Direction, str] = {"in": f"{acl.id}/in", "out": f"{acl.id}/out"}
+    ids = _filter_ids(acl.id)
     for direction, key in ids.items():
         entries = (e for e in acl.entries if e.egress == (direction == "out"))
         lowering.say(
@@ -372,6 +372,16 @@ def lower(acl: NetworkAcl, lowering: Lowering) -> None:
                 SegmentFilter(segment=segment, filter_in=ids["in"], filter_out=ids["out"]),
                 item.id,
             )
+
+
+def _filter_ids(acl: str) -> dict[Direction, str]:
+    return {"in": f"{acl}/in", "out": f"{acl}/out"}
+
+
+def filters_of(reader: Reader, subnet: str) -> dict[Direction, str] | None:
+    """The filters of a subnet's ACL in the abstract network; None if the subnet is gone."""
+    row = next(reader.referrers(subnet, AclAssociation), None)
+    return _filter_ids(row.acl) if row else None
 
 
 def _rule(acl: NetworkAcl, entry: Entry) -> Rule:

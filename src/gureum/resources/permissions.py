@@ -30,9 +30,9 @@ ANY_V4, ANY_V6 = "0.0.0.0/0", "::/0"
 
 @dataclass(frozen=True, kw_only=True)
 class FarGroup:
-    """A group beyond a peering connection, with its owner's account and its VPC.  It may go, and
-    so may the connection: the rule stays and admits nobody (VPC Peering Guide, "Identify stale
-    security group rules")."""
+    """A group beyond a peering connection, or a transit gateway, with its owner's account and its
+    VPC.  It may go, and so may the connection: the rule stays and admits nobody (VPC Peering Guide,
+    "Identify stale security group rules").  ``peering`` is what joined the VPCs, of either kind."""
 
     id: str = ref("weak")
     account: str
@@ -294,8 +294,15 @@ def _add_peer(shape: Shape, permission: Permission, account: str, reader: Reader
         shape["UserIdGroupPairs"].append({**named, **pair, **said})
 
 
+def is_transit(key: str) -> bool:
+    """Whether an id is a transit gateway's."""
+    return key.startswith("tgw-")
+
+
 def show_far(far: FarGroup, reader: Reader) -> Shape:
-    """What the API tells of a group beyond a peering connection."""
+    """What the API tells of a group beyond a peering connection, or a transit gateway."""
+    if is_transit(far.peering):
+        return {"UserId": far.account, "VpcId": far.vpc}
     row = reader.find(VpcPeeringConnection, far.peering)
     return {
         "UserId": far.account,

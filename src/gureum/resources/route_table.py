@@ -319,7 +319,7 @@ def _member(destination: str) -> str:
 def lower(table: RouteTable, lowering: Lowering) -> None:
     """A table with its routes, for the subnets that have it."""
     view = lowering.view
-    statement = Table(id=table.id, router=table.vpc, number=table.number)
+    statement = table_statement(table)
     lowering.say(statement)
     for cidr in cidrs(view, table.vpc):
         if table.route(cidr) is None:
@@ -335,6 +335,11 @@ def lower(table: RouteTable, lowering: Lowering) -> None:
         gateway = _way_in(table, view) if segment.cidr6 else None
         if gateway:
             lowering.say(GlobalPrefix(gateway=gateway, segment=segment), why)
+
+
+def table_statement(table: RouteTable) -> Table:
+    """The table in the abstract network."""
+    return Table(id=table.id, router=table.vpc, number=table.number)
 
 
 def _way_in(table: RouteTable, view: Reader) -> str | None:

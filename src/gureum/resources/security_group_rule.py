@@ -14,6 +14,7 @@ from gureum.errors import ApiError, missing_parameter
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, View
 from gureum.program import Member
+from gureum.resources.group_joint import joint
 from gureum.resources.network_interface import NetworkInterface, port_of
 from gureum.resources.permissions import (
     FarGroup,
@@ -21,6 +22,7 @@ from gureum.resources.permissions import (
     check_text,
     cidr_v4,
     cidr_v6,
+    is_transit,
     parse,
     ports,
     show_far,
@@ -40,7 +42,6 @@ from gureum.resources.security_group import (
 from gureum.resources.shapes import protocol_number, tag_list
 from gureum.resources.subnet import arn
 from gureum.resources.vpc import Vpc
-from gureum.resources.vpc_peering import link
 
 MAX_RULES = 60
 """Rules per group and direction, IPv4 and IPv6 apart (VPC quotas)."""
@@ -80,7 +81,7 @@ def _peer(
     call: Call, group: SecurityGroup, key: str | None, name: str | None, owner: str | None
 ) -> str | FarGroup:
     """The group that a rule refers to: one of the same account, for a VPC of the group, or one
-    beyond an active peering connection of the group's VPC."""
+    beyond an active peering connection of the group's VPC or beyond its transit gateway."""
     far = _far(call, group, key, owner or call.account) if key else None
     if far is not None:
         return far
@@ -110,21 +111,22 @@ def _owner(call: Call, key: str) -> str:
 
 
 def _far(call: Call, group: SecurityGroup, key: str, owner: str) -> FarGroup | None:
-    """A group that the rules name already, which may be gone, or one in a peer of the same region
-    (VPC Peering Guide, "Update your security groups to reference peer security groups")."""
-    view = call.txn.view
+    """A group that the rules name already, which may be gone, or one in a VPC of the same region
+    whose groups they may name."""
+    view, egress = call.txn.view, "Egress" in call.action
     for rule in rules_of(view, group.id):
-        if (known := rule.permission.far) and (known.id, known.account) == (key, owner):
-            return known
+        known = rule.permission.far
+        if known and (known.id, known.account) == (key, owner):
+            return None if egress and is_transit(known.peering) else known
     row = view.find(SecurityGroup, key)
     if row is None or (row.account, row.region) != (owner, call.region):
         return None
     if vpcs_of(view, row) & vpcs_of(view, group):
         return None
-    peering = link(view, group.vpc, row.vpc)
-    if peering is None:
+    by = joint(view, group.vpc, row.vpc, egress=egress)
+    if by is None:
         return None
-    return FarGroup(id=row.id, account=row.account, vpc=row.vpc, peering=peering.id)
+    return FarGroup(id=row.id, account=row.account, vpc=row.vpc, peering=by)
 
 
 # --- actions ------------------------------------------------------------------------------------
@@ -255,6 +257,11 @@ def modify_rules(call: Call) -> Shape:
         if rule.group != group.id:
             raise _no_such_rule(rule.id)
         permission = _replaced(call, group, update.get("SecurityGroupRule") or {})
+        if rule.egress and permission.far and is_transit(permission.far.peering):
+            raise ApiError(
+                "InvalidGroup.NotFound",
+                "You have specified two resources that belong to different networks.",
+            )
         changed.append(replace(rule, permission=permission))
     for rule in changed:
         call.txn.put(rule)
@@ -383,7 +390,7 @@ def _show_revoked(rule: SecurityGroupRule) -> Shape:
 
 # --- lowering -----------------------------------------------------------------------------------
 def lower(rule: SecurityGroupRule, lowering: Lowering) -> None:
-    """A rule that names a group beyond a peering needs to know its members on this side."""
+    """A rule that names a group of another VPC needs to know its members on this side."""
     far = rule.permission.far
     group = lowering.view.find(SecurityGroup, rule.group) if far else None
     if far is not None and group is not None:
@@ -392,20 +399,20 @@ def lower(rule: SecurityGroupRule, lowering: Lowering) -> None:
 
 
 def far_members(lowering: Lowering, key: tuple[str, str]) -> None:
-    """Say who, beyond a peering, a group's name stands for in a VPC's rules.
+    """Say who, in another VPC, a group's name stands for in a VPC's rules.
 
     For ``lowering.need``: rules that name the same group share it.
     """
     vpc, name = key
     view = lowering.view
     group = view.find(SecurityGroup, name)
-    peering = link(view, vpc, group.vpc) if group else None
-    if group is None or peering is None:
+    by = joint(view, vpc, group.vpc) if group else None
+    if group is None or by is None:
         return
     for eni in view.referrers(name, NetworkInterface):
         if name in eni.groups and eni.vpc == group.vpc and port_of(view, eni):
             for ip in (*eni.ips, *eni.delegated, *eni.ips6):
-                lowering.say(Member(router=vpc, group=name, ip=ip), name, peering.id)
+                lowering.say(Member(router=vpc, group=name, ip=ip), name, by)
 
 
 _ACTIONS: dict[str, Callable[[Call], Shape]] = {

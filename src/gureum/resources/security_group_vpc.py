@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from gureum.errors import ApiError, invalid_value
 from gureum.kind import Call, Kind, Listing, Shape
 from gureum.model import View
+from gureum.resources.group_joint import joint
 from gureum.resources.network_interface import MAX_GROUPS, NetworkInterface, checked_groups
-from gureum.resources.permissions import Permission, show_permissions
+from gureum.resources.permissions import Permission, is_transit, show_permissions
 from gureum.resources.security_group import (
     GroupVpcAssociation,
     SecurityGroup,
@@ -23,7 +24,6 @@ from gureum.resources.security_group import (
 )
 from gureum.resources.security_group_rule import over_quota
 from gureum.resources.vpc import Vpc
-from gureum.resources.vpc_peering import link
 
 
 # --- associations -------------------------------------------------------------------------------
@@ -110,8 +110,8 @@ def validate_quotas(call: Call) -> Shape:
 
 # --- references ---------------------------------------------------------------------------------
 def describe_references(call: Call) -> Shape:
-    """DescribeSecurityGroupReferences: the VPCs beyond a peering connection whose groups have rules
-    that name a group, stale ones too."""
+    """DescribeSecurityGroupReferences: the VPCs beyond a peering connection or a transit gateway
+    whose groups have rules that name a group, stale ones too."""
     view = call.txn.view
     found: list[Shape] = []
     for key in dict.fromkeys(call.params["GroupId"]):
@@ -120,7 +120,8 @@ def describe_references(call: Call) -> Shape:
             far, group = rule.permission.far, view.find(SecurityGroup, rule.group)
             if far is not None and far.id == key and group is not None:
                 named = {"GroupId": key, "ReferencingVpcId": group.vpc}
-                shape = {**named, "VpcPeeringConnectionId": far.peering}
+                by = "TransitGatewayId" if is_transit(far.peering) else "VpcPeeringConnectionId"
+                shape = {**named, by: far.peering}
                 found += [shape] if shape not in found else []
     return {"SecurityGroupReferenceSet": found}
 
@@ -135,7 +136,7 @@ def _stale(view: View, group: SecurityGroup, *, egress: bool) -> list[Permission
 def _is_stale(view: View, group: SecurityGroup, item: Permission) -> bool:
     peer = view.find(SecurityGroup, item.named_group)
     if item.far is not None:
-        return peer is None or link(view, group.vpc, item.far.vpc) is None
+        return peer is None or joint(view, group.vpc, item.far.vpc) is None
     return peer is not None and not vpcs_of(view, group) & vpcs_of(view, peer)
 
 

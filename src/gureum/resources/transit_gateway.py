@@ -35,7 +35,7 @@ SERVING = frozenset({"available", "modifying"})
 WAITING = "pendingAcceptance"
 """The state of an attachment that another account asked for."""
 
-OVER = frozenset({"deleted", "rejected"})
+OVER = frozenset({"deleted", "rejected", "failed"})
 """States of an attachment that are an end."""
 
 ENABLED, DISABLED = "enable", "disable"
@@ -129,6 +129,20 @@ class TableLink:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Peer:
+    """The other end of a peering attachment: the gateway that is asked to accept, whose it is, and
+    the table there that routes what comes by the peering.  ``multipath`` are the options of each
+    end's own about several ways at once, the requester's first: kept, not in force."""
+
+    gateway: str = ref("weak")
+    account: str
+    region: str
+    association: TableLink | None = None
+    dynamic: str | None = None
+    multipath: tuple[tuple[bool, str | None], tuple[bool, str | None]] = ((False, None),) * 2
+
+
+@dataclass(frozen=True, kw_only=True)
 class TransitGatewayAttachment(
     Resource,
     kind="transit-gateway-attachment",
@@ -139,14 +153,18 @@ class TransitGatewayAttachment(
     missing="Transit Gateway Attachment {id} was deleted or does not exist.",
 ):
     """A VPC on a transit gateway, which may be another account's: its owner has a say in the
-    attachment, too.  ``enabled`` are the names of the options that are on,
-    ``association`` is the table that routes what comes from the VPC, ``propagations`` are the
-    tables that know the VPC's blocks."""
+    attachment, too; or with a ``peer`` and no ``vpc`` another transit gateway.
+
+    ``enabled`` are the names of the options that are on, ``association`` is the table that routes
+    what comes from the VPC (or from the peer), ``propagations`` are the tables that know the VPC's
+    blocks.  A peering is a row of the account and region of who asked for it.
+    """
 
     gateway: str = ref("weak")
     vpc: str = ref("weak")
     feet: tuple[Foot, ...]
     state: str
+    peer: Peer | None = None
     enabled: tuple[str, ...] = ()
     association: TableLink | None = None
     propagations: tuple[TableLink, ...] = ()
@@ -162,6 +180,29 @@ class TransitGatewayAttachment(
         for gateway in reader.all(TransitGateway):
             if (gateway.account, gateway.region) == (account, region):
                 yield from reader.referrers(gateway.id, TransitGatewayAttachment)
+
+    def link_at(self, gateway: str) -> TableLink | None:
+        """The table that routes what comes by the attachment into a gateway."""
+        if self.peer is not None and gateway == self.peer.gateway:
+            return self.peer.association
+        return self.association if gateway == self.gateway else None
+
+    def linked_at(self, gateway: str, link: TableLink | None) -> TransitGatewayAttachment:
+        """The same with another such table."""
+        if self.peer is not None and gateway == self.peer.gateway:
+            return replace(self, peer=replace(self.peer, association=link))
+        return replace(self, association=link)
+
+    def is_at(self, gateway: str) -> bool:
+        """Whether the gateway is at one of its ends."""
+        return gateway == self.gateway or (self.peer is not None and gateway == self.peer.gateway)
+
+    def seen_from(self, gateway: str) -> Shape:
+        """What is attached to a gateway by it: members of the API's structures."""
+        if self.peer is None:
+            return {"ResourceId": self.vpc, "ResourceType": "vpc"}
+        far = self.peer.gateway if gateway == self.gateway else self.gateway
+        return {"ResourceId": far, "ResourceType": "peering"}
 
 
 Row = TransitGateway | TransitGatewayRouteTable | TransitGatewayAttachment
@@ -208,6 +249,21 @@ def live(call: Call, cls: type[AnyRow], key: str, *, shared: bool = False) -> An
     return row
 
 
+def joined(call: Call, key: str) -> TransitGatewayAttachment:
+    """An attachment of which the caller has an end in this region, and that is not deleted.
+
+    Raises:
+        ApiError: the type's not-found code.
+    """
+    row = call.txn.view.find(TransitGatewayAttachment, key)
+    peer = row.peer if row is not None else None
+    if row is None or peer is None or (peer.account, peer.region) != (call.account, call.region):
+        return live(call, TransitGatewayAttachment, key, shared=True)
+    if row.state == "deleted":
+        raise not_found(TransitGatewayAttachment, key)
+    return row
+
+
 def usable(call: Call, cls: type[AnyRow], key: str, *, shared: bool = False) -> AnyRow:
     """A row that :func:`live` finds and that is in service.
 
@@ -230,6 +286,13 @@ def attachments_of(reader: Reader, key: str) -> list[TransitGatewayAttachment]:
     rows = reader.referrers(key, TransitGatewayAttachment)
     alive = (row for row in rows if row.state not in OVER)
     return sorted(alive, key=lambda row: (row.created, row.id))
+
+
+def seen(call: Call) -> list[TransitGatewayAttachment]:
+    """The attachments of which the caller has an end in this region, the VPC's or a gateway's.  An
+    owner's tags are shown to nobody else."""
+    rows = call.txn.seen(TransitGatewayAttachment)
+    return [row if row.account == call.account else replace(row, tags=()) for row in rows]
 
 
 def tables_of(reader: Reader, gateway: str) -> list[TransitGatewayRouteTable]:
@@ -324,17 +387,29 @@ def statement_of(table: TransitGatewayRouteTable) -> Table:
 
 
 def shared(reader: Reader, one: str, other: str) -> str | None:
-    """A transit gateway to which two VPCs are attached."""
+    """A transit gateway of a VPC that joins it to another one, by peers of its own perhaps."""
     theirs = {row.gateway for row in attachments_of(reader, other) if row.state in SERVING}
-    mine = (row for row in attachments_of(reader, one) if row.state in SERVING)
-    return next((row.gateway for row in mine if row.gateway in theirs), None)
+    mine = (row.gateway for row in attachments_of(reader, one) if row.state in SERVING)
+    return next((key for key in mine if not theirs.isdisjoint(_joined_to(reader, key))), None)
 
 
 def attached_with(reader: Reader, vpc: str) -> set[str]:
     """The VPCs that transit gateways join to one."""
-    mine = (row.gateway for row in attachments_of(reader, vpc) if row.state in SERVING)
-    rows = (row for key in mine for row in attachments_of(reader, key) if row.state in SERVING)
-    return {row.vpc for row in rows} - {vpc}
+    mine = [row.gateway for row in attachments_of(reader, vpc) if row.state in SERVING]
+    keys = {key for each in mine for key in _joined_to(reader, each)}
+    rows = (row for key in keys for row in attachments_of(reader, key) if row.state in SERVING)
+    return {row.vpc for row in rows if row.vpc} - {vpc}
+
+
+def _joined_to(reader: Reader, gateway: str) -> set[str]:
+    """A transit gateway and those to which peerings lead from it."""
+    found, wanted = {gateway}, [gateway]
+    while wanted:
+        for row in attachments_of(reader, wanted.pop()):
+            ends = {row.gateway, row.peer.gateway} if row.peer and row.state in SERVING else set()
+            wanted += ends - found
+            found |= ends
+    return found
 
 
 # --- options ------------------------------------------------------------------------------------

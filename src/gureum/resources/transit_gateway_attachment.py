@@ -11,12 +11,16 @@ from dataclasses import replace
 
 from gureum.errors import ApiError, invalid_value, missing_parameter
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
-from gureum.model import Txn, View
-from gureum.program import Attachment, AttachmentTable, RecordedLink, Served
-from gureum.resources import network_interface
+from gureum.model import Reader, Txn, View
+from gureum.model.txn import not_found
+from gureum.program import Attachment, AttachmentTable, RecordedLink, Served, TransitPeering
+from gureum.program import Foot as Stand
+from gureum.resources import network_interface, transit_gateway_peering
 from gureum.resources.flow_log import flow_logs_about
+from gureum.resources.network_acl import filters_of
 from gureum.resources.network_interface import AMAZON, NetworkInterface
 from gureum.resources.network_interface import Attachment as Plug
+from gureum.resources.route_table import table_of, table_statement
 from gureum.resources.shapes import tag_list
 from gureum.resources.subnet import Subnet, segment_of
 from gureum.resources.transit_gateway import (
@@ -27,12 +31,12 @@ from gureum.resources.transit_gateway import (
     TransitGateway,
     TransitGatewayAttachment,
     TransitGatewayRouteTable,
-    attached_cidrs,
     attachments_of,
     expired,
     gateway_owner,
     incorrect,
     live,
+    seen,
     show_switches,
     statement_of,
     switched,
@@ -152,7 +156,7 @@ def _withdraw(txn: Txn, feet: Iterable[Foot]) -> None:
 
 def modify(call: Call) -> Shape:
     """ModifyTransitGatewayVpcAttachment: other subnets, other options."""
-    row = usable(call, TransitGatewayAttachment, call.params["TransitGatewayAttachmentId"])
+    row = _of_vpc(usable(call, TransitGatewayAttachment, call.params["TransitGatewayAttachmentId"]))
     removed = set(call.get("RemoveSubnetIds", ()))
     if unknown := removed - {foot.subnet for foot in row.feet}:
         key = min(unknown)
@@ -168,6 +172,12 @@ def modify(call: Call) -> Shape:
     if not row.feet:
         raise ApiError("InvalidParameterValue", f"{row.id} must have at least one subnet.")
     return {"TransitGatewayVpcAttachment": show_vpc(call.txn.put(row), call.txn.view)}
+
+
+def _of_vpc(row: TransitGatewayAttachment) -> TransitGatewayAttachment:
+    if row.peer is not None:
+        raise not_found(TransitGatewayAttachment, row.id)
+    return row
 
 
 def delete(call: Call) -> Shape:
@@ -193,7 +203,7 @@ def reject(call: Call) -> Shape:
 
 def _named(call: Call) -> TransitGatewayAttachment:
     key = call.params["TransitGatewayAttachmentId"]
-    return live(call, TransitGatewayAttachment, key, shared=True)
+    return _of_vpc(live(call, TransitGatewayAttachment, key, shared=True))
 
 
 def _waiting(call: Call) -> tuple[TransitGatewayAttachment, TransitGateway]:
@@ -225,25 +235,29 @@ _ENDING = {"deleting": "deleted", "rejecting": "rejected"}
 
 
 def settled(txn: Txn, row: TransitGatewayAttachment, now: str) -> None:
-    """The network has the attachment's latest state, its association and propagations too."""
+    """The network has the attachment's latest state, its associations and propagations too."""
     if row.state in _ENDING:
         _withdraw(txn, row.feet)
         gone = replace(row, state=_ENDING[row.state], ended=now)
-        txn.put(replace(gone, feet=(), association=None, propagations=()))
+        peer = row.peer and replace(row.peer, association=None)
+        txn.put(replace(gone, feet=(), association=None, propagations=(), peer=peer))
         return
-    association = row.association
-    if association and association.state == "disassociating":
-        association = None
     calm = replace(
         row,
         state="available" if row.state in ("pending", "modifying") else row.state,
-        association=association and replace(association, state="associated"),
+        association=_calm(row.association),
+        peer=row.peer and replace(row.peer, association=_calm(row.peer.association)),
         propagations=tuple(
             replace(each, state="enabled") for each in row.propagations if each.state != "disabling"
         ),
     )
     if calm != row:
         txn.put(calm)
+
+
+def _calm(link: TableLink | None) -> TableLink | None:
+    gone = link is None or link.state == "disassociating"
+    return None if gone or link is None else replace(link, state="associated")
 
 
 # --- answers ------------------------------------------------------------------------------------
@@ -268,9 +282,8 @@ def show(row: TransitGatewayAttachment, view: View) -> Shape:
         "TransitGatewayAttachmentId": row.id,
         "TransitGatewayId": row.gateway,
         "TransitGatewayOwnerId": gateway_owner(view, row),
-        "ResourceOwnerId": row.account,
-        "ResourceType": "vpc",
-        "ResourceId": row.vpc,
+        "ResourceOwnerId": row.peer.account if row.peer else row.account,
+        **row.seen_from(row.gateway),
         "State": row.state,
         "CreationTime": row.created,
         "Tags": tag_list(row),
@@ -283,27 +296,72 @@ def show(row: TransitGatewayAttachment, view: View) -> Shape:
     return shape
 
 
+def _of_vpcs(call: Call) -> list[TransitGatewayAttachment]:
+    return [row for row in seen(call) if row.peer is None]
+
+
 def lower(row: TransitGatewayAttachment, lowering: Lowering) -> None:
-    """A link between the VPC's router and the gateway, for the subnets in the zones that it serves,
-    and the table that routes what comes from the VPC."""
+    """A link between the VPC's router and the gateway, its feet, the subnets in the zones that it
+    serves, and the table that routes what comes from the VPC."""
+    view = lowering.view
+    if row.peer is not None:
+        if row.state in _LINKED:
+            one, other = sorted((row.gateway, row.peer.gateway))
+            lowering.say(TransitPeering(row.id, transits=(one, other)))
+            _routed_by(row, row.association, lowering)
+            _routed_by(row, row.peer.association, lowering)
+        return
     if row.state not in _LINKED:
         return
-    view = lowering.view
-    cidrs = tuple(sorted(attached_cidrs(view, row)))
-    lowering.say(Attachment(id=row.id, transit=row.gateway, router=row.vpc, cidrs=cidrs))
+    feet = sorted(filter(None, (_stand(view, row, foot) for foot in row.feet)), key=_zone)
+    macs = tuple((foot.zone, foot.mac) for foot in feet)
+    ipv6 = "Ipv6Support" in row.enabled
+    appliance = "ApplianceModeSupport" in row.enabled
+    lowering.say(Attachment(row.id, row.gateway, row.vpc, macs, ipv6, appliance))
     if logs := flow_logs_about(view, row.id, row.gateway):
         whose = RecordedLink(attachment=row.id, transit=row.gateway)
         lowering.say(whose, *(log.id for log in logs))
-    zones = {foot.zone for foot in row.feet}
+    for foot in feet:
+        lowering.say(foot, foot.segment.id)
+    zones = {foot.zone for foot in feet}
     for subnet in view.referrers(row.vpc, Subnet):
         segment = segment_of(view, subnet.id) if subnet.zone in zones else None
         if segment is not None:
-            lowering.say(Served(attachment=row.id, segment=segment), subnet.id)
-    if row.association is None or row.association.state == "disassociating":
+            served = Served(attachment=row.id, segment=segment, zone=subnet.zone)
+            lowering.say(served, subnet.id)
+    _routed_by(row, row.association, lowering)
+
+
+def _routed_by(row: TransitGatewayAttachment, link: TableLink | None, lowering: Lowering) -> None:
+    """The table that routes what comes by an attachment into one of its gateways."""
+    if link is None or link.state == "disassociating":
         return
-    table = view.find(TransitGatewayRouteTable, row.association.table)
+    table = lowering.view.find(TransitGatewayRouteTable, link.table)
     if table is not None:
         lowering.say(AttachmentTable(attachment=row.id, table=statement_of(table)), table.id)
+
+
+def _zone(foot: Stand) -> str:
+    return foot.zone
+
+
+def _stand(view: Reader, row: TransitGatewayAttachment, foot: Foot) -> Stand | None:
+    """A foot as a part of its subnet: routed by the subnet's table, filtered by its ACL."""
+    subnet = view.find(Subnet, foot.subnet)
+    eni = view.find(NetworkInterface, foot.interface)
+    segment = segment_of(view, foot.subnet)
+    if subnet is None or eni is None or segment is None:
+        return None
+    filters = filters_of(view, subnet.id)
+    return Stand(
+        attachment=row.id,
+        zone=foot.zone,
+        segment=segment,
+        mac=eni.mac,
+        table=table_statement(table_of(view, subnet)),
+        filter_in=filters["in"] if filters else None,
+        filter_out=filters["out"] if filters else None,
+    )
 
 
 KIND = Kind(
@@ -320,14 +378,17 @@ KIND = Kind(
             action="DescribeTransitGatewayVpcAttachments",
             result="TransitGatewayVpcAttachments",
             show=show_vpc,
+            rows=_of_vpcs,
             ids="TransitGatewayAttachmentIds",
         ),
         Listing(
             action="DescribeTransitGatewayAttachments",
             result="TransitGatewayAttachments",
             show=show,
+            rows=seen,
             ids="TransitGatewayAttachmentIds",
         ),
+        transit_gateway_peering.LISTING,
     ),
     lower=lower,
     settled=settled,

@@ -67,7 +67,7 @@ def delete_route(call: Call) -> Shape:
         raise _no_route(table, destination)
     way = ways(call.txn.view, table)[destination]
     call.txn.put(replace(table, routes=table.without(destination)))
-    return {"Route": show(call.txn.view, way) | {"State": "deleted"}}
+    return {"Route": show(call.txn.view, way, table.gateway) | {"State": "deleted"}}
 
 
 def _no_route(table: TransitGatewayRouteTable, destination: str) -> ApiError:
@@ -102,7 +102,8 @@ def _destination(call: Call) -> str:
 
 def _put(call: Call, table: TransitGatewayRouteTable, route: StaticWay) -> Shape:
     table = _stored(call, table, route)
-    return {"Route": show(call.txn.view, ways(call.txn.view, table)[route.destination])}
+    way = ways(call.txn.view, table)[route.destination]
+    return {"Route": show(call.txn.view, way, table.gateway)}
 
 
 def _stored(
@@ -158,7 +159,8 @@ def _search(call: Call) -> Iterator[Found]:
     for name, values in searches.items():
         found = _matching(found, name, values)
     for way in sorted(found, key=lambda each: _order(each.destination)):
-        yield Found(way.destination, table.created, show(call.txn.view, way), searches)
+        shape = show(call.txn.view, way, table.gateway)
+        yield Found(way.destination, table.created, shape, searches)
 
 
 def _matching(found: Iterable[Way], name: str, values: Iterable[str]) -> list[Way]:
@@ -195,8 +197,8 @@ def _show_found(found: Found, view: View) -> Shape:
     return found.shape
 
 
-def show(reader: Reader, way: Way) -> Shape:
-    """The API's ``TransitGatewayRoute`` structure."""
+def show(reader: Reader, way: Way, gateway: str) -> Shape:
+    """The API's ``TransitGatewayRoute`` structure, of a table of the gateway."""
     shape: Shape = {
         "DestinationCidrBlock": way.destination,
         "Type": way.source,
@@ -205,14 +207,14 @@ def show(reader: Reader, way: Way) -> Shape:
     if way.prefix_list:
         shape["PrefixListId"] = way.prefix_list
     if way.attachment:
-        shape["TransitGatewayAttachments"] = [_show_attachment(reader, way.attachment)]
+        shape["TransitGatewayAttachments"] = [_show_attachment(reader, way.attachment, gateway)]
     return shape
 
 
-def _show_attachment(reader: Reader, key: str) -> Shape:
+def _show_attachment(reader: Reader, key: str, gateway: str) -> Shape:
     shape: Shape = {"TransitGatewayAttachmentId": key, "ResourceType": "vpc"}
     row = reader.find(TransitGatewayAttachment, key)
-    return shape | ({"ResourceId": row.vpc} if row else {})
+    return shape | (row.seen_from(gateway) if row else {})
 
 
 # --- prefix lists -------------------------------------------------------------------------------
@@ -271,7 +273,9 @@ def show_reference(reader: Reader, table: TransitGatewayRouteTable, route: Stati
     if listed:
         shape["PrefixListOwnerId"] = listed.owner
     if route.attachment:
-        shape["TransitGatewayAttachment"] = _show_attachment(reader, route.attachment)
+        shape["TransitGatewayAttachment"] = _show_attachment(
+            reader, route.attachment, table.gateway
+        )
     return shape
 
 

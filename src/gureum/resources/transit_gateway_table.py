@@ -12,9 +12,10 @@ from dataclasses import replace
 from gureum.errors import ApiError, invalid_value, missing_parameter
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Tags, View
-from gureum.program import Blackhole, Route, Target, ViaAttachment
+from gureum.program import Blackhole, Route, Target, ViaAttachment, ViaTransitPeering
 from gureum.resources.shapes import tag_list, unsupported
 from gureum.resources.transit_gateway import (
+    SERVING,
     Part,
     TableLink,
     TransitGateway,
@@ -23,6 +24,7 @@ from gureum.resources.transit_gateway import (
     attachments_of,
     expired,
     incorrect,
+    joined,
     live,
     settled,
     statement_of,
@@ -76,7 +78,8 @@ def delete(call: Call) -> Shape:
         raise incorrect(f"Cannot delete {row.id}: it is a default route table of {gateway.id}.")
     linked = attachments_of(call.txn.view, row.id)
     for each in linked:
-        if each.association and each.association.table == row.id:
+        link = each.link_at(row.gateway)
+        if link and link.table == row.id:
             raise incorrect(f"Cannot delete {row.id}: it has associations ({each.id}).")
     for each in linked:
         call.txn.put(replace(each, propagations=_others(each, row.id)))
@@ -102,8 +105,10 @@ def asked_pair(call: Call) -> tuple[TransitGatewayRouteTable, TransitGatewayAtta
     key = call.get("TransitGatewayAttachmentId")
     if not key:
         raise missing_parameter("transitGatewayAttachmentId")
-    row = usable(call, TransitGatewayAttachment, key, shared=True)
-    if row.gateway != table.gateway:
+    row = joined(call, key)
+    if row.state not in SERVING:
+        raise incorrect(f"{row.id} is in invalid state")
+    if not row.is_at(table.gateway):
         raise invalid_value(
             "TransitGatewayAttachmentId",
             row.id,
@@ -116,46 +121,45 @@ def asked_pair(call: Call) -> tuple[TransitGatewayRouteTable, TransitGatewayAtta
 def associate(call: Call) -> Shape:
     """AssociateTransitGatewayRouteTable: an attachment has one table at most."""
     table, row = asked_pair(call)
-    if row.association is not None:
+    if row.link_at(table.gateway) is not None:
         raise ApiError(
             "Resource.AlreadyAssociated",
             f"Transit Gateway Attachment {row.id} is already associated to a route table.",
         )
-    row = call.txn.put(replace(row, association=TableLink(table=table.id, state="associating")))
-    return {"Association": _show_association(row)}
+    link = TableLink(table=table.id, state="associating")
+    row = call.txn.put(row.linked_at(table.gateway, link))
+    return {"Association": _show_association(row, table)}
 
 
 def disassociate(call: Call) -> Shape:
     """DisassociateTransitGatewayRouteTable: what comes from the attachment goes nowhere then."""
     table, row = asked_pair(call)
-    if row.association is None or row.association.table != table.id:
+    link = row.link_at(table.gateway)
+    if link is None or link.table != table.id:
         raise ApiError(
             "InvalidAssociation.NotFound",
             f"Association of {row.id} with {table.id} does not exist.",
         )
-    row = call.txn.put(replace(row, association=replace(row.association, state="disassociating")))
-    return {"Association": _show_association(row)}
+    row = call.txn.put(row.linked_at(table.gateway, replace(link, state="disassociating")))
+    return {"Association": _show_association(row, table)}
 
 
-def _show_resource(row: TransitGatewayAttachment) -> Shape:
-    return {
-        "TransitGatewayAttachmentId": row.id,
-        "ResourceId": row.vpc,
-        "ResourceType": "vpc",
-    }
+def _show_resource(row: TransitGatewayAttachment, table: TransitGatewayRouteTable) -> Shape:
+    return {"TransitGatewayAttachmentId": row.id, **row.seen_from(table.gateway)}
 
 
-def _show_association(row: TransitGatewayAttachment) -> Shape:
-    assert row.association is not None
-    table = {"TransitGatewayRouteTableId": row.association.table}
-    return table | _show_resource(row) | {"State": row.association.state}
+def _show_association(row: TransitGatewayAttachment, table: TransitGatewayRouteTable) -> Shape:
+    link = row.link_at(table.gateway)
+    shape: Shape = {"TransitGatewayRouteTableId": table.id, **_show_resource(row, table)}
+    return shape | ({"State": link.state} if link else {})
 
 
 def _associations(call: Call) -> Iterator[Part]:
     table = _asked(call)
     for row in attachments_of(call.txn.view, table.id):
-        if row.association and row.association.table == table.id:
-            shape = _show_resource(row) | {"State": row.association.state}
+        link = row.link_at(table.gateway)
+        if link and link.table == table.id:
+            shape = _show_resource(row, table) | {"State": link.state}
             yield Part(row.id, row.created, shape)
 
 
@@ -164,6 +168,11 @@ def enable(call: Call) -> Shape:
     """EnableTransitGatewayRouteTablePropagation: the table knows the VPC's blocks."""
     unsupported(call, "TransitGatewayRouteTableAnnouncementId")
     table, row = asked_pair(call)
+    if row.peer is not None:
+        raise ApiError(
+            "InvalidParameterValue",
+            f"{row.id} is a peering attachment, which does not propagate routes.",
+        )
     if any(each.table == table.id for each in row.propagations):
         raise ApiError(
             "TransitGatewayRouteTablePropagation.Duplicate",
@@ -171,7 +180,7 @@ def enable(call: Call) -> Shape:
         )
     item = TableLink(table=table.id, state="enabling")
     row = call.txn.put(replace(row, propagations=(*row.propagations, item)))
-    return {"Propagation": _show_propagation(row, item)}
+    return {"Propagation": _show_propagation(row, table, item)}
 
 
 def disable(call: Call) -> Shape:
@@ -185,12 +194,14 @@ def disable(call: Call) -> Shape:
         )
     item = TableLink(table=table.id, state="disabling")
     row = call.txn.put(replace(row, propagations=(*_others(row, table.id), item)))
-    return {"Propagation": _show_propagation(row, item)}
+    return {"Propagation": _show_propagation(row, table, item)}
 
 
-def _show_propagation(row: TransitGatewayAttachment, item: TableLink) -> Shape:
-    table = {"TransitGatewayRouteTableId": item.table}
-    return _show_resource(row) | table | {"State": item.state}
+def _show_propagation(
+    row: TransitGatewayAttachment, table: TransitGatewayRouteTable, item: TableLink
+) -> Shape:
+    named = {"TransitGatewayRouteTableId": table.id}
+    return _show_resource(row, table) | named | {"State": item.state}
 
 
 def _propagations(call: Call) -> Iterator[Part]:
@@ -202,12 +213,12 @@ def propagations(reader: Reader, table: TransitGatewayRouteTable) -> Iterator[Pa
     for row in attachments_of(reader, table.id):
         for item in row.propagations:
             if item.table == table.id:
-                yield Part(row.id, row.created, _show_resource(row) | {"State": item.state})
+                shape = _show_resource(row, table) | {"State": item.state}
+                yield Part(row.id, row.created, shape)
 
 
 def _of_attachment(call: Call) -> Iterator[Part]:
-    key = call.params["TransitGatewayAttachmentId"]
-    row = live(call, TransitGatewayAttachment, key, shared=True)
+    row = joined(call, call.params["TransitGatewayAttachmentId"])
     for item in row.propagations:
         shape = {"TransitGatewayRouteTableId": item.table, "State": item.state}
         yield Part(item.table, row.created, shape)
@@ -244,8 +255,16 @@ def lower(row: TransitGatewayRouteTable, lowering: Lowering) -> None:
         found = view.find(TransitGatewayAttachment, way.attachment) if way.attachment else None
         target: Target = Blackhole(way.attachment or row.id)
         if found is not None and way.active:
-            target = ViaAttachment(found.id, found.vpc)
+            target = _target(found, row.gateway)
         lowering.say(Route(table=statement, destination=cidr, target=target))
+
+
+def _target(row: TransitGatewayAttachment, gateway: str) -> Target:
+    """Where an attachment leads from one of its gateways."""
+    if row.peer is None:
+        return ViaAttachment(row.id, row.vpc)
+    far = row.peer.gateway if gateway == row.gateway else row.gateway
+    return ViaTransitPeering(row.id, far)
 
 
 KIND = Kind(

@@ -76,11 +76,9 @@ def _transit(txn: Txn, row: TransitGateway) -> Shape:
     mine = row.account == txn.account
     name = row.tag("Name") if mine else f"of {row.account}"
     vpcs = [
-        each.vpc
+        each.seen_from(row.id)["ResourceId"]
         for each in txn.referrers(row.id, TransitGatewayAttachment)
-        if each.gateway == row.id
-        and each.state in SERVING
-        and (mine or each.account == txn.account)
+        if each.is_at(row.id) and each.state in SERVING and (mine or each.account == txn.account)
     ]
     return {"id": row.id, "name": name, "state": row.state, "vpcs": vpcs}
 

@@ -33,6 +33,7 @@ from starlette.types import Scope as AsgiScope
 from gureum.engines import EngineError
 from gureum.engines.linux.names import (
     INTERNET,
+    attachment_link,
     internet_host_namespace,
     peering_link,
     port_link,
@@ -142,7 +143,8 @@ def _spot(scope: Scope, name: str) -> tuple[Shape, Spot]:
     if isinstance(row, VpcPeeringConnection):
         return _of_link(row, Spot(row.requester.vpc, only=peering_link(row.id)))
     if isinstance(row, TransitGatewayAttachment):
-        return _of_link(row, Spot(row.vpc, only=transit_link(row.id)))
+        link = attachment_link(row.id) if row.peer else transit_link(row.id)
+        return _of_link(row, Spot(row.vpc or row.gateway, only=link))
     place = places.in_use(places.resolve(scope, name))
     if place.kind == places.INTERNET_HOST:
         return place.shown(), Spot(internet_host_namespace(place.host))

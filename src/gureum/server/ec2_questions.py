@@ -59,6 +59,7 @@ _MAKES: Mapping[str, tuple[str, ...]] = {
     "CreateManagedPrefixList": ("prefix-list",),
     "CreateNatGateway": ("natgateway",),
     "CreateSnapshots": ("snapshot",),
+    "CreateTransitGatewayPeeringAttachment": ("transit-gateway-attachment",),
     "CreateTransitGatewayVpcAttachment": ("transit-gateway-attachment",),
     "CreateVpcEndpointServiceConfiguration": ("vpc-endpoint-service",),
     "RegisterImage": ("image",),

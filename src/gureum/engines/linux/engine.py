@@ -267,6 +267,7 @@ def _add_dependents(
             item, Veth | Bridge
         )
         reroute = isinstance(item, _BY_ADDRESS) and (item.ns, item.link) in routed
+        along |= getattr(item, "family", "") == "netdev" and (item.ns, item.key[-1]) in links
         slave = isinstance(item, Settings) and (item.ns, item.master) in links
         rebuilt = (item.ns, getattr(item, "family", "")) in change.rebuild
         if along or reroute or slave or rebuilt:

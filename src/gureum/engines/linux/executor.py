@@ -87,8 +87,10 @@ class Executor:
         for item in puts:
             if _early(item):
                 self._step(outcome, "put", [item], partial(self._put, item))
+        at_links = {item for item in change.drop if _at_link(item)}
+        self._run_nft(Change(drop=at_links), gone.keys(), outcome)
         self._run_drops(change, gone.keys(), outcome)
-        open_ = self._run_nft(change, gone.keys(), outcome)
+        open_ = self._run_nft(_without_links(change), gone.keys(), outcome)
         for item in puts:
             if _early(item):
                 continue
@@ -96,6 +98,8 @@ class Executor:
                 outcome.failed.add(item.key)  # no link comes up where no rule is in force
             else:
                 self._step(outcome, "put", [item], partial(self._put, item))
+        late = Change({it for it in change.put if _at_link(it)}, rebuild=change.rebuild)
+        self._run_nft(late, gone.keys(), outcome)
         self._settle_links(puts, outcome)
         for ns, space in sorted(gone.items()):
             self._step(outcome, "drop", [space], partial(self.namespaces.remove, ns))
@@ -195,7 +199,11 @@ class Executor:
                     spaces[item.ns][at].add(item)
         open_: set[str] = set()
         for ns, (put, drop, again) in sorted(spaces.items()):
-            families = frozenset(family for where, family in change.rebuild if where == ns)
+            families = frozenset(
+                family
+                for where, family in change.rebuild
+                if where == ns and any(item.family == family for item in put)
+            )
             batch = Batch(frozenset(put), frozenset(drop), frozenset(again), families)
             act = partial(self._transact, ns, batch)
             laid = self._step(outcome, "change", sorted(put | drop, key=repr), act)
@@ -251,6 +259,19 @@ class Executor:
 
 def _ordered(items: Iterable[Item]) -> list[Item]:
     return sorted(items, key=lambda item: (rank(item), repr(item)))
+
+
+def _at_link(item: Item) -> bool:
+    """Whether an item is an nft part that a link has to be there for."""
+    return isinstance(item, _NFT) and item.family == "netdev"
+
+
+def _without_links(change: Change) -> Change:
+    """The nft parts of a change that need no link."""
+    put, drop, again = (
+        {it for it in some if not _at_link(it)} for some in (change.put, change.drop, change.again)
+    )
+    return Change(put, drop, again, change.rebuild)
 
 
 def _early(item: Item) -> bool:

@@ -228,7 +228,9 @@ class IpRule:
         return ("rule", self.ns, str(self.version), str(self.mark))
 
 
-Family = Literal["inet", "bridge", "ip", "ip6"]
+Family = Literal["inet", "bridge", "netdev", "ip", "ip6"]
+"""Of ``netdev`` there are chains at the egress of links alone, each called as its link: they come
+after the links and go before them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from gureum.engines.linux.items import (
     Veth,
 )
 from gureum.engines.linux.lower_ipv6 import ANY6, address6, guard6, needs_ipv6, speaks_ipv6
-from gureum.engines.linux.lower_rules import listed, rules, versions
+from gureum.engines.linux.lower_rules import listed, rules, to_filter, versions
 from gureum.engines.linux.names import (
     FALLBACK_METRIC,
     FAR,
@@ -79,6 +79,7 @@ from gureum.program import (
     Beyond,
     Blackhole,
     Filter,
+    Foot,
     Gateway,
     GlobalAddress,
     GlobalPrefix,
@@ -106,12 +107,14 @@ from gureum.program import (
     Statement,
     Table,
     Transit,
+    TransitPeering,
     Translator,
     Uplink,
     ViaAttachment,
     ViaPeering,
     ViaPort,
     ViaTransit,
+    ViaTransitPeering,
     ViaUplink,
 )
 from gureum.program.statements import Mode
@@ -354,7 +357,7 @@ def _route(it: Route, _mode: Mode, _plan: Plan) -> Iterator[Item]:
             if v6:  # the peer need not have an IPv6 block
                 yield speaks_ipv6(ns, peering_link(peering))
             yield KernelRoute(ns, table, to, "unicast", hop, peering_link(peering))
-        case ViaTransit() | ViaAttachment() as target:
+        case ViaTransit() | ViaAttachment() | ViaTransitPeering() as target:
             yield from lower_transit.route(ns, table, to, target)
         case Beyond() | Blackhole():
             yield KernelRoute(ns, table, to, "blackhole")
@@ -389,13 +392,13 @@ def _member(it: Member, _mode: Mode, _plan: Plan) -> Iterator[Item]:
 
 def _guard(it: Guard, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     ns, link, mac = it.port.segment.router, f'"{port_link(it.port.id)}"', it.port.mac
-    yield from guard6(it, _to(it.filter_in))
+    yield from guard6(it, to_filter(it.filter_in))
     yield Element(ns, "bridge", "stations", f"{link} . {mac}")
     own = [ip for ip in it.addresses if ":" not in ip]
     for ip in own:
         yield Element(ns, "bridge", "owns", f"{link} . {mac} . {ip}")
-    yield Element(ns, "inet", "sg_out_by_mac", mac, _to(it.filter_out))
-    receives = _to(it.filter_in)
+    yield Element(ns, "inet", "sg_out_by_mac", mac, to_filter(it.filter_out))
+    receives = to_filter(it.filter_in)
     if it.forwarding:
         yield Element(ns, "bridge", "forwarding", link)
         yield Element(ns, "inet", "forwarders", mac)
@@ -408,14 +411,10 @@ def _guard(it: Guard, _mode: Mode, _plan: Plan) -> Iterator[Item]:
         yield Element(ns, "inet", key, ip, receives)
 
 
-def _to(filter_id: str | None) -> str:
-    return "accept" if filter_id is None else f"goto {filter_chain(filter_id)}"
-
-
 def _segment_filter(it: SegmentFilter, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     ns, link = it.segment.router, f'"{segment_link(it.segment.id)}"'
-    yield Element(ns, "inet", "acl_out_by_segment", link, _to(it.filter_out))
-    yield Element(ns, "inet", "acl_in_by_segment", link, _to(it.filter_in))
+    yield Element(ns, "inet", "acl_out_by_segment", link, to_filter(it.filter_out))
+    yield Element(ns, "inet", "acl_in_by_segment", link, to_filter(it.filter_in))
 
 
 # --- translation --------------------------------------------------------------------------------
@@ -475,7 +474,9 @@ _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     Service: service,
     Transit: lower_transit.transit,
     Attachment: lower_transit.attachment,
+    TransitPeering: lower_transit.transit_peering,
     Served: lower_transit.served,
+    Foot: lower_transit.foot,
     AttachmentTable: lower_transit.attachment_table,
     InternetHost: _internet_host,
     Range: _range,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from gureum.engines.linux.names import comment, member_set
+from gureum.engines.linux.names import comment, filter_chain, member_set
 from gureum.program import Filter, Rule
 
 _ICMP = {1: "icmp", 58: "icmpv6"}
@@ -42,6 +42,11 @@ def rule(line: Rule, filter_: Filter, version: int = 4) -> str:
     words = (_peer(line, filter_, version), _protocol(line), _verdict(line, filter_))
     text = " ".join(word for word in words if word)
     return f'{text} comment "{comment(line.why)}"'
+
+
+def to_filter(filter_id: str | None) -> str:
+    """The verdict that leads to a filter, or that lets everything pass where there is none."""
+    return "accept" if filter_id is None else f"goto {filter_chain(filter_id)}"
 
 
 def listed(cidrs: Iterable[str], version: int) -> str:

@@ -123,6 +123,21 @@ def transit_chain(attachment: str) -> str:
     return f"t-{attachment}"
 
 
+def landing_chain(attachment: str) -> str:
+    """The chain that says what an attachment brings into its router."""
+    return f"l-{attachment}"
+
+
+def foot_chain(attachment: str, zone: str) -> str:
+    """The chain of what leaves a router by an attachment's foot in a zone."""
+    return f"t-{attachment}-{re.sub(r'[^A-Za-z0-9-]', '_', zone)}"
+
+
+def zone_mark(zone: str) -> str:
+    """The mark of packets that are under way in an Availability Zone; 0 is none."""
+    return f"0x{int(digest(zone)[:8], 16) | 1:08x}"
+
+
 def attachment_link(attachment: str) -> str:
     """The transit gateway's end of the link to a router."""
     return f"a-{tail(attachment)}"

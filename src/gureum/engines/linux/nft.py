@@ -112,7 +112,10 @@ class Batch:
     def _contents(self) -> Iterator[str]:
         for element in _of(Element, self._kept(self.again | self.drop)):
             yield f"delete element {_name(element)} {{ {element.element} }}"
-        for chain in _of(Chain, self._kept(self.again)):
+        again = _of(Chain, self._kept(self.again))
+        # a chain of a link that is made anew may have outlived it, or not (Linux 6.16)
+        again += [chain for chain in _of(Chain, self.put) if chain.family == "netdev"]
+        for chain in dict.fromkeys(again):
             yield f"flush chain {_name(chain)}"
         for chain in _of(Chain, self.put):
             for rule in chain.rules:

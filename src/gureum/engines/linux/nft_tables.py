@@ -8,7 +8,7 @@ from gureum.engines.linux.netlink import Netlink, parse, string
 _GET_TABLE = 10 << 8 | 1
 _HEAD = 4
 _NAME = 1
-_FAMILIES = {1: "inet", 2: "ip", 7: "bridge", 10: "ip6"}
+_FAMILIES = {1: "inet", 2: "ip", 5: "netdev", 7: "bridge", 10: "ip6"}
 
 
 def tables(netlink: Netlink) -> set[tuple[str, str]]:

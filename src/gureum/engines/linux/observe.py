@@ -38,7 +38,7 @@ from gureum.engines.linux.netlink import NETFILTER, number, parse, string
 from gureum.engines.linux.nft_tables import tables
 
 _KINDS = {value: name for name, value in links.KINDS.items()}
-_FAMILIES: tuple[Family, ...] = ("inet", "bridge", "ip", "ip6")
+_FAMILIES: tuple[Family, ...] = ("inet", "bridge", "netdev", "ip", "ip6")
 UNKNOWN = "?"
 _APART = ("instance", "container")
 """Kinds of namespaces that belong to a user namespace other than ours."""

@@ -172,6 +172,7 @@ def _stages(ns: str, *, ipv6: bool) -> Iterator[Item]:
     for name, form, kind in (
         ("uplinks", "set", "ifname"),
         ("inside", "set", "ifname . ifname"),
+        ("landed", "set", "ifname . ether_addr . ifname"),
         ("owners", "set", "ether_addr . ipv4_addr"),
         ("forwarders", "set", "ether_addr"),
         ("last_hops", "set", "ipv4_addr . ipv4_addr"),
@@ -221,7 +222,12 @@ def _stages(ns: str, *, ipv6: bool) -> Iterator[Item]:
             'drop comment "no-interface"',
         ),
     )
-    for stage, side, priority in (("acl_out", "iifname", 10), ("acl_in", "oifname", 20)):
+    # from a transit gateway, at its foot in the segment itself
+    landed = 'iifname . ether saddr . oifname @landed accept comment "same-segment"'
+    for stage, side, priority, more in (
+        ("acl_out", "iifname", 10, ()),
+        ("acl_in", "oifname", 20, (landed,)),
+    ):
         yield Chain(
             ns,
             family,
@@ -229,6 +235,7 @@ def _stages(ns: str, *, ipv6: bool) -> Iterator[Item]:
             hook("filter", "forward", priority, "drop"),
             (
                 'iifname . oifname @inside accept comment "same-segment"',
+                *more,
                 f'{side} vmap @{stage}_by_segment comment "acl"',
                 'drop comment "no-acl"',
             ),
