@@ -4,6 +4,7 @@ and what is deleted leaves nothing."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -139,6 +140,40 @@ def test_an_image_of_an_instance_has_its_disk(running: Running) -> None:
     of = {each["Attachments"][0]["InstanceId"]: each["SnapshotId"] for each in volumes}
     assert of[key] == taken
     assert running.machines.disks == of
+
+
+def test_a_root_volume_is_replaced(running: Running) -> None:
+    """The old one keeps what was on the disk, or goes when that is done."""
+    host = instance(running)
+    (old,) = running.call("DescribeVolumes")["Volumes"]
+    first = old["VolumeId"]
+    for number, delete in ((2, False), (3, True)):
+        asked = {"InstanceId": host, "DeleteReplacedRootVolume": delete}
+        made = running.call("CreateReplaceRootVolumeTask", **asked)["ReplaceRootVolumeTask"]
+        key = made["ReplaceRootVolumeTaskId"]
+        assert eventually(partial(ended, running, key))
+        assert running.machines.calls[-1] == f"start {host} boot={number}"
+    assert running.row(host).state == "running"
+    assert state(running, first) == "available"
+    volumes = running.call("DescribeVolumes")["Volumes"]
+    now = next(each["VolumeId"] for each in volumes if each["Attachments"])
+    assert running.machines.roots == {host: now}
+    assert eventually(lambda: running.machines.contents() == {first})
+    assert running.machines.content[first] == f"disk of {host}"
+
+
+def ended(running: Running, key: str) -> bool:
+    asked = {"ReplaceRootVolumeTaskIds": [key]}
+    (found,) = running.call("DescribeReplaceRootVolumeTasks", **asked)["ReplaceRootVolumeTasks"]
+    return bool(found["TaskState"] == "succeeded")
+
+
+def test_a_copy_of_a_volume_has_its_content(running: Running) -> None:
+    data = volume(running)
+    running.machines.content[data] = "much"
+    (copy,) = running.call("CopyVolumes", SourceVolumeId=data)["Volumes"]
+    assert eventually(lambda: state(running, copy["VolumeId"]) == "available")
+    assert running.machines.content[copy["VolumeId"]] == "much"
 
 
 class Slow(FakeMachines):

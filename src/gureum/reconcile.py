@@ -397,7 +397,7 @@ class Reconciler:
 
     def _tell(self, row: Instance, state: str) -> None:
         with self._store.transaction(row.account, row.region) as txn:
-            observed(txn, self._clock(), row.id, state)
+            observed(txn, self._clock(), row.id, state, row.boot)
 
 
 class _StopFollowingError(Exception):

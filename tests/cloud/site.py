@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,16 @@ class Site:
             GroupId=group, IpPermissions=[permission(protocol, port, peer)]
         )
 
-    def launch(self, subnet: str, group: str, *, public: bool = False, **more: Any) -> Guest:
-        """One running instance."""
+    def launch(
+        self,
+        subnet: str,
+        group: str,
+        *,
+        public: bool = False,
+        interface: Mapping[str, Any] = {},
+        **more: Any,
+    ) -> Guest:
+        """One running instance; ``interface`` says more of its interface."""
         answer = self.ec2.run_instances(
             ImageId=self.image,
             InstanceType="t3.nano",
@@ -71,6 +80,7 @@ class Site:
                     "SubnetId": subnet,
                     "Groups": [group],
                     "AssociatePublicIpAddress": public,
+                    **interface,
                 }
             ],
             **more,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.cloud.aws import aws, wait
@@ -90,6 +92,51 @@ def test_an_image_of_an_instance_starts_another(daemon: Daemon, site: Site) -> N
     assert left["Volumes"] == [], "their root volumes went with them"
     site.ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
     assert site.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
+
+
+def test_a_root_volume_is_replaced(daemon: Daemon, site: Site) -> None:
+    """The instance goes on as itself, with its addresses and volumes, and with another disk."""
+    guest = site.launch(site.public, site.group("rooted"), public=True)
+    data = aws(daemon, "create-volume", *ZONE, "--size", "1")["VolumeId"]
+    wait(daemon, "volume-available", "--volume-ids", data)
+    aws(daemon, "attach-volume", "--volume-id", data, "--instance-id", guest.id, "--device",
+        "/dev/sdf")  # fmt: skip
+    wait(daemon, "volume-in-use", "--volume-ids", data)
+    assert eventually(lambda: inside(daemon, guest.id, "ls /run/volumes") == "sdf\n")
+    inside(daemon, guest.id, "echo broken >/etc/mark; echo kept >/run/volumes/sdf/note")
+    before = guest.show()
+    replace = ("create-replace-root-volume-task", "--instance-id", guest.id)
+
+    def task(*more: str) -> dict[str, Any]:
+        """The task that a replacement ended as."""
+        made = aws(daemon, *replace, *more)["ReplaceRootVolumeTask"]["ReplaceRootVolumeTaskId"]
+        one = ("describe-replace-root-volume-tasks", "--replace-root-volume-task-ids", made)
+
+        def shown() -> dict[str, Any]:
+            found: dict[str, Any] = aws(daemon, *one)["ReplaceRootVolumeTasks"][0]
+            return found
+
+        assert eventually(lambda: shown()["TaskState"] == "succeeded")
+        return shown()
+
+    task()
+    after = guest.show()
+    names = ("InstanceId", "PrivateIpAddress", "PublicIpAddress", "State", "LaunchTime")
+    assert [after[name] for name in names] == [before[name] for name in names]
+    mark = "cat /etc/mark 2>&1; cat /run/volumes/sdf/note"
+    assert "No such file" in inside(daemon, guest.id, mark)
+    assert inside(daemon, guest.id, mark).endswith("kept\n")
+    old = roots(before)
+    snapshot = aws(daemon, "create-snapshot", "--volume-id", old)["SnapshotId"]
+    wait(daemon, "snapshot-completed", "--snapshot-ids", snapshot)
+    task("--snapshot-id", snapshot, "--delete-replaced-root-volume")
+    assert inside(daemon, guest.id, mark) == "broken\nkept\n"
+    wait(daemon, "volume-deleted", "--volume-ids", roots(after))
+
+
+def roots(instance: dict[str, Any]) -> str:
+    """The root volume of an instance as it is shown."""
+    return str(instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"])
 
 
 def test_what_was_made_is_there_after_a_new_start(daemon: Daemon, site: Site) -> None:

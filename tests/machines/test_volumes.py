@@ -142,6 +142,30 @@ def test_a_disk_begins_with_a_snapshot_of_another(room: Room) -> None:
     assert "No such file" in room.exec("ls /etc/golden", "i-3", check=False)
 
 
+def test_another_root_volume_is_another_disk(room: Room) -> None:
+    """The old one keeps what it had, and may come back; a daemon before this knew of no root."""
+    room.start(machine())
+    room.exec("echo old >/etc/mark && rm /etc/nsswitch.conf")
+    net = room.folder / "net-i-1"
+    room.machines.start(machine(boot=2, root="vol-1"), net)
+    assert room.exec("cat /etc/mark") == "old\n", "it is told for the first time"
+    room.machines.start(machine(boot=3, root="vol-2"), net)
+    assert "No such file" in room.exec("cat /etc/mark", check=False)
+    assert room.exec("ls /etc/nsswitch.conf") == "/etc/nsswitch.conf\n"
+    room.exec("echo new >/etc/mark")
+    assert room.machines.contents() == {"vol-1"}
+    room.machines.copy_content("vol-1", "snap-1")
+    room.machines.start(machine(boot=4, root="vol-1"), net)
+    assert room.exec("cat /etc/mark") == "old\n"
+    assert room.machines.contents() == {"vol-2", "snap-1"}
+    room.machines.start(machine(boot=5, root="vol-3", disk="snap-1"), net)
+    assert room.exec("cat /etc/mark") == "old\n"
+    room.exec("echo changed >/etc/mark")
+    room.machines.start(machine(boot=6, root="vol-3", disk="snap-1"), net)
+    assert room.exec("cat /etc/mark") == "changed\n"
+    assert room.machines.contents() == {"vol-1", "vol-2", "snap-1"}
+
+
 def test_a_volume_that_is_removed_is_gone(one_room: Room) -> None:
     room = one_room
     room.start(machine(volumes=(("sdf", DATA),)))

@@ -196,7 +196,8 @@ LINES: list[tuple[Statement, str]] = [
         ),
         (
             "Machine id=i-1 image=ami-1 hostname=web ip=10.0.1.4 resolvers=[10.0.0.2] "
-            "search=[a b] cpus=2 memory=512 boot=3 keys=[ssh-rsa A] user_data= volumes=[] disk="
+            "search=[a b] cpus=2 memory=512 boot=3 keys=[ssh-rsa A] user_data= volumes=[] disk= "
+            "root="
         ),
     ),
     (

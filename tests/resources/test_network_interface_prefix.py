@@ -143,6 +143,50 @@ def test_kinds_of_public_names(cloud: Cloud) -> None:
     assert refusal(cloud, "ModifyPublicIpDnsNameOptions", **bad)[0] == "InvalidParameterValue"
 
 
+# --- launches -----------------------------------------------------------------------------------
+def launch(cloud: Cloud, subnet: str, count: int = 1, **interface: Any) -> dict[str, Any]:
+    """What a launch is asked for by, with a first interface that has prefixes."""
+    (image, *_) = cloud.call("DescribeImages", Filters=only({"name": "gureum-base*"}))["Images"]
+    return {
+        "ImageId": image["ImageId"],
+        "MinCount": count,
+        "MaxCount": count,
+        "NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": subnet, **interface}],
+    }
+
+
+def test_instances_are_launched_with_prefixes(cloud: Cloud) -> None:
+    subnet = make_subnet(cloud, make_vpc(cloud), "10.0.1.0/24")
+    counted = launch(cloud, subnet, 2, Ipv4PrefixCount=1)
+    made = cloud.call("RunInstances", **counted)["Instances"]
+    found = [
+        item["Ipv4Prefix"] for each in made for item in each["NetworkInterfaces"][0]["Ipv4Prefixes"]
+    ]
+    assert len(set(found)) == 2
+    eni = made[0]["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    assert prefixes(cloud, eni) == found[:1]
+    said = [each for each in cloud.program().statements if isinstance(each, Address)]
+    assert found[0].removesuffix("/28") in {each.ip for each in said if each.delegated}
+    named = launch(cloud, subnet, Ipv4Prefixes=[{"Ipv4Prefix": found[0]}])
+    assert refusal(cloud, "RunInstances", **named)[0] == "InvalidIPAddress.InUse"
+    cloud.call("UnassignPrivateIpAddresses", NetworkInterfaceId=eni, Ipv4Prefixes=found[:1])
+    (row,) = cloud.call("RunInstances", **named)["Instances"]
+    shown = row["NetworkInterfaces"][0]
+    assert shown["Ipv4Prefixes"] == [{"Ipv4Prefix": found[0]}]
+
+
+def test_launches_with_prefixes_that_are_refused(cloud: Cloud, subnet: str) -> None:
+    named: dict[str, Any] = {"Ipv4Prefixes": [{"Ipv4Prefix": "10.0.1.16/28"}]}
+    for count, more, code in (
+        (2, named, "InvalidParameterCombination"),
+        (1, {**named, "Ipv4PrefixCount": 1}, "InvalidParameterCombination"),
+        (1, {"Ipv4PrefixCount": 3}, "InsufficientCidrBlocks"),
+    ):
+        asked = launch(cloud, subnet, count, **more)
+        assert refusal(cloud, "RunInstances", **asked)[0] == code
+    assert free(cloud, subnet) == 59
+
+
 # --- permissions --------------------------------------------------------------------------------
 def test_permissions(cloud: Cloud, subnet: str) -> None:
     eni = make_interface(cloud, subnet)["NetworkInterfaceId"]

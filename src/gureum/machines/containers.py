@@ -138,13 +138,8 @@ class Machines:
                     return
                 self._end(machine.id, known, RESTART_GRACE)
             self._clear(machine.id)
-            # An instance keeps the image that it was made from, however old.
-            layers = known.layers if known else self._layers(machine.image, machine.id)
-            image = known.image if known else machine.image
-            lower, *above = map(str, layers)
-            begun = Record(image, lower, machine.boot, record.host_boot(), above=tuple(above))
-            if known is None and machine.disk:
-                self._volumes.copy_out(machine.disk, folder / "upper")
+            begun = self._disk(machine, known)
+            layers = begun.layers
             with _owner(netns) as userns:
                 self._prepare(folder, machine, netns, userns is not None)
                 record.save(folder, begun)
@@ -155,6 +150,33 @@ class Machines:
                     record.save(folder, replace(begun, stopped=True))
                     self._runtime.remove(machine.id)
                     raise
+
+    def _disk(self, machine: Machine, known: Record | None) -> Record:
+        """See to the disk that an instance is to start with; the record of the start.
+
+        A disk is kept, with the image it was made from, however old, until the instance has another
+        root volume: then it becomes the content of the old one, and what the new one holds the
+        disk.  Killed at any point, the next start goes on from there.
+        """
+        folder = self._folder(machine.id)
+        other = known is not None and machine.root != "" and known.root not in ("", machine.root)
+        if known is None or other:
+            image, layers = machine.image, self._layers(machine.image, machine.id)
+        else:
+            image, layers = known.image, known.layers
+        lower, *above = map(str, layers)
+        begun = Record(
+            image, lower, machine.boot, record.host_boot(), above=tuple(above), root=machine.root
+        )
+        if known is not None and other:
+            self._volumes.take(folder / "upper", known.root)
+            _remove(folder / "work")
+            if known.image != image and known.image.startswith("sha256:"):
+                self._store.release(known.image, self._holder(machine.id))
+        self._volumes.give(machine.root, folder / "upper")
+        if machine.disk and (known is None or other):
+            self._volumes.copy_out(machine.disk, folder / "upper")
+        return begun
 
     def _layers(self, image: str, key: str) -> tuple[Path, ...]:
         """The layers of an image, the lowest first: of one that instances are made from, which is

@@ -23,6 +23,8 @@ class FakeMachines:
         self.equipped: dict[str, tuple[tuple[str, str], ...]] = {}
         self.disks: dict[str, str] = {}
         """The snapshots that disks began with."""
+        self.roots: dict[str, str] = {}
+        """The volumes that disks are."""
         self.content: dict[str, str] = {}
         """What volumes and snapshots hold: a text that tells where it came from."""
         self.consoles: dict[str, bytes] = {}
@@ -55,6 +57,11 @@ class FakeMachines:
             self.netns[key] = netns
             self.consoles[key] = self.consoles.get(key, b"") + f"boot {machine.boot}\n".encode()
             self.equipped[key] = machine.volumes
+            old = self.roots.get(key, machine.root)
+            if old != machine.root:
+                self.content.setdefault(old, f"disk of {key}")
+                self.disks[key] = machine.disk
+            self.roots[key] = machine.root
             self.disks.setdefault(key, machine.disk)
             self._fill(machine)
             self._machines[key] = MachineStatus(

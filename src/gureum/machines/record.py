@@ -20,7 +20,8 @@ class Record:
     """``host_boot`` is the host's own boot id and ``started`` the start time of ``pid`` in clock
     ticks (proc(5), stat field 22): together they tell a process from a later one with the same
     number.  ``stopped`` is set before we end it.  ``lower`` is the directory of the image's lowest
-    layer and ``above`` are those of the others, the highest last."""
+    layer and ``above`` are those of the others, the highest last.  ``root`` is the volume that the
+    disk is, empty where that was never told."""
 
     image: str
     lower: str
@@ -30,6 +31,7 @@ class Record:
     pid: int | None = None
     started: int | None = None
     above: tuple[str, ...] = ()
+    root: str = ""
 
     @property
     def layers(self) -> tuple[Path, ...]:

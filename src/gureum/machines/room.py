@@ -50,7 +50,8 @@ class MachineRoom(Protocol):
         """Make the instance run with ``machine.boot`` in the network namespace ``netns``.
 
         Blocks until PID 1 runs.  Nothing happens if it runs with this boot already; if it runs with
-        another it is stopped first.
+        another it is stopped first.  Where its root volume is another than at the last start, its
+        disk becomes the content of that one, and it starts with a new one.
 
         Raises:
             MachineError: it does not run; what was begun has been undone, the disk is kept.

@@ -57,6 +57,19 @@ class Volumes:
         target.parent.mkdir(parents=True, exist_ok=True)
         _copy(self._root / check_id(source), target)
 
+    def take(self, source: Path, target: str) -> None:
+        """Let a folder of the same file system be the content of ``target`` from now on; nothing if
+        it is not there, or if ``target`` has content."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _move(source, self._root / check_id(target))
+
+    def give(self, source: str, target: Path) -> None:
+        """The other way round: what a volume holds becomes a folder, if neither is missing nor
+        there already.  Nothing where ``source`` is empty."""
+        if source:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _move(self._root / check_id(source), target)
+
     def folder(self, key: str) -> Path:
         """The folder of a volume, made if it is not there."""
         path = self._root / check_id(key)
@@ -140,3 +153,8 @@ def _remove(tree: Path) -> None:
     )
     if done.returncode != 0:
         raise MachineError(f"{tree.name} could not be removed: {done.stderr.strip()[-500:]}")
+
+
+def _move(source: Path, target: Path) -> None:
+    if source.exists() and not target.exists():
+        source.rename(target)

@@ -14,7 +14,8 @@ class Machine:
     ``user_data`` is the first-boot script, base64, or empty.  ``hostname`` and ``ip`` stand in its
     hosts file, ``resolvers`` are the addresses of its name servers and ``search`` the domains that
     complete its short names.  ``volumes`` are the names under which it has volumes, and their ids,
-    ``disk`` the snapshot that its disk begins with.
+    ``disk`` the snapshot that its disk begins with, ``root`` the volume that its disk is: with
+    another one it starts with another disk.
     """
 
     id: str
@@ -30,3 +31,4 @@ class Machine:
     user_data: str
     volumes: tuple[tuple[str, str], ...] = ()
     disk: str = ""
+    root: str = ""

@@ -17,7 +17,7 @@ from gureum.model import Reader, Resource, Txn, ref
 from gureum.model.cidr import resolver_address
 from gureum.model.timestamps import age
 from gureum.program import Host, Machine
-from gureum.resources import instance_profile, network_interface, volume
+from gureum.resources import instance_profile, network_interface, root_replacement, volume
 from gureum.resources.dhcp_options import (
     AMAZON_DNS,
     DOMAIN_NAME,
@@ -149,8 +149,9 @@ def reason(what: tuple[str, str], now: str, *, by_user: bool = True) -> Reason:
 
 
 # --- what the machine room saw ------------------------------------------------------------------
-def observed(txn: Txn, now: str, key: str, state: str) -> None:
-    """Take note that the instance's machine is ``running`` or ``stopped``.
+def observed(txn: Txn, now: str, key: str, state: str, boot: int | None = None) -> None:
+    """Take note that the instance's machine is ``running`` or ``stopped``; ``boot`` is its counter
+    of starts as far as that is known.
 
     A machine that stopped while nobody had asked for that has shut itself down; one that never came
     up at its first start is terminated, as in AWS.
@@ -158,6 +159,8 @@ def observed(txn: Txn, now: str, key: str, state: str) -> None:
     row = txn.find(Instance, key)
     if row is None:
         return
+    if boot in (None, row.boot):
+        root_replacement.ended(txn, row.id, now, well=state == "running")
     if state == "running":
         if row.state == "pending":
             txn.put(replace(row, state="running"))
@@ -243,10 +246,14 @@ def rooted(reader: Reader, key: str) -> str | None:
     return None
 
 
-def _disk(row: Instance, reader: Reader) -> str:
-    """The snapshot of which the root volume was made."""
+def root_volume(row: Instance, reader: Reader) -> volume.Volume | None:
+    """The volume at the instance's root device, if there is one."""
     found = volume.volumes_of(reader, row.id)
-    return next((each.snapshot for each, how in found if how.device == row.root_device), "")
+    at = (each for each, how in found if how.device == row.root_device and how.state in _THERE)
+    return next(at, None)
+
+
+_THERE = ("attaching", "attached")
 
 
 def _data_volumes(row: Instance, reader: Reader) -> tuple[tuple[str, str], ...]:
@@ -280,10 +287,11 @@ def lower(row: Instance, lowering: Lowering) -> None:
     lowering.say(Host(id=row.id, kind="instance", router=row.vpc, name=name))
     if row.state in UP:
         cores, threads = row.processors
+        root = root_volume(row, lowering.view)
         lowering.say(
             Machine(
                 id=row.id,
-                image=row.base,
+                image=(root.base if root else None) or row.base,
                 hostname=own_name(lowering.view, row),
                 ip=found[0].ip,
                 resolvers=names.resolvers,
@@ -294,7 +302,8 @@ def lower(row: Instance, lowering: Lowering) -> None:
                 keys=row.keys,
                 user_data=row.user_data,
                 volumes=_data_volumes(row, lowering.view),
-                disk=_disk(row, lowering.view),
+                disk=root.snapshot if root else "",
+                root=root.id if root else "",
             ),
             row.image,
         )

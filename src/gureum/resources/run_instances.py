@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from gureum.resources.instance_types import DEFAULT, TYPES, burstable
 from gureum.resources.key_pair import key_named
 from gureum.resources.network_interface import NetworkInterface, checked_groups
 from gureum.resources.network_interface_api import asked_addresses, asked_ipv6
+from gureum.resources.network_interface_prefix import asked_prefixes, give_prefixes
 from gureum.resources.placement_group import placed
 from gureum.resources.security_group import named
 from gureum.resources.shapes import unsupported
@@ -45,8 +46,6 @@ _NOT_YET = (
 )
 _INTERFACE_NOT_YET = (
     "AssociateCarrierIpAddress",
-    "Ipv4PrefixCount",
-    "Ipv4Prefixes",
     "Ipv6PrefixCount",
     "Ipv6Prefixes",
 )
@@ -78,6 +77,7 @@ class Station:
     secondary: list[str] | int = 0
     ipv6: list[str] | int | None = None
     primary_ipv6: bool = False
+    prefixes: Sequence[str | None] = ()
     description: str = ""
     delete: bool = True
 
@@ -97,7 +97,7 @@ def run_instances(call: Call) -> Shape:
             f"Your requested instance type ({kind}) is not supported in your requested "
             f"Availability Zone ({subnet.zone}).",
         )
-    _check_architecture(image)
+    check_architecture(image)
     if len(stations) > TYPES[kind].interfaces:
         raise ApiError(
             "AttachmentLimitExceeded",
@@ -115,8 +115,12 @@ def run_instances(call: Call) -> Shape:
     }
 
 
-def _check_architecture(image: Image) -> None:
-    """All instance types here are of one architecture, which also runs 32-bit images."""
+def check_architecture(image: Image) -> None:
+    """All instance types here are of one architecture, which also runs 32-bit images.
+
+    Raises:
+        ApiError: ``InvalidParameterValue``.
+    """
     if image.architecture not in ("x86_64", "i386"):
         raise ApiError(
             "InvalidParameterValue",
@@ -183,7 +187,8 @@ def _stations(call: Call, count: int) -> list[Station]:
 def _check_shared(stations: list[Station], count: int) -> None:
     """What can be had once goes with one instance, and all stations must be neighbours."""
     if count > 1 and any(
-        each.existing or each.primary or isinstance(each.ipv6, list) for each in stations
+        each.existing or each.primary or isinstance(each.ipv6, list) or any(each.prefixes)
+        for each in stations
     ):
         raise invalid_combination(
             "Network interfaces and IP addresses may not be specified when launching "
@@ -219,6 +224,7 @@ def _station(call: Call, item: Mapping[str, Any]) -> Station:
         secondary=secondary,
         ipv6=asked_ipv6(item),
         primary_ipv6=bool(item.get("PrimaryIpv6")),
+        prefixes=asked_prefixes(item),
         description=item.get("Description") or "",
         delete=item.get("DeleteOnTermination", True),
     )
@@ -423,7 +429,7 @@ def _devices(call: Call, image: Image) -> tuple[BlockDevice, ...]:
 
 
 def _new_interface(call: Call, station: Station) -> NetworkInterface:
-    return network_interface.create(
+    eni = network_interface.create(
         call,
         station.subnet,
         groups=station.groups,
@@ -433,3 +439,4 @@ def _new_interface(call: Call, station: Station) -> NetworkInterface:
         ipv6=station.ipv6,
         primary_ipv6=station.primary_ipv6,
     )
+    return give_prefixes(call, eni, station.prefixes)

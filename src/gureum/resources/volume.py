@@ -56,14 +56,15 @@ class Volume(
     noun="volume",
     missing="The volume '{id}' does not exist.",
 ):
-    """A volume in a zone.  ``snapshot`` is what it was made from, or empty; ``base`` the name of
-    the files that it was made with, if any; ``kms_key`` is the ARN of the key of an encrypted
-    one."""
+    """A volume in a zone.  ``snapshot`` is what it was made from, or empty, ``source`` the volume
+    that it is a copy of; ``base`` the name of the files that it was made with, if any; ``kms_key``
+    is the ARN of the key of an encrypted one."""
 
     zone: str
     what: Performance
     snapshot: str = ""
     base: str | None = None
+    source: str = ""
     kms_key: str | None = None
     state: Literal["creating", "ready", "deleting"] = "ready"
     attachments: tuple[VolumeAttachment, ...] = ()
@@ -217,7 +218,7 @@ def origin(row: Resource) -> str | None:
     if isinstance(row, Snapshot) and row.state == "pending":
         return row.source or row.volume
     if isinstance(row, Volume) and row.state == "creating":
-        return row.snapshot or None
+        return row.source or row.snapshot or None
     return None
 
 
@@ -236,6 +237,7 @@ def show(row: Volume, view: View) -> Shape:
         "Operator": {"Managed": False},
         "Size": row.what.size,
         "SnapshotId": row.snapshot,
+        "SourceVolumeId": row.source or None,
         "State": row.shown_state,
         "Throughput": row.what.throughput,
         "VolumeType": row.what.type,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gureum.errors import ApiError, missing_parameter
+from gureum.errors import ApiError, invalid_value, missing_parameter
 from gureum.kind import Call, Kind, Listing, Shape, never
 from gureum.model.txn import not_found
 from gureum.resources.block_device import BlockDevice, check_name
+from gureum.resources.ebs_defaults import encryption
 from gureum.resources.instance import Instance
 from gureum.resources.region import zone_id, zones
 from gureum.resources.shapes import unsupported
@@ -26,7 +27,7 @@ from gureum.resources.volume import (
     volumes_of,
 )
 from gureum.resources.volume_modification import ACTIONS, LISTINGS, READS
-from gureum.resources.volume_types import DEFAULT
+from gureum.resources.volume_types import DEFAULT, checked
 
 MOST_INSTANCES = 16
 """To which one volume can be attached at a time (EBS User Guide, "Multi-Attach")."""
@@ -60,6 +61,52 @@ def _zone(call: Call) -> str:
         if name in (None, zone) and key in (None, zone_id(zone)):
             return zone
     raise ApiError("InvalidZone.NotFound", f"The zone '{name or key}' does not exist.")
+
+
+def copy_volumes(call: Call) -> Shape:
+    """CopyVolumes: a volume with what another of the zone holds at this moment."""
+    source = call.txn.get(Volume, call.params["SourceVolumeId"])
+    if source.state != "ready":
+        raise ApiError("IncorrectState", f"Volume '{source.id}' is '{source.shown_state}'.")
+    size = call.get("Size") or source.what.size
+    if size < source.what.size:
+        raise invalid_value("size", size, f"It must be at least {source.what.size}.")
+    _, kms_key = encryption(
+        call.txn,
+        asked=call.get("Encrypted"),
+        key=call.get("KmsKeyId") or None,
+        source=source.kms_key,
+    )
+    row = Volume(
+        **call.common(Volume),
+        zone=source.zone,
+        what=checked(
+            call.get("VolumeType", DEFAULT),
+            size,
+            iops=call.get("Iops"),
+            throughput=call.get("Throughput"),
+            multi_attach=call.get("MultiAttachEnabled", False),
+        ),
+        base=source.base,
+        source=source.id,
+        kms_key=kms_key,
+        state="creating",
+    )
+    return {"Volumes": [show(call.created(row), call.txn.view)]}
+
+
+def delegate_mac_ownership(call: Call) -> Shape:
+    """CreateDelegateMacVolumeOwnershipTask: no instance here is a Mac.
+
+    Raises:
+        ApiError: ``InvalidInstanceID.NotFound``, ``UnsupportedOperation``.
+    """
+    row = call.txn.get(Instance, call.params["InstanceId"])
+    call.tags_for("mac-modification-task")
+    raise ApiError(
+        "UnsupportedOperation",
+        f"The instance '{row.id}' of type {row.type} is not an Amazon EC2 Mac instance.",
+    )
 
 
 def delete_volume(call: Call) -> Shape:
@@ -164,6 +211,8 @@ KIND = Kind(
     row=Volume,
     actions={
         "CreateVolume": create_volume,
+        "CopyVolumes": copy_volumes,
+        "CreateDelegateMacVolumeOwnershipTask": delegate_mac_ownership,
         "DeleteVolume": delete_volume,
         "AttachVolume": attach_volume,
         "DetachVolume": detach_volume,
