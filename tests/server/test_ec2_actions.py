@@ -13,11 +13,15 @@ from gureum.server.ec2_questions import _JOINS
 
 NOT_THERE = {
     "ModifyTransitGatewayPeeringAttachment",
+    "DescribeAccountVpcEncryptionControl",
+    "ModifyAccountVpcEncryptionControl",
+    "ModifyVpcEndpointPayerResponsibility",
     "ValidateSecurityGroupQuotasForInterface",
 }
 """Built actions that are newer than the table."""
 
 NO_RESOURCES = {
+    "account-vpc-encryption",
     "address-lease",
     "address-transfer",
     "fast-snapshot-restore",

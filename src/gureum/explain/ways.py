@@ -47,4 +47,6 @@ def beyond(gateway: str) -> str:
     """Why nobody answers behind a gateway that is only a record here."""
     if gateway.startswith("vgw-"):
         return "no tunnel of a VPN is up, and no site is behind it in this cloud"
+    if gateway.startswith("cagw-"):
+        return "no carrier's network is part of this cloud"
     return "the service behind the endpoint is not part of this cloud"

@@ -15,6 +15,7 @@ from gureum.model import Reader, ref
 from gureum.model.cidr import inside, is_ipv6
 from gureum.model.txn import not_found
 from gureum.program import Beyond, Blackhole, Target, ViaPeering, ViaTransit, ViaUplink
+from gureum.resources.carrier_gateway import CarrierGateway
 from gureum.resources.egress_only_gateway import EgressOnlyGateway
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.nat_gateway import NatGateway
@@ -33,7 +34,6 @@ RESERVED = ("169.254.168.0/22", "fd00:ec2::/32")
 
 _LATER = (
     "LocalGatewayId",
-    "CarrierGatewayId",
     "VpcEndpointId",
     "CoreNetworkArn",
     "OdbNetworkArn",
@@ -196,6 +196,13 @@ def _transit(call: Call, key: str, table: str, vpc: str) -> str:
     return key
 
 
+def _carrier(call: Call, key: str, table: str, vpc: str) -> str:
+    row = call.txn.get(CarrierGateway, key)
+    if row.vpc != vpc:
+        raise _foreign(table, f"carrier gateway {key}")
+    return row.id
+
+
 def _foreign(table: str, target: str) -> ApiError:
     return ApiError(
         "InvalidParameterValue", f"route table {table} and {target} belong to different networks"
@@ -211,6 +218,7 @@ _RESOLVE: dict[str, Callable[[Call, Any, str, str], str]] = {
     "InstanceId": _instance,
     "VpcPeeringConnectionId": _peering,
     "TransitGatewayId": _transit,
+    "CarrierGatewayId": _carrier,
 }
 
 
@@ -267,6 +275,8 @@ def target_now(reader: Reader, target: str, vpc: str) -> Target:
     if _is_vpn(target):
         vpn = reader.find(VpnGateway, target)
         return Beyond(target) if vpn and vpn.vpc == vpc else Blackhole(target)
+    if _is_carrier(target):
+        return Beyond(target) if reader.find(CarrierGateway, target) else Blackhole(target)
     if is_endpoint(target):
         endpoint = reader.find(VpcEndpoint, target)
         return Beyond(target) if endpoint and endpoint.state in IN_SERVICE else Blackhole(target)
@@ -284,6 +294,10 @@ def is_endpoint(target: str) -> bool:
 
 def _is_vpn(target: str) -> bool:
     return target.startswith(f"{VpnGateway.prefix}-")
+
+
+def _is_carrier(target: str) -> bool:
+    return target.startswith(f"{CarrierGateway.prefix}-")
 
 
 def _is_peering(target: str) -> bool:
@@ -309,6 +323,8 @@ def show_target(reader: Reader, target: str, vpc: str) -> Shape:
         return shape | {"VpcPeeringConnectionId": target}
     if _is_transit(target):
         return shape | {"TransitGatewayId": target}
+    if _is_carrier(target):
+        return shape | {"CarrierGatewayId": target}
     shape["NetworkInterfaceId"] = target
     eni = reader.find(NetworkInterface, target)
     if eni and eni.attachment and eni.attachment.instance:

@@ -50,7 +50,8 @@ class VpcEndpoint(
     ``service`` is the service's name, ``configuration`` the id of one that somebody made here,
     ``domain`` the end of the endpoint's names, which have ``label`` in them, ``names`` the
     service's own names.  ``inbound`` says that private names are for inbound resolver endpoints
-    only.  ``policy`` None is the default, which allows all.
+    only.  ``policy`` None is the default, which allows all.  ``payer`` is who pays for it where
+    that was said.
     """
 
     vpc: str = ref()
@@ -67,6 +68,7 @@ class VpcEndpoint(
     groups: tuple[str, ...] = ref(default=())
     private_dns: bool = False
     inbound: bool = False
+    payer: str | None = None
 
 
 def of_service(service: Service) -> dict[str, Any]:

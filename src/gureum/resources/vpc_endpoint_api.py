@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from gureum.errors import ApiError, missing_parameter
+from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
 from gureum.kind import Call, Kind, Listing, Shape
 from gureum.model import Reader, Txn, View
 from gureum.resources.endpoint_service import AMAZON, GATEWAY, INTERFACE, Service, asked_service
@@ -375,6 +375,8 @@ def show(row: VpcEndpoint, view: View) -> Shape:
     }
     if row.service_owner == AMAZON:
         shape["PolicyDocument"] = row.policy or FULL_ACCESS[row.type]
+    if row.payer is not None:
+        shape["PayerResponsibilities"] = _payers(row)
     return shape
 
 
@@ -402,11 +404,39 @@ def _show_association(row: _Association, view: View) -> Shape:
     return {"Id": row.id}
 
 
+CHARGES = "vpc-endpoint-charges"
+
+
+def pay(call: Call) -> Shape:
+    """ModifyVpcEndpointPayerResponsibility: kept; there are no charges here.
+
+    Raises:
+        ApiError: ``InvalidVpcEndpointId.NotFound``, ``InvalidParameterCombination`` (a resource
+            gateway, which no endpoint here leads to), ``InvalidParameterValue`` (its service).
+    """
+    row = call.txn.get(VpcEndpoint, call.params["VpcEndpointId"])
+    payer, scope = call.params["PayerResponsibility"], call.params["Scope"]
+    if scope != CHARGES or payer == "resource-gateway-account":
+        raise invalid_combination(
+            f"The endpoint '{row.id}' of type {row.type} does not lead to a resource gateway."
+        )
+    service = call.get("ServiceId")
+    if service is not None and service != row.configuration:
+        raise invalid_value("serviceId", service, "The endpoint is not of that service.")
+    row = call.txn.put(replace(row, payer=payer))
+    return {"VpcEndpointId": row.id, "PayerResponsibilities": _payers(row)}
+
+
+def _payers(row: VpcEndpoint) -> list[Shape]:
+    return [{"Scope": CHARGES, "PayerResponsibilityType": row.payer}]
+
+
 KIND = Kind(
     row=VpcEndpoint,
     actions={
         "CreateVpcEndpoint": create,
         "ModifyVpcEndpoint": modify,
+        "ModifyVpcEndpointPayerResponsibility": pay,
         "DeleteVpcEndpoints": delete,
     },
     listings=(
