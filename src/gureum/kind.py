@@ -274,6 +274,7 @@ class Listing(Generic[L]):
     ``selectors`` are further request members with names (``GroupNames``).
     ``rows`` replaces "all of this account and region" where other rows show too (public images),
     or where what is listed is no resource (regions).
+    ``row`` is their type where the kind has none, as its rows are another one's too.
     ``keep`` leaves out rows, also of those asked for by id, without an error (the status of
     instances that do not run).  ``gather`` has the last word on a page (reservations, which hold
     several instances).  ``beside`` gives further members of the answer, ``summary`` those that
@@ -287,6 +288,7 @@ class Listing(Generic[L]):
     paths: Mapping[str, str] = field(default_factory=dict)
     computed: Mapping[str, FilterValues] = field(default_factory=dict)
     rows: Callable[[Call], Iterable[L]] | None = None
+    row: type[Resource] | None = None
     selectors: Mapping[str, Selector] = field(default_factory=dict)
     keep: Callable[[Call, L], bool] | None = None
     gather: Callable[[Iterable[Shape]], list[Shape]] | None = None

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from html.parser import HTMLParser
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 from botocore.loaders import Loader
@@ -15,7 +16,7 @@ from gureum.errors import ApiError
 from gureum.resources import REGISTRY
 from gureum.wire.models import service, walk
 from tests.conftest import Cloud
-from tests.resources.transit import make_star
+from tests.resources.transit import make_star, make_transit
 
 
 class _Names(HTMLParser):
@@ -95,14 +96,38 @@ def _a_transit_attachment(cloud: Cloud) -> str:
     return str(key)
 
 
+def _a_multicast_domain(cloud: Cloud) -> str:
+    gateway = make_transit(cloud, MulticastSupport="enable")
+    made = cloud.call("CreateTransitGatewayMulticastDomain", TransitGatewayId=gateway)
+    return str(made["TransitGatewayMulticastDomain"]["TransitGatewayMulticastDomainId"])
+
+
+def _a_policy_table(cloud: Cloud) -> str:
+    made = cloud.call("CreateTransitGatewayPolicyTable", TransitGatewayId=make_transit(cloud))
+    return str(made["TransitGatewayPolicyTable"]["TransitGatewayPolicyTableId"])
+
+
 _REQUIRED = {
     "SubnetId": _a_subnet,
     "VpcId": _a_vpc,
     "ServiceId": _a_service,
     "TransitGatewayRouteTableId": _a_transit_table,
     "TransitGatewayAttachmentId": _a_transit_attachment,
+    "TransitGatewayMulticastDomainId": _a_multicast_domain,
+    "TransitGatewayPolicyTableId": _a_policy_table,
 }
 """Something for the members without which a listing is not answered."""
+
+_MADE: WeakKeyDictionary[Cloud, dict[str, str]] = WeakKeyDictionary()
+
+
+def _known(cloud: Cloud, member: str) -> str:
+    """A value for a member: always the same in a cloud."""
+    made = _MADE.setdefault(cloud, {})
+    if member not in made:
+        made[member] = _REQUIRED[member](cloud)
+    return made[member]
+
 
 NEEDED: dict[str, dict[str, Any]] = {"DescribeLaunchTemplateVersions": {"Versions": ["$Latest"]}}
 """What an action must be given beside filters."""
@@ -112,7 +137,7 @@ def _accepted(cloud: Cloud, action: str, name: str) -> bool:
     member = "Filters" if "Filters" in _members(action) else "Filter"
     operation: OperationModel = _model().operation_model(action)
     members = operation.input_shape.required_members
-    required = {each: _REQUIRED[each](cloud) for each in members if each != member}
+    required = {each: _known(cloud, each) for each in members if each != member}
     value = "10.0.0.0/8" if name.startswith("route-search.") else "x"
     try:
         more = required | NEEDED.get(action, {})
@@ -144,7 +169,17 @@ def test_whatever_has_filters_is_a_listing() -> None:
     assert LACKING.keys() <= with_filters
 
 
-UNTOLD = frozenset({"DescribeVpcEncryptionControls"})
+UNTOLD = frozenset(
+    {
+        "DescribeTransitGatewayMeteringPolicies",
+        "DescribeTransitGatewayPolicyTables",
+        "DescribeTransitGatewayRouteTableAnnouncements",
+        "DescribeVpcEncryptionControls",
+        "DescribeVpnConcentrators",
+        "GetTransitGatewayMeteringPolicyEntries",
+        "GetTransitGatewayPolicyTableAssociations",
+    }
+)
 """Listings with filters of which the documentation names none."""
 
 

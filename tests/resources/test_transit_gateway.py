@@ -88,7 +88,8 @@ def test_without_defaults_there_is_no_table(cloud: Cloud) -> None:
     [
         ({"AmazonSideAsn": 65535}, "InvalidParameterValue"),
         ({"DnsSupport": "yes"}, "InvalidParameterValue"),
-        ({"MulticastSupport": "enable"}, "UnsupportedOperation"),
+        ({"MulticastSupport": "on"}, "InvalidParameterValue"),
+        ({"TransitGatewayCidrBlocks": ["10.0.0.0/25"]}, "InvalidParameterValue"),
     ],
 )
 def test_options_that_are_refused(cloud: Cloud, options: dict[str, Any], code: str) -> None:

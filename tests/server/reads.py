@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gureum.resources.vpn_device import GENERIC
+from tests.conftest import Cloud
+from tests.resources.transit import make_transit
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "DescribeVpcAttribute": {"VpcId": "VPC", "Attribute": "enableDnsSupport"},
@@ -41,6 +43,32 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "TransitGatewayRouteTableId": "TRANSIT",
         "Filters": [{"Name": "state", "Values": ["active"]}],
     },
+    "GetTransitGatewayAttachmentNatConfiguration": {"TransitGatewayAttachmentId": "ATTACHMENT"},
+    "GetTransitGatewayMeteringPolicyEntries": {"TransitGatewayMeteringPolicyId": "METERING"},
+    "GetTransitGatewayMulticastDomainAssociations": {"TransitGatewayMulticastDomainId": "CAST"},
+    "SearchTransitGatewayMulticastGroups": {"TransitGatewayMulticastDomainId": "CAST"},
+    "GetTransitGatewayPolicyTableAssociations": {"TransitGatewayPolicyTableId": "POLICY"},
+    "GetTransitGatewayPolicyTableEntries": {"TransitGatewayPolicyTableId": "POLICY"},
+    "GetActiveVpnTunnelStatus": {
+        "VpnConnectionId": "TUNNELS",
+        "VpnTunnelOutsideIpAddress": "OUTSIDE",
+    },
+    "GetVpnTunnelReplacementStatus": {
+        "VpnConnectionId": "TUNNELS",
+        "VpnTunnelOutsideIpAddress": "OUTSIDE",
+    },
+    "GetFlowLogsIntegrationTemplate": {
+        "FlowLogId": "LOG",
+        "ConfigDeliveryS3DestinationArn": "arn:aws:s3:::templates",
+        "IntegrateServices": {
+            "AthenaIntegrations": [
+                {
+                    "IntegrationResultS3DestinationArn": "arn:aws:s3:::results",
+                    "PartitionLoadFrequency": "none",
+                }
+            ]
+        },
+    },
     "GetSubnetCidrReservations": {"SubnetId": "SUBNET"},
     "DescribeSecurityGroupReferences": {"GroupId": "GROUPS"},
     "ValidateSecurityGroupQuotasForInterface": {"SecurityGroupIds": "GROUPS"},
@@ -58,3 +86,17 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "NetworkInsightsAccessScopeAnalysisId": "FOUND"
     },
 }
+
+
+def recorded(cloud: Cloud, vpc: str) -> dict[str, str]:
+    """Some of what is only kept, by its word."""
+    gateway = {"TransitGatewayId": make_transit(cloud, MulticastSupport="enable")}
+    made = {}
+    for word, kind in (("CAST", "MulticastDomain"), ("POLICY", "PolicyTable"),
+                       ("METERING", "MeteringPolicy")):  # fmt: skip
+        answer = cloud.call(f"CreateTransitGateway{kind}", **gateway)
+        made[word] = str(answer[f"TransitGateway{kind}"][f"TransitGateway{kind}Id"])
+    log = {"ResourceType": "VPC", "TrafficType": "ALL", "LogDestinationType": "s3"}
+    where = {"ResourceIds": [vpc], "LogDestination": "arn:aws:s3:::logs"}
+    made["LOG"] = str(cloud.call("CreateFlowLogs", **log, **where)["FlowLogIds"][0])
+    return made

@@ -25,7 +25,7 @@ from tests.model.rows import ACCOUNT, REGION, House
 from tests.resources.building import default_group, make_interface, make_subnet, make_vpc, only
 from tests.resources.test_vpn import make_connection, make_gateway
 from tests.resources.transit import make_star
-from tests.server.reads import PARAMETERS
+from tests.server.reads import PARAMETERS, recorded
 from tests.wiring import request_for
 
 
@@ -90,7 +90,9 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
     scope, found = _analysed(cloud)
     star = make_star(cloud)
     volume = cloud.call("DescribeVolumes")["Volumes"][0]["VolumeId"]
+    tunnels = make_connection(cloud, make_gateway(cloud))
     names = {
+        **recorded(cloud, vpc),
         "VOLUME": volume,
         "SNAPSHOT": cloud.call("CreateSnapshot", VolumeId=volume)["SnapshotId"],
         "VPC": vpc,
@@ -102,7 +104,8 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
         "SUBNET": subnet,
         "GROUPS": [default_group(cloud, vpc)["GroupId"]],
         "SERVICE": _offered(cloud),
-        "TUNNELS": make_connection(cloud, make_gateway(cloud))["VpnConnectionId"],
+        "TUNNELS": tunnels["VpnConnectionId"],
+        "OUTSIDE": tunnels["Options"]["TunnelOptions"][0]["OutsideIpAddress"],
         "TRANSIT": star.table,
         "ATTACHMENT": star.attachments[0],
         "LIST": cloud.call("DescribePrefixLists")["PrefixLists"][0]["PrefixListId"],

@@ -16,6 +16,15 @@ NOT_THERE = {
     "DescribeAccountVpcEncryptionControl",
     "ModifyAccountVpcEncryptionControl",
     "ModifyVpcEndpointPayerResponsibility",
+    "CreateTransitGatewayNetworkFunctionAttachment",
+    "CreateTransitGatewayPolicyTableEntry",
+    "DeleteTransitGatewayNetworkFunctionAttachment",
+    "DeleteTransitGatewayPolicyTableEntry",
+    "DescribeTransitGatewayNetworkFunctionAttachments",
+    "GetTransitGatewayAttachmentNatConfiguration",
+    "ModifyTransitGatewayAttachmentNatConfiguration",
+    "ModifyTransitGatewayNetworkFunctionAttachment",
+    "ModifyTransitGatewayPolicyTableEntry",
     "ValidateSecurityGroupQuotasForInterface",
 }
 """Built actions that are newer than the table."""
@@ -35,6 +44,7 @@ NO_RESOURCES = {
     "resource-share-association",
     "resource-share-invitation",
     "stored-image",
+    "transit-gateway-nat-configuration",
     "vpc-block-public-access-options",
 }
 """Types of rows that are no resources of EC2, and stand for none."""

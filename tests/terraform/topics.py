@@ -324,6 +324,24 @@ def nobody_is_left(seen: Seen) -> None:
     assert iam.list_policies(Scope="Local")["Policies"] == []
 
 
+# --- connect ------------------------------------------------------------------------------------
+def group_is_heard(address: str) -> Callable[[Seen], None]:
+    def heard(seen: Seen) -> None:
+        asked = {"TransitGatewayMulticastDomainId": seen.made["domain"]}
+        groups = seen.ec2().search_transit_gateway_multicast_groups(**asked)["MulticastGroups"]
+        assert [each["GroupIpAddress"] for each in groups] == [address, address]
+        assert sorted(each["GroupSource"] for each in groups) == [False, True]
+
+    return heard
+
+
+def nothing_is_connected(seen: Seen) -> None:
+    ec2 = seen.ec2()
+    found = ec2.describe_transit_gateway_connects()["TransitGatewayConnects"]
+    assert {each["State"] for each in found} <= {"deleted"}
+    assert ec2.describe_carrier_gateways()["CarrierGateways"] == []
+
+
 TOPICS = {
     "network": Topic(var("port=8080"), network_carries_packets, network_port_has_moved),
     "instances": Topic(var("size=20"), instances_are_as_asked, volume_has_grown, owns_nothing),
@@ -341,6 +359,12 @@ TOPICS = {
         site_is_routed,
         another_site_is_routed,
         gateways_are_deleted,
+    ),
+    "connect": Topic(
+        var("group=224.0.1.9"),
+        group_is_heard("224.0.1.5"),
+        group_is_heard("224.0.1.9"),
+        nothing_is_connected,
     ),
     "associations": Topic(var("public=false"), web_is_public, web_is_private),
     "addresses": Topic(var("mail=post.example.com"), prefix_is_reserved),

@@ -51,11 +51,13 @@ def export(view: View, account: str, region: str) -> Exported:
             found.files[f"LaunchTemplateVersions-{row.id}.json"] = _versions(row, view)
         if isinstance(row, Subnet) and (kept := reservations(view, row.id)):
             found.files[f"SubnetCidrReservations-{row.id}.json"] = _reserved(kept, view)
-    written = {listed.row for listed in LISTED.values()}
-    found.left.update(
-        row.kind for row in mine if type(row) not in written and row.kind not in COMPANIONS
-    )
+    found.left.update(row.kind for row in mine if row.kind not in COMPANIONS and not _written(row))
     return found
+
+
+def _written(row: Resource) -> bool:
+    those = [listed for listed in LISTED.values() if isinstance(row, listed.row)]
+    return any(listed.keep(row) for listed in those)
 
 
 def shown(what: str, listed: Listed, rows: list[Any], view: View) -> Shape:
@@ -86,7 +88,9 @@ def _of_table(row: TransitGatewayRouteTable, view: View) -> Iterator[tuple[str, 
         "SearchTransitGatewayRoutes": {"Routes": routes, "AdditionalRoutesAvailable": False},
         "GetTransitGatewayRouteTablePropagations": {
             "TransitGatewayRouteTablePropagations": [
-                part.shape for part in sorted(propagations(view, row), key=lambda part: part.id)
+                part.shape
+                for part in sorted(propagations(view, row), key=lambda part: part.id)
+                if part.shape["ResourceType"] == "vpc"
             ]
         },
         "GetTransitGatewayPrefixListReferences": {

@@ -90,6 +90,14 @@ class Listed:
     keep: Callable[[Any], bool] = lambda row: True
 
 
+def _of_vpc(row: TransitGatewayAttachment) -> bool:
+    return row.of_vpc
+
+
+def _known(row: TransitGatewayAttachment) -> bool:
+    return row.of_vpc or row.peer is not None
+
+
 LISTED: Mapping[str, Listed] = {
     "Addresses": Listed("DescribeAddresses", ElasticIp, elastic_ip.show),
     "CustomerGateways": Listed("DescribeCustomerGateways", CustomerGateway, customer_gateway.show),
@@ -134,6 +142,7 @@ LISTED: Mapping[str, Listed] = {
         "DescribeTransitGatewayAttachments",
         TransitGatewayAttachment,
         transit_gateway_attachment.show,
+        keep=_known,
     ),
     "TransitGatewayPeeringAttachments": Listed(
         "DescribeTransitGatewayPeeringAttachments",
@@ -148,7 +157,7 @@ LISTED: Mapping[str, Listed] = {
         "DescribeTransitGatewayVpcAttachments",
         TransitGatewayAttachment,
         transit_gateway_attachment.show_vpc,
-        keep=lambda row: row.peer is None,
+        keep=_of_vpc,
     ),
     "TransitGateways": Listed("DescribeTransitGateways", TransitGateway, transit_gateway_api.show),
     "Volumes": Listed("DescribeVolumes", Volume, volume.show),

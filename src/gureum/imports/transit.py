@@ -38,6 +38,7 @@ def gateway(reading: Reading, item: Item) -> None:
             description=item.get("Description", ""),
             asn=int(options.get("AmazonSideAsn", 64512)),
             enabled=_enabled(options),
+            cidrs=tuple(options.get("TransitGatewayCidrBlocks", ())),
             association_table=options.get("AssociationDefaultRouteTableId"),
             propagation_table=options.get("PropagationDefaultRouteTableId"),
             ended=_ended(reading, item),

@@ -51,7 +51,8 @@ class TransitGateway(
     noun="transit gateway",
     missing="Transit Gateway {id} was deleted or does not exist.",
 ):
-    """A transit gateway.  ``enabled`` are the names of the options that are on;
+    """A transit gateway.  ``enabled`` are the names of the options that are on, ``cidrs``
+    the gateway's own blocks;
     ``association_table`` and ``propagation_table`` are where new attachments are associated and
     propagate to unasked."""
 
@@ -59,6 +60,7 @@ class TransitGateway(
     description: str = ""
     asn: int
     enabled: tuple[str, ...] = ()
+    cidrs: tuple[str, ...] = ()
     association_table: str | None = ref("weak", default=None)
     propagation_table: str | None = ref("weak", default=None)
     ended: str | None = None
@@ -153,7 +155,9 @@ class TransitGatewayAttachment(
     missing="Transit Gateway Attachment {id} was deleted or does not exist.",
 ):
     """A VPC on a transit gateway, which may be another account's: its owner has a say in the
-    attachment, too; or with a ``peer`` and no ``vpc`` another transit gateway.
+    attachment, too; or with a ``peer`` and no ``vpc`` another transit gateway; or something else:
+    ``type`` is AWS's resource type then, ``other`` the id of what is attached, ``service`` its name
+    and ``zones`` where it is used, as far as it has them.
 
     ``enabled`` are the names of the options that are on, ``association`` is the table that routes
     what comes from the VPC (or from the peer), ``propagations`` are the tables that know the VPC's
@@ -162,6 +166,10 @@ class TransitGatewayAttachment(
 
     gateway: str = ref("weak")
     vpc: str = ref("weak")
+    type: str = "vpc"
+    other: str | None = ref("weak", default=None)
+    service: str = ""
+    zones: tuple[str, ...] = ()
     feet: tuple[Foot, ...]
     state: str
     peer: Peer | None = None
@@ -200,9 +208,19 @@ class TransitGatewayAttachment(
     def seen_from(self, gateway: str) -> Shape:
         """What is attached to a gateway by it: members of the API's structures."""
         if self.peer is None:
-            return {"ResourceId": self.vpc, "ResourceType": "vpc"}
+            return {"ResourceId": self.other or self.vpc, "ResourceType": self.type}
         far = self.peer.gateway if gateway == self.gateway else self.gateway
         return {"ResourceId": far, "ResourceType": "peering"}
+
+    @property
+    def resource(self) -> Shape:
+        """What is attached to its own gateway, in the API's members."""
+        return self.seen_from(self.gateway)
+
+    @property
+    def of_vpc(self) -> bool:
+        """Whether a VPC is attached."""
+        return self.peer is None and self.type == "vpc"
 
 
 Row = TransitGateway | TransitGatewayRouteTable | TransitGatewayAttachment

@@ -29,6 +29,10 @@ from gureum.resources.transit_gateway import (
     tables_of,
     usable,
 )
+from gureum.resources.transit_gateway_connect import with_blocks, without_blocks
+from gureum.resources.transit_gateway_metering import MeteringPolicy
+from gureum.resources.transit_gateway_multicast import MulticastDomain
+from gureum.resources.transit_gateway_policy import PolicyTable
 from gureum.resources.transit_gateway_table import new_table
 
 MAX_GATEWAYS = 5
@@ -48,14 +52,15 @@ _SWITCHES = (
 )
 _SHOWN = (*_SWITCHES, "MulticastSupport")
 _UNASKED = (ASSOCIATION, PROPAGATION, "VpnEcmpSupport", "DnsSupport")
+_HELD = (MulticastDomain, PolicyTable, MeteringPolicy)
+"""What keeps a gateway from being deleted beside attachments and route tables."""
 _PRIVATE_ASNS = (range(64512, 65535), range(4200000000, 4294967295))
 
 
 def create(call: Call) -> Shape:
     """CreateTransitGateway: with a default route table, unless neither option asks for one."""
     options = call.get("Options") or {}
-    _refuse(call, options, "MulticastSupport", "TransitGatewayCidrBlocks")
-    enabled = switched(_UNASKED, _SWITCHES, options)
+    enabled = switched(_UNASKED, _SHOWN, options)
     alive = (row for row in call.txn.all(TransitGateway) if row.state != "deleted")
     if sum(1 for _ in alive) >= MAX_GATEWAYS:
         raise ApiError(
@@ -69,6 +74,7 @@ def create(call: Call) -> Shape:
             description=call.get("Description", ""),
             asn=_asn(options.get("AmazonSideAsn") or DEFAULT_ASN),
             enabled=enabled,
+            cidrs=with_blocks(call, (), options.get("TransitGatewayCidrBlocks") or ()),
         )
     )
     if {ASSOCIATION, PROPAGATION} & set(enabled):
@@ -106,13 +112,8 @@ def modify(call: Call) -> Shape:
     """ModifyTransitGateway: what attachments there are keep their associations."""
     row = usable(call, TransitGateway, call.params["TransitGatewayId"])
     options = call.get("Options") or {}
-    _refuse(
-        call,
-        options,
-        "AddTransitGatewayCidrBlocks",
-        "RemoveTransitGatewayCidrBlocks",
-        "EncryptionSupport",
-    )
+    _refuse(call, options, "EncryptionSupport")
+    kept = without_blocks(call, row, options.get("RemoveTransitGatewayCidrBlocks") or ())
     asn = options.get("AmazonSideAsn")
     if asn is not None and asn != row.asn and attachments_of(call.txn.view, row.id):
         raise incorrect(f"{row.id} has attachments: its Amazon side ASN cannot be changed")
@@ -120,6 +121,7 @@ def modify(call: Call) -> Shape:
         row,
         description=call.get("Description", row.description),
         enabled=switched(row.enabled, _SWITCHES, options),
+        cidrs=with_blocks(call, kept, options.get("AddTransitGatewayCidrBlocks") or ()),
         asn=row.asn if asn is None else _asn(asn),
         state="modifying",
     )
@@ -174,6 +176,8 @@ def delete(call: Call) -> Shape:
     tables = tables_of(view, row.id)
     if others := [each.id for each in tables if each.id not in defaults]:
         raise incorrect(f"{row.id} has non-deleted Route Tables: {', '.join(others)}.")
+    if more := [each.id for cls in _HELD for each in call.txn.referrers(row.id, cls)]:
+        raise incorrect(f"{row.id} has non-deleted resources: {', '.join(more)}.")
     for table in tables:
         call.txn.put(replace(table, state="deleting", routes=()))
     row = call.txn.put(replace(row, state="deleting"))
@@ -183,6 +187,8 @@ def delete(call: Call) -> Shape:
 def show(row: TransitGateway, view: View) -> Shape:
     """The API's ``TransitGateway`` structure."""
     options: Shape = {"AmazonSideAsn": row.asn, **show_switches(row.enabled, _SHOWN)}
+    if row.cidrs:
+        options["TransitGatewayCidrBlocks"] = list(row.cidrs)
     if row.association_table:
         options["AssociationDefaultRouteTableId"] = row.association_table
     if row.propagation_table:

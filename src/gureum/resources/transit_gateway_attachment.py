@@ -186,6 +186,8 @@ def delete(call: Call) -> Shape:
     row = _named(call)
     if row.state in ("rejecting", "rejected"):
         raise incorrect(f"{row.id} is in invalid state")
+    if carried := attachments_of(call.txn.view, row.id):
+        raise incorrect(f"{row.id} has non-deleted Connect Attachments: {carried[0].id}.")
     return _answer(call, replace(row, state="deleting"))
 
 
@@ -283,7 +285,7 @@ def show(row: TransitGatewayAttachment, view: View) -> Shape:
         "TransitGatewayId": row.gateway,
         "TransitGatewayOwnerId": gateway_owner(view, row),
         "ResourceOwnerId": row.peer.account if row.peer else row.account,
-        **row.seen_from(row.gateway),
+        **row.resource,
         "State": row.state,
         "CreationTime": row.created,
         "Tags": tag_list(row),
@@ -297,7 +299,7 @@ def show(row: TransitGatewayAttachment, view: View) -> Shape:
 
 
 def _of_vpcs(call: Call) -> list[TransitGatewayAttachment]:
-    return [row for row in seen(call) if row.peer is None]
+    return [row for row in seen(call) if row.of_vpc]
 
 
 def lower(row: TransitGatewayAttachment, lowering: Lowering) -> None:
@@ -311,7 +313,7 @@ def lower(row: TransitGatewayAttachment, lowering: Lowering) -> None:
             _routed_by(row, row.association, lowering)
             _routed_by(row, row.peer.association, lowering)
         return
-    if row.state not in _LINKED:
+    if row.state not in _LINKED or not row.of_vpc:
         return
     feet = sorted(filter(None, (_stand(view, row, foot) for foot in row.feet)), key=_zone)
     macs = tuple((foot.zone, foot.mac) for foot in feet)

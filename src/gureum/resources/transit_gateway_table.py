@@ -254,7 +254,7 @@ def lower(row: TransitGatewayRouteTable, lowering: Lowering) -> None:
     for cidr, way in ways(view, row).items():
         found = view.find(TransitGatewayAttachment, way.attachment) if way.attachment else None
         target: Target = Blackhole(way.attachment or row.id)
-        if found is not None and way.active:
+        if found is not None and way.active and (found.of_vpc or found.peer is not None):
             target = _target(found, row.gateway)
         lowering.say(Route(table=statement, destination=cidr, target=target))
 

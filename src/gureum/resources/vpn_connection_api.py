@@ -142,12 +142,22 @@ def modify_options(call: Call) -> Shape:
     return {"VpnConnection": show(call.txn.put(row), call.txn.view)}
 
 
+def asked_tunnel(call: Call) -> tuple[VpnConnection, Tunnel]:
+    """The connection and the tunnel, by its outside address, that a call names.
+
+    Raises:
+        ApiError: ``InvalidVpnConnectionID.NotFound``, ``InvalidParameterValue``.
+    """
+    row, outside = _there(call), call.params["VpnTunnelOutsideIpAddress"]
+    for each in row.tunnels:
+        if each.outside == outside:
+            return row, each
+    raise ApiError("InvalidParameterValue", f"The tunnel {outside} does not exist in {row.id}.")
+
+
 def modify_tunnel(call: Call) -> Shape:
     """ModifyVpnTunnelOptions: of the tunnel with an outside address."""
-    row, outside = _there(call), call.params["VpnTunnelOutsideIpAddress"]
-    old = next((each for each in row.tunnels if each.outside == outside), None)
-    if old is None:
-        raise ApiError("InvalidParameterValue", f"The tunnel {outside} does not exist in {row.id}.")
+    row, old = asked_tunnel(call)
     given = {
         "TunnelInsideCidr": old.inside,
         "PreSharedKey": old.key,
@@ -155,7 +165,7 @@ def modify_tunnel(call: Call) -> Shape:
     }
     users = live(call.txn.view, str(row.gateway))
     taken = {each.inside for other in users for each in other.tunnels} - {old.inside}
-    made = vpn_tunnel.make(given, outside, taken)
+    made = vpn_tunnel.make(given, old.outside, taken)
     new = vpn_tunnel.changed(replace(old, inside=made.inside, key=made.key), given)
     tunnels = tuple(new if each is old else each for each in row.tunnels)
     row = call.txn.put(replace(row, tunnels=tunnels))
@@ -235,7 +245,9 @@ def show(row: VpnConnection, view: View) -> Shape:
 
 
 def _telemetry(row: VpnConnection, tunnel: Tunnel) -> Shape:
+    certificate = {"CertificateArn": tunnel.certificate} if tunnel.certificate else {}
     return {
+        **certificate,
         "OutsideIpAddress": tunnel.outside,
         "Status": "DOWN",
         "StatusMessage": "IPSEC IS DOWN",

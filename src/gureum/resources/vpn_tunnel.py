@@ -62,7 +62,8 @@ class Tunnel:
     """A tunnel; ``outside`` is its public address at AWS's end, ``inside`` the /30 in it, of which
     the first address is AWS's and the second the customer's.
 
-    Options are those that somebody gave, by the request's names.
+    Options are those that somebody gave, by the request's names.  ``certificate`` is the ARN of
+    the latest one of AWS's end, ``replaced`` when that end was.
     """
 
     outside: str
@@ -71,6 +72,8 @@ class Tunnel:
     numbers: tuple[tuple[str, int], ...] = ()
     words: tuple[tuple[str, str], ...] = ()
     choices: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    certificate: str | None = None
+    replaced: str | None = None
 
 
 def make(given: Mapping[str, Any], outside: str, taken: Collection[str]) -> Tunnel:

@@ -192,15 +192,16 @@ class Dispatcher:
 def _rows(call: Call, kind: Kind[Any], listing: Listing[Any]) -> Iterable[Listable]:
     """The rows asked for by id, in the order asked and once each, or all."""
     ids = list(dict.fromkeys(call.get(listing.ids, ()) if listing.ids else ()))
+    row_type = listing.row or kind.row
     if listing.rows is None:
-        assert kind.row is not None
-        found = [call.txn.see(kind.row, key) for key in ids] if ids else call.txn.seen(kind.row)
+        assert row_type is not None
+        found = [call.txn.see(row_type, key) for key in ids] if ids else call.txn.seen(row_type)
         return [_as_seen(call, row) for row in found]
     rows: dict[str, Listable] = {row.id: row for row in listing.rows(call)}
     for key in ids:
         if key not in rows:
-            assert kind.row is not None
-            raise not_found(kind.row, key)
+            assert row_type is not None
+            raise not_found(row_type, key)
     return [rows[key] for key in ids] if ids else rows.values()
 
 
