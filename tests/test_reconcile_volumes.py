@@ -176,6 +176,26 @@ def test_a_copy_of_a_volume_has_its_content(running: Running) -> None:
     assert running.machines.content[copy["VolumeId"]] == "much"
 
 
+def test_a_stored_image_has_the_bytes_of_its_snapshots(running: Running) -> None:
+    """They are there when image and snapshots are gone, and go into what is restored."""
+    host = instance(running)
+    image = running.call("CreateImage", InstanceId=host, Name="golden", NoReboot=True)["ImageId"]
+    (shown,) = running.call("DescribeImages", ImageIds=[image])["Images"]
+    taken = shown["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    assert eventually(lambda: completed(running, taken))
+    key = running.call("CreateStoreImageTask", ImageId=image, Bucket="images")["ObjectKey"]
+    tasks = "DescribeStoreImageTasks", "StoreImageTaskResults"
+    assert eventually(lambda: running.call(tasks[0])[tasks[1]][0]["StoreTaskState"] == "Completed")
+    running.call("DeregisterImage", ImageId=image)
+    running.call("DeleteSnapshot", SnapshotId=taken)
+    assert eventually(lambda: taken not in running.machines.contents())
+    made = running.call("CreateRestoreImageTask", Bucket="images", ObjectKey=key)["ImageId"]
+    (shown,) = running.call("DescribeImages", ImageIds=[made])["Images"]
+    restored = shown["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    assert eventually(lambda: completed(running, restored))
+    assert running.machines.content[restored] == f"disk of {host}"
+
+
 class Slow(FakeMachines):
     """Copies nothing until it is told that the disk has room again."""
 

@@ -26,6 +26,7 @@ from gureum.model import Changes, Resource, Txn
 from gureum.model.timestamps import timestamp
 from gureum.program import Machine, Recorded, RecordedLink, Service, Statement
 from gureum.resources import Registry
+from gureum.resources.image_object import StoredDisk
 from gureum.resources.instance import Instance, observed, rooted
 from gureum.resources.snapshot import Snapshot
 from gureum.resources.volume import Volume, origin
@@ -49,6 +50,10 @@ tokens may be used again after a day)."""
 
 START_TRIES = 3
 """How often a machine that does not start is tried before its instance is stopped."""
+
+
+_HOLDING = (Volume, Snapshot, StoredDisk)
+"""Rows that have content."""
 
 
 class Clock(Protocol):
@@ -193,7 +198,7 @@ class Reconciler:
                 touched.add(key)
             if new is None:
                 self.health.machines.pop(key, None)
-            if new is None and isinstance(old, (Volume, Snapshot)):
+            if new is None and isinstance(old, _HOLDING):
                 self._tasks.wake(key)
         for key in touched:
             self._tasks.wake(key)
@@ -311,7 +316,7 @@ class Reconciler:
     def _converge(self, key: str) -> None:
         """Make one machine what is wanted of it now, and tell its row; remove what is left of a
         volume that is no more."""
-        if key.startswith((f"{Volume.prefix}-", f"{Snapshot.prefix}-")):
+        if key.startswith(tuple(f"{each.prefix}-" for each in _HOLDING)):
             self._converge_content(key)
             return
         row = self._store.view.find(Instance, key)

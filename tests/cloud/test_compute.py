@@ -90,8 +90,23 @@ def test_an_image_of_an_instance_starts_another(daemon: Daemon, site: Site) -> N
     assert site.ec2.describe_volumes(Filters=of_both)["Volumes"] == []
     left = site.ec2.describe_volumes(Filters=[{"Name": "status", "Values": ["available"]}])
     assert left["Volumes"] == [], "their root volumes went with them"
+    key = aws(daemon, "create-store-image-task", "--image-id", image, "--bucket", "images")
+    assert eventually(lambda: is_stored(daemon))
     site.ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
     assert site.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
+    what = ("--bucket", "images", "--object-key", key["ObjectKey"])
+    restored = aws(daemon, "create-restore-image-task", *what)["ImageId"]
+    (snapshot,) = site.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    wait(daemon, "snapshot-completed", "--snapshot-ids", snapshot["SnapshotId"])
+    site.image = restored
+    again = site.launch(site.public, site.group("restored"))
+    assert inside(daemon, again.id, "cat /etc/golden") == "golden\n"
+
+
+def is_stored(daemon: Daemon) -> bool:
+    """Whether the only image that was stored is complete."""
+    (task,) = aws(daemon, "describe-store-image-tasks")["StoreImageTaskResults"]
+    return bool(task["StoreTaskState"] == "Completed")
 
 
 def test_a_root_volume_is_replaced(daemon: Daemon, site: Site) -> None:

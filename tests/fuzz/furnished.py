@@ -88,8 +88,14 @@ def _hosts() -> list[dict[str, Any]]:
         _call("CreateSnapshot", {"snap": "SnapshotId"}, VolumeId="$vol"),
         _call("CreateLaunchTemplate", LaunchTemplateName="template",
               LaunchTemplateData={"InstanceType": "t3.micro", "ImageId": "$image"}),
-        _call("RegisterImage", Name="own image", RootDeviceName="/dev/xvda", BlockDeviceMappings=[
+        {"settle": True},
+        _call("RegisterImage", {"own": "ImageId"}, Name="own image", RootDeviceName="/dev/xvda", BlockDeviceMappings=[
             {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "$snap"}}]),
+        _call("CreateFpgaImage", InputStorageLocation={"Bucket": "designs", "Key": "a.tar"}),
+        {"settle": True},
+        _call("CreateStoreImageTask", ImageId="$own", Bucket="images"),
+        _call("CreateImageUsageReport", ImageId="$own",
+              ResourceTypes=[{"ResourceType": "ec2:Instance"}]),
         _call("CreateInstanceConnectEndpoint", SubnetId="$s"),
         _call("CreateNetworkInterfacePermission", NetworkInterfaceId="$f",
               AwsAccountId="999999999999", Permission="INSTANCE-ATTACH"),

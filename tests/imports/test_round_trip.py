@@ -56,7 +56,8 @@ NOT_WRITTEN = {
     *("carrier-gateway", "secondary-network", "secondary-subnet", "vpc-encryption-control"),
     *("transit-gateway-attachment", "transit-gateway-connect-peer"),
     *("transit-gateway-metering-policy", "transit-gateway-multicast-domain"),
-    *("transit-gateway-policy-table", "vpn-concentrator"),
+    *("transit-gateway-policy-table", "vpn-concentrator", "fpga-image", "image-usage-report"),
+    *("store-image-task", "stored-disk"),
     *("traffic-mirror-target", "traffic-mirror-filter", "traffic-mirror-filter-rule"),
 }
 """Kinds that neither way knows yet; of the attachments those that are not of a VPC.  This set is

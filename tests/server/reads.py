@@ -24,6 +24,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "DescribeLaunchTemplateVersions": {"Versions": ["$Latest"]},
     "GetLaunchTemplateData": {"InstanceId": "INSTANCE"},
+    "GetImageFindings": {"ImageId": "IMAGE"},
+    "DescribeImageReferences": {"ImageIds": "IMAGES", "IncludeAllResourceTypes": True},
+    "DescribeFpgaImageAttribute": {"FpgaImageId": "FPGA", "Attribute": "name"},
     "GetImageAncestry": {"ImageId": "IMAGE"},
     "GetDefaultCreditSpecification": {"InstanceFamily": "t3"},
     "GetPasswordData": {"InstanceId": "INSTANCE"},
@@ -96,7 +99,9 @@ def recorded(cloud: Cloud, vpc: str) -> dict[str, str]:
                        ("METERING", "MeteringPolicy")):  # fmt: skip
         answer = cloud.call(f"CreateTransitGateway{kind}", **gateway)
         made[word] = str(answer[f"TransitGateway{kind}"][f"TransitGateway{kind}Id"])
+    where = {"Bucket": "designs", "Key": "a.tar"}
+    made["FPGA"] = str(cloud.call("CreateFpgaImage", InputStorageLocation=where)["FpgaImageId"])
     log = {"ResourceType": "VPC", "TrafficType": "ALL", "LogDestinationType": "s3"}
-    where = {"ResourceIds": [vpc], "LogDestination": "arn:aws:s3:::logs"}
-    made["LOG"] = str(cloud.call("CreateFlowLogs", **log, **where)["FlowLogIds"][0])
+    of = {"ResourceIds": [vpc], "LogDestination": "arn:aws:s3:::logs"}
+    made["LOG"] = str(cloud.call("CreateFlowLogs", **log, **of)["FlowLogIds"][0])
     return made

@@ -101,6 +101,7 @@ def test_reads_never_write(cloud: Cloud, action: str) -> None:
         "ENI": make_interface(cloud, subnet)["NetworkInterfaceId"],
         "INSTANCE": launched["Instances"][0]["InstanceId"],
         "IMAGE": image,
+        "IMAGES": [image],
         "SUBNET": subnet,
         "GROUPS": [default_group(cloud, vpc)["GroupId"]],
         "SERVICE": _offered(cloud),

@@ -29,6 +29,27 @@ Protection = Literal["disabled", "enabled", "enabled-with-cooldown"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Watermark:
+    """A mark that goes on to what is made of an image: where it was attached, and when; ``key`` is
+    ``<account>:<name>``."""
+
+    key: str
+    region: str
+    image: str
+    image_created: str
+    made: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeRule:
+    """The instance types that an image is for, and is not for, as names and patterns; no
+    ``supported`` stands for all."""
+
+    supported: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Image(
     Resource,
     kind="image",
@@ -69,6 +90,8 @@ class Image(
     instance: str | None = None
     source: str | None = None
     source_region: str | None = None
+    watermarks: tuple[Watermark, ...] = ()
+    types: TypeRule = TypeRule()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,10 +359,33 @@ def show(image: Image, view: View) -> Shape:
         "SourceImageRegion": image.source_region,
         "PlatformDetails": "Linux/UNIX",
         "UsageOperation": "RunInstances",
+        "ImageWatermarks": [_show_watermark(each) for each in image.watermarks] or None,
+        "InstanceTypeSpecification": _show_types(image.types),
         "ProductCodes": [],
         "Tags": tag_list(image),
     }
     return {name: value for name, value in shape.items() if value is not None}
+
+
+def _show_watermark(mark: Watermark) -> Shape:
+    return {
+        "WatermarkKey": mark.key,
+        "SourceImageRegion": mark.region,
+        "SourceImageId": mark.image,
+        "SourceImageCreationTime": mark.image_created,
+        "WatermarkCreationTime": mark.made,
+    }
+
+
+def _show_types(rule: TypeRule) -> Shape | None:
+    lists = {
+        "SupportedInstanceTypes": rule.supported,
+        "UnsupportedInstanceTypes": rule.unsupported,
+    }
+    shape = {
+        name: [{"InstanceType": each} for each in types] for name, types in lists.items() if types
+    }
+    return shape or None
 
 
 _PATHS = {

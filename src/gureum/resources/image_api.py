@@ -35,7 +35,15 @@ system: there has to be something."""
 
 
 def _new_name(call: Call) -> str:
-    name = str(call.params["Name"])
+    return free_name(call, str(call.params["Name"]))
+
+
+def free_name(call: Call, name: str) -> str:
+    """A name that an image of the caller's can get.
+
+    Raises:
+        ApiError: ``InvalidAMIName.Malformed``, ``InvalidAMIName.Duplicate``.
+    """
     if not _NAME.fullmatch(name):
         raise ApiError(
             "InvalidAMIName.Malformed",
@@ -149,6 +157,7 @@ def create_image(call: Call) -> Shape:
             instance=row.id,
             source=row.image,
             source_region=call.region,
+            watermarks=mine.watermarks if mine else (),
         )
     )
     if row.state == "running" and not call.get("NoReboot"):
@@ -212,6 +221,7 @@ def copy_image(call: Call) -> Shape:
             sriov=source.sriov,
             source=source.id,
             source_region=source.region,
+            watermarks=source.watermarks,
         )
     )
     return {"ImageId": row.id}

@@ -16,6 +16,7 @@ from gureum.kind import Call, Shape
 from gureum.resources import launch_template, network_interface, volume
 from gureum.resources.block_device import BlockDevice, check_root, merged
 from gureum.resources.image import Image, launchable, resolved_id
+from gureum.resources.image_marks import check_type
 from gureum.resources.instance import Instance, MetadataOptions
 from gureum.resources.instance_defaults import check_tokens, credits_of, metadata_defaults
 from gureum.resources.instance_options import checked_cpus
@@ -98,6 +99,7 @@ def run_instances(call: Call) -> Shape:
             f"Availability Zone ({subnet.zone}).",
         )
     check_architecture(image)
+    check_type(image, kind)
     if len(stations) > TYPES[kind].interfaces:
         raise ApiError(
             "AttachmentLimitExceeded",

@@ -18,6 +18,7 @@ from gureum.kind import Call, Shape
 from gureum.model import Reader, Resource, Tags, Txn, View, ref
 from gureum.resources.block_device import BlockDevice
 from gureum.resources.ebs_defaults import encryption
+from gureum.resources.image_object import StoredDisk
 from gureum.resources.region import zone_id
 from gureum.resources.shapes import tag_list
 from gureum.resources.snapshot import Snapshot, find_snapshot, restored
@@ -213,10 +214,12 @@ def _next(change: Modification | None, now: str) -> Modification | None:
 
 
 def origin(row: Resource) -> str | None:
-    """Whose content a volume or snapshot that is being made is to have: it is there when that has
-    been copied."""
+    """Whose content a volume, snapshot or stored disk that is being made is to have: it is there
+    when that has been copied."""
     if isinstance(row, Snapshot) and row.state == "pending":
         return row.source or row.volume
+    if isinstance(row, StoredDisk) and row.state == "pending":
+        return row.source
     if isinstance(row, Volume) and row.state == "creating":
         return row.source or row.snapshot or None
     return None
