@@ -89,8 +89,8 @@ def _hosts() -> list[dict[str, Any]]:
         _call("CreateLaunchTemplate", LaunchTemplateName="template",
               LaunchTemplateData={"InstanceType": "t3.micro", "ImageId": "$image"}),
         {"settle": True},
-        _call("RegisterImage", {"own": "ImageId"}, Name="own image", RootDeviceName="/dev/xvda", BlockDeviceMappings=[
-            {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "$snap"}}]),
+        _call("RegisterImage", {"own": "ImageId"}, Name="own image", RootDeviceName="/dev/xvda",
+              BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "$snap"}}]),
         _call("CreateFpgaImage", InputStorageLocation={"Bucket": "designs", "Key": "a.tar"}),
         {"settle": True},
         _call("CreateStoreImageTask", ImageId="$own", Bucket="images"),

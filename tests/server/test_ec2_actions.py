@@ -51,6 +51,7 @@ NO_RESOURCES = {
     "stored-disk",
     "stored-image",
     "transit-gateway-nat-configuration",
+    "transit-gateway-route-export",
     "vpc-block-public-access-options",
 }
 """Types of rows that are no resources of EC2, and stand for none."""

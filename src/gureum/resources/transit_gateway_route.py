@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
+from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, missing_parameter
 from gureum.kind import Call, Kind, Listing, Shape
@@ -150,9 +151,16 @@ def _search(call: Call) -> Iterator[Found]:
     """The routes that match all ``route-search`` filters of the call, whose values are blocks or
     addresses; the other filters are generic."""
     table = live(call, TransitGatewayRouteTable, call.params["TransitGatewayRouteTableId"])
+    yield from search(call, table, call.params["Filters"])
+
+
+def search(
+    call: Call, table: TransitGatewayRouteTable, filters: Iterable[Mapping[str, Any]]
+) -> Iterator[Found]:
+    """The routes of a table that match all ``route-search`` filters among some."""
     searches = {
         item["Name"]: tuple(item.get("Values", ()))
-        for item in call.params["Filters"]
+        for item in filters
         if item.get("Name") in _SEARCHES
     }
     found = list(ways(call.txn.view, table).values())
@@ -287,6 +295,22 @@ def _references(call: Call) -> Iterator[Part]:
             yield Part(route.destination, table.created, shape)
 
 
+SEARCH: Listing[Found] = Listing(
+    action="SearchTransitGatewayRoutes",
+    result="Routes",
+    show=_show_found,
+    rows=_search,
+    paths={
+        "attachment.transit-gateway-attachment-id": (
+            "TransitGatewayAttachments[].TransitGatewayAttachmentId"
+        ),
+        "attachment.resource-id": "TransitGatewayAttachments[].ResourceId",
+        "attachment.resource-type": "TransitGatewayAttachments[].ResourceType",
+    },
+    computed={name: _searched_for(name) for name in _SEARCHES},
+    beside=lambda call: {"AdditionalRoutesAvailable": False},
+)
+
 KIND: Kind[TransitGatewayRouteTable] = Kind(
     row=None,
     actions={
@@ -298,21 +322,7 @@ KIND: Kind[TransitGatewayRouteTable] = Kind(
         "DeleteTransitGatewayPrefixListReference": delete_reference,
     },
     listings=(
-        Listing(
-            action="SearchTransitGatewayRoutes",
-            result="Routes",
-            show=_show_found,
-            rows=_search,
-            paths={
-                "attachment.transit-gateway-attachment-id": (
-                    "TransitGatewayAttachments[].TransitGatewayAttachmentId"
-                ),
-                "attachment.resource-id": "TransitGatewayAttachments[].ResourceId",
-                "attachment.resource-type": "TransitGatewayAttachments[].ResourceType",
-            },
-            computed={name: _searched_for(name) for name in _SEARCHES},
-            beside=lambda call: {"AdditionalRoutesAvailable": False},
-        ),
+        SEARCH,
         Listing(
             action="GetTransitGatewayPrefixListReferences",
             result="TransitGatewayPrefixListReferences",

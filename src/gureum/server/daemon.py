@@ -9,6 +9,7 @@ State folder::
     daemon.json     who serves: process id, endpoint
     daemon.log      what happened, one line an event
     flow-logs/ …    see :mod:`gureum.services.flow_files`
+    route-exports/  see :mod:`gureum.services.route_exports`
     instances/ …    see :mod:`gureum.machines.containers`
 """
 
@@ -61,6 +62,7 @@ from gureum.server.settings import (
 from gureum.server.stored_images import publish
 from gureum.services import FlowRecorder, Rooms, Services
 from gureum.services.flow_files import FlowFiles
+from gureum.services.route_exports import RouteExports
 from gureum.store import Bounds, SqliteStore, StoreError
 
 log = logging.getLogger(__name__)
@@ -194,6 +196,7 @@ def open_cloud(settings: Settings) -> Cloud:
         store.view,
         settings.flow_log_interval,
     )
+    RouteExports(settings.state / "route-exports", store)
     answering = Services(engine, lambda: store.view, InstanceRoles(vault, utc_now))
     services = Rooms(answering, flows)
     docker = None
