@@ -36,6 +36,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "InstanceRequirements": {"VCpuCount": {"Min": 1}, "MemoryMiB": {"Min": 1}},
     },
     "GetConsoleOutput": {"InstanceId": "INSTANCE"},
+    "GetConsoleScreenshot": {"InstanceId": "INSTANCE"},
     "GetManagedPrefixListAssociations": {"PrefixListId": "LIST"},
     "GetManagedPrefixListEntries": {"PrefixListId": "LIST"},
     "GetTransitGatewayAttachmentPropagations": {"TransitGatewayAttachmentId": "ATTACHMENT"},

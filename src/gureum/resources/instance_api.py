@@ -20,6 +20,7 @@ from gureum.resources import (
 )
 from gureum.resources.instance import (
     ENDED,
+    UP,
     USER_REQUEST,
     Instance,
     expired,
@@ -29,6 +30,7 @@ from gureum.resources.instance import (
 from gureum.resources.instance_shape import LISTINGS, show_state
 from gureum.resources.network_interface import interfaces_of
 from gureum.resources.run_instances import run_instances
+from gureum.resources.screenshot import screenshot
 from gureum.resources.volume import volumes_of
 
 Change = Callable[[Call, Instance], Instance]
@@ -159,6 +161,21 @@ def get_console_output(call: Call) -> Shape:
     return answer
 
 
+def get_console_screenshot(call: Call) -> Shape:
+    """GetConsoleScreenshot: the last lines of the console as a JPEG, base64; no screen sleeps.
+
+    Raises:
+        ApiError: ``InvalidInstanceID.NotFound``, ``IncorrectInstanceState`` unless it is up.
+    """
+    row = call.txn.get(Instance, call.params["InstanceId"])
+    if row.state not in UP:
+        raise ApiError(
+            "IncorrectInstanceState", f"The instance '{row.id}' is not in the 'running' state."
+        )
+    taken = screenshot(call.probe("console", row.id))
+    return {"InstanceId": row.id, "ImageData": base64.b64encode(taken).decode()}
+
+
 def get_uefi_data(call: Call) -> Shape:
     """GetInstanceUefiData: containers have no UEFI variables, instances of ours none to give."""
     row = call.txn.get(Instance, call.params["InstanceId"])
@@ -176,11 +193,19 @@ KIND = Kind(
         "MonitorInstances": monitor_instances,
         "UnmonitorInstances": unmonitor_instances,
         "GetConsoleOutput": get_console_output,
+        "GetConsoleScreenshot": get_console_screenshot,
         "GetInstanceUefiData": get_uefi_data,
         **instance_attributes.ACTIONS,
         **instance_options.ACTIONS,
     },
-    reads=frozenset({"GetConsoleOutput", "GetInstanceUefiData", "DescribeInstanceAttribute"})
+    reads=frozenset(
+        {
+            "GetConsoleOutput",
+            "GetConsoleScreenshot",
+            "GetInstanceUefiData",
+            "DescribeInstanceAttribute",
+        }
+    )
     | instance_options.READS,
     listings=(
         *LISTINGS,

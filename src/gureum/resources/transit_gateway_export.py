@@ -20,8 +20,8 @@ from gureum.kind import Call, Kind, Listing, Shape
 from gureum.model import Resource, Txn, ref
 from gureum.model.timestamps import age
 from gureum.resources.transit_gateway import TransitGatewayRouteTable, live
-from gureum.resources.transit_gateway_route import SEARCH, search
-from gureum.wire.listing import page
+from gureum.resources.transit_gateway_route import SEARCH, Found, search
+from gureum.wire.listing import Candidate, page
 
 KEPT = timedelta(hours=1)
 """How long the row of an object is kept."""
@@ -69,7 +69,7 @@ def export(call: Call) -> Shape:
     bucket, filters = call.params["S3Bucket"], call.get("Filters") or []
     if not _BUCKET.fullmatch(bucket):
         raise invalid_value("s3Bucket", bucket)
-    shown = [(found, found.shape) for found in search(call, table, filters)]
+    shown = [Candidate(found, _shape) for found in search(call, table, filters)]
     routes, _ = page(_LISTING.action, _LISTING, shown, {"Filters": filters}, call.txn.view)
     row = RouteExport(
         **{**call.common(RouteExport), "tags": ()},
@@ -80,6 +80,10 @@ def export(call: Call) -> Shape:
     )
     call.created(row)
     return {"S3Location": f"s3://{row.bucket}/{row.key}"}
+
+
+def _shape(found: Found) -> Shape:
+    return found.shape
 
 
 def _milliseconds(now: str) -> int:
