@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gureum.program import Blackhole, Route
 from tests.conftest import Cloud
 from tests.resources.building import only, settle
 from tests.resources.routing import refusal
@@ -92,6 +93,9 @@ def test_a_connect_attachment(cloud: Cloud, star: Star) -> None:
     way = {"DestinationCidrBlock": "172.16.0.0/12", "TransitGatewayAttachmentId": key}
     cloud.call("CreateTransitGatewayRoute", TransitGatewayRouteTableId=star.table, **way)
     assert found(cloud, star.table)["172.16.0.0/12"] == f"static active {key}"
+    said = [each for each in cloud.program().statements if isinstance(each, Route)]
+    (target,) = (each.target for each in said if each.destination == "172.16.0.0/12")
+    assert target == Blackhole(key), "packets end there"
     held = {"TransitGatewayAttachmentId": star.attachments[0]}
     assert refusal(cloud, "DeleteTransitGatewayVpcAttachment", **held)[0] == "IncorrectState"
     made = peer(cloud, key)
