@@ -58,6 +58,11 @@ def completed(running: Running, key: str) -> bool:
     return bool(found["State"] == "completed")
 
 
+def available(running: Running, image: str) -> bool:
+    (found,) = running.call("DescribeImages", ImageIds=[image])["Images"]
+    return bool(found["State"] == "available")
+
+
 def test_volumes_follow_their_attachments(running: Running) -> None:
     data, host = volume(running), instance(running)
     attach(running, data, host)
@@ -131,7 +136,7 @@ def test_an_image_of_an_instance_has_its_disk(running: Running) -> None:
     made = running.call("CreateImage", InstanceId=host, Name="golden", NoReboot=True)["ImageId"]
     (image,) = running.call("DescribeImages", ImageIds=[made])["Images"]
     taken = image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
-    assert eventually(lambda: completed(running, taken))
+    assert eventually(lambda: completed(running, taken) and available(running, made))
     assert running.machines.content[taken] == f"disk of {host}"
     answer = running.call("RunInstances", ImageId=made, MinCount=1, MaxCount=1)
     key = answer["Instances"][0]["InstanceId"]
@@ -182,7 +187,7 @@ def test_a_stored_image_has_the_bytes_of_its_snapshots(running: Running) -> None
     image = running.call("CreateImage", InstanceId=host, Name="golden", NoReboot=True)["ImageId"]
     (shown,) = running.call("DescribeImages", ImageIds=[image])["Images"]
     taken = shown["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
-    assert eventually(lambda: completed(running, taken))
+    assert eventually(lambda: completed(running, taken) and available(running, image))
     key = running.call("CreateStoreImageTask", ImageId=image, Bucket="images")["ObjectKey"]
     tasks = "DescribeStoreImageTasks", "StoreImageTaskResults"
     assert eventually(lambda: running.call(tasks[0])[tasks[1]][0]["StoreTaskState"] == "Completed")

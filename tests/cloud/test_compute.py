@@ -111,45 +111,50 @@ def is_stored(daemon: Daemon) -> bool:
 
 def test_a_root_volume_is_replaced(daemon: Daemon, site: Site) -> None:
     """The instance goes on as itself, with its addresses and volumes, and with another disk."""
-    guest = site.launch(site.public, site.group("rooted"), public=True)
-    data = aws(daemon, "create-volume", *ZONE, "--size", "1")["VolumeId"]
-    wait(daemon, "volume-available", "--volume-ids", data)
-    aws(daemon, "attach-volume", "--volume-id", data, "--instance-id", guest.id, "--device",
-        "/dev/sdf")  # fmt: skip
-    wait(daemon, "volume-in-use", "--volume-ids", data)
+    ec2, guest = site.ec2, site.launch(site.public, site.group("rooted"), public=True)
+    data = ec2.create_volume(AvailabilityZone=ZONE[1], Size=1)["VolumeId"]
+    assert eventually(lambda: states(site, "volume-id", data) == ["available"])
+    ec2.attach_volume(VolumeId=data, InstanceId=guest.id, Device="/dev/sdf")
     assert eventually(lambda: inside(daemon, guest.id, "ls /run/volumes") == "sdf\n")
     inside(daemon, guest.id, "echo broken >/etc/mark; echo kept >/run/volumes/sdf/note")
     before = guest.show()
-    replace = ("create-replace-root-volume-task", "--instance-id", guest.id)
 
-    def task(*more: str) -> dict[str, Any]:
-        """The task that a replacement ended as."""
-        made = aws(daemon, *replace, *more)["ReplaceRootVolumeTask"]["ReplaceRootVolumeTaskId"]
-        one = ("describe-replace-root-volume-tasks", "--replace-root-volume-task-ids", made)
+    def replaced(**more: Any) -> None:
+        made = ec2.create_replace_root_volume_task(InstanceId=guest.id, **more)
+        key = made["ReplaceRootVolumeTask"]["ReplaceRootVolumeTaskId"]
 
-        def shown() -> dict[str, Any]:
-            found: dict[str, Any] = aws(daemon, *one)["ReplaceRootVolumeTasks"][0]
-            return found
+        def state() -> str:
+            told = ec2.describe_replace_root_volume_tasks(ReplaceRootVolumeTaskIds=[key])
+            return str(told["ReplaceRootVolumeTasks"][0]["TaskState"])
 
-        assert eventually(lambda: shown()["TaskState"] == "succeeded")
-        return shown()
+        assert eventually(lambda: state() == "succeeded")
 
-    task()
+    replaced()
     after = guest.show()
     names = ("InstanceId", "PrivateIpAddress", "PublicIpAddress", "State", "LaunchTime")
     assert [after[name] for name in names] == [before[name] for name in names]
     mark = "cat /etc/mark 2>&1; cat /run/volumes/sdf/note"
     assert "No such file" in inside(daemon, guest.id, mark)
     assert inside(daemon, guest.id, mark).endswith("kept\n")
-    old = roots(before)
-    snapshot = aws(daemon, "create-snapshot", "--volume-id", old)["SnapshotId"]
-    wait(daemon, "snapshot-completed", "--snapshot-ids", snapshot)
-    task("--snapshot-id", snapshot, "--delete-replaced-root-volume")
+    snapshot = ec2.create_snapshot(VolumeId=root_of(before))["SnapshotId"]
+
+    def is_taken() -> bool:
+        (told,) = ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"]
+        return bool(told["State"] == "completed")
+
+    assert eventually(is_taken)
+    replaced(SnapshotId=snapshot, DeleteReplacedRootVolume=True)
     assert inside(daemon, guest.id, mark) == "broken\nkept\n"
-    wait(daemon, "volume-deleted", "--volume-ids", roots(after))
+    assert eventually(lambda: states(site, "volume-id", root_of(after)) == [])
 
 
-def roots(instance: dict[str, Any]) -> str:
+def states(site: Site, name: str, value: str) -> list[str]:
+    """The states of the volumes that pass a filter."""
+    found = site.ec2.describe_volumes(Filters=[{"Name": name, "Values": [value]}])["Volumes"]
+    return [each["State"] for each in found]
+
+
+def root_of(instance: dict[str, Any]) -> str:
     """The root volume of an instance as it is shown."""
     return str(instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"])
 
