@@ -160,10 +160,9 @@ class Machines:
         """
         folder = self._folder(machine.id)
         other = known is not None and machine.root != "" and known.root not in ("", machine.root)
-        if known is None or other:
-            image, layers = machine.image, self._layers(machine.image, machine.id)
-        else:
-            image, layers = known.image, known.layers
+        kept = None if other else known
+        image = kept.image if kept else machine.image
+        layers = kept.layers if kept else self._layers(machine.image, machine.id)
         lower, *above = map(str, layers)
         begun = Record(
             image, lower, machine.boot, record.host_boot(), above=tuple(above), root=machine.root
@@ -174,8 +173,7 @@ class Machines:
             if known.image != image and known.image.startswith("sha256:"):
                 self._store.release(known.image, self._holder(machine.id))
         self._volumes.give(machine.root, folder / "upper")
-        if machine.disk and (known is None or other):
-            self._volumes.copy_out(machine.disk, folder / "upper")
+        self._volumes.copy_out(machine.disk, folder / "upper")
         return begun
 
     def _layers(self, image: str, key: str) -> tuple[Path, ...]:

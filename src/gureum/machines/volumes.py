@@ -49,11 +49,13 @@ class Volumes:
         _copy(source, self._root / check_id(target))
 
     def copy_out(self, source: str, target: Path) -> None:
-        """The same, to any folder.
+        """The same, to any folder; nothing where ``source`` is empty.
 
         Raises:
             MachineError: it could not be copied.
         """
+        if not source:
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         _copy(self._root / check_id(source), target)
 
