@@ -4,6 +4,7 @@ services, flow logs, launch templates, permissions of interfaces, Block Public A
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Network
 
 from gureum.imports.answers import Item
 from gureum.imports.hosts import take
@@ -75,7 +76,7 @@ def vpn_connection(reading: Reading, item: Item) -> None:
 def _tunnel(given: Item) -> Tunnel:
     made = Tunnel(
         outside=given["OutsideIpAddress"],
-        inside=given["TunnelInsideCidr"],
+        inside=str(IPv4Network(given["TunnelInsideCidr"])),
         key=given["PreSharedKey"],
     )
     return vpn_tunnel.changed(
