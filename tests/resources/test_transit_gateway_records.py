@@ -290,3 +290,30 @@ def test_route_tables_are_announced_over_peerings_only(cloud: Cloud, star: Star)
     assert cloud.call(f"Describe{name}s")[f"{name}s"] == []
     missing = {f"{name}Id": "tgw-rtb-announcement-0123456789abcdef0"}
     assert refusal(cloud, f"Delete{name}", **missing)[0] == f"Invalid{name}Id.NotFound"
+
+
+def test_a_route_table_is_announced(cloud: Cloud, star: Star) -> None:
+    made = cloud.call(
+        "CreateTransitGatewayPeeringAttachment",
+        TransitGatewayId=star.gateway,
+        PeerTransitGatewayId=make_transit(cloud),
+        PeerAccountId="123456789012",
+        PeerRegion="ap-northeast-2",
+    )["TransitGatewayPeeringAttachment"]
+    key, far = made["TransitGatewayAttachmentId"], made["AccepterTgwInfo"]["TransitGatewayId"]
+    settle(cloud)
+    cloud.call("AcceptTransitGatewayPeeringAttachment", TransitGatewayAttachmentId=key)
+    settle(cloud)
+    name = "TransitGatewayRouteTableAnnouncement"
+    asked = {"TransitGatewayRouteTableId": star.table, "PeeringAttachmentId": key}
+    announced = cloud.call(f"Create{name}", **asked)[name]
+    assert announced["TransitGatewayId"] == star.gateway
+    assert announced["PeerTransitGatewayId"] == far
+    assert (announced["AnnouncementDirection"], announced["State"]) == ("outgoing", "pending")
+    assert refusal(cloud, f"Create{name}", **asked)[0] == "Resource.AlreadyAssociated"
+    settle(cloud)
+    (shown,) = cloud.call(f"Describe{name}s")[f"{name}s"]
+    assert shown == announced | {"State": "available"}
+    one = {f"{name}Id": announced[f"{name}Id"]}
+    assert cloud.call(f"Delete{name}", **one)[name]["State"] == "deleting"
+    assert refusal(cloud, f"Delete{name}", **one)[0] == f"Invalid{name}Id.NotFound"
