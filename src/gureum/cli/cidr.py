@@ -25,13 +25,12 @@ from gureum.model.cidr import (
     split,
     usable,
 )
+from gureum.model.internet import PUBLIC
 from gureum.model.special import Purpose, purposes
 
 _KEPT = ("network", "router", "DNS", "future use")
 """What AWS keeps the first four addresses of a subnet for (VPC User Guide, "Subnet sizing")."""
 _SUBNET_SIZES = range(16, 29)
-_INTERNET = "198.18.0.0/15"
-"""Public addresses and hosts of the internet that the cloud plays (docs/limits.md)."""
 
 
 def facts(cidr: str) -> dict[str, Any]:
@@ -306,7 +305,7 @@ def overlap(
 
 def _in_use(cloud: dict[str, Any]) -> list[tuple[IPv4Network, str]]:
     """The blocks of a region and what they are."""
-    found = [(IPv4Network(_INTERNET), "the internet that the cloud plays")]
+    found = [(IPv4Network(PUBLIC), "the internet that the cloud plays")]
     for vpc in cloud["vpcs"]:
         found += [(IPv4Network(each), f"VPC {_named(vpc)}") for each in vpc["cidrs"]]
         found += [

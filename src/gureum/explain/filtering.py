@@ -8,11 +8,10 @@ from gureum.explain.flows import Admission, Flows, Role
 from gureum.explain.network import Network, contains
 from gureum.explain.packet import Packet
 from gureum.explain.services import ServiceWalk
+from gureum.model.internet import PUBLIC
 from gureum.program import Guard, Port, Rule, Segment
 from gureum.program.statements import Direction
 
-PUBLIC = "198.18.0.0/15"
-"""Where all public IPv4 addresses of this internet are."""
 _OTHER: dict[Direction, Direction] = {"in": "out", "out": "in"}
 
 

@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import Any
 
 from gureum.explain.codes import Code
-from gureum.explain.filtering import PUBLIC, FilterWalk
+from gureum.explain.filtering import FilterWalk
 from gureum.explain.flows import Flows
 from gureum.explain.network import Network, contains, length, on_link
 from gureum.explain.packet import ICMP, TCP, UDP, Packet, nat_ports
 from gureum.explain.steps import Tried
 from gureum.explain.transit import Spot, crossing
 from gureum.explain.ways import beyond, route_line
+from gureum.model.internet import PUBLIC, PUBLIC6
 from gureum.program import (
     Beyond,
     Blackhole,
@@ -36,7 +37,6 @@ from gureum.program import (
 
 RFC1918 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 RFC6598 = "100.64.0.0/10"
-PUBLIC6 = "3fff::/20"
 ROUTER6 = "fe80::1"
 """What hosts call their router by in IPv6."""
 MAX_HOPS = 32

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from gureum.explain.filtering import PUBLIC
-from gureum.explain.walk import PUBLIC6
+from gureum.model.internet import PUBLIC, PUBLIC6
 from gureum.program import (
     Address,
     Guard,

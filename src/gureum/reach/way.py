@@ -16,8 +16,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from gureum.explain.filtering import PUBLIC
-from gureum.explain.walk import MAX_HOPS, PUBLIC6, RFC1918, RFC6598
+from gureum.explain.walk import MAX_HOPS, RFC1918, RFC6598
+from gureum.model.internet import PUBLIC, PUBLIC6
 from gureum.program import Local, Target, ViaPeering, ViaPort, ViaTransit, ViaUplink
 from gureum.reach.headers import HEADERS
 from gureum.reach.line import OTHERS, PORTS, WHOLE, Ranges, intersection, without

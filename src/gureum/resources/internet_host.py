@@ -12,21 +12,22 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from gureum.errors import ApiError, invalid_value
 from gureum.kind import Kind, Lowering
 from gureum.model import Resource, Txn
+from gureum.model.internet import HOSTS, HOSTS6
 from gureum.program import InternetHost as Host
 from gureum.resources.prefix_list import GATEWAY_SERVICES
 
 OWNER, PLACE = "internet", "internet"
 """The account and region of these rows."""
 
-NETWORK = IPv4Network("198.19.0.0/16")
-"""Their addresses: the half of 198.18.0.0/15 that is not for customers of the cloud."""
+NETWORK = IPv4Network(HOSTS)
+"""Where their addresses are."""
 
 ME = "me"
 PROVIDED = {ME: "198.19.0.10", "mirror": "198.19.0.20", "stranger": "198.19.0.30"}
 """The hosts that are always there: the user, a server to download from, anybody else."""
 
-NETWORK6 = IPv6Network("3fff:800::/21")
-"""Their IPv6 addresses: the half of 3fff::/20 (RFC 9637) that is not for customers."""
+NETWORK6 = IPv6Network(HOSTS6)
+"""Where their IPv6 addresses are."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _FIRST = 100

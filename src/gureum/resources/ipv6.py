@@ -1,8 +1,6 @@
 """IPv6 blocks: the pool they come from, which VPC has which, and the parts that subnets have.
 
-Every address here is global, as in AWS: nothing translates it, gateways decide what passes.  The
-pool is half of 3fff::/20, which RFC 9637 reserves for documentation, so that it collides with
-nothing; the other half is left for hosts of the internet.
+Every address here is global, as in AWS: nothing translates it, gateways decide what passes.
 
 Sources: VPC User Guide, "VPC CIDR blocks" and "Subnet CIDR blocks"; EC2 API Reference.
 """
@@ -18,9 +16,10 @@ from gureum.errors import ApiError, invalid_value
 from gureum.kind import Call, Kind, Shape
 from gureum.model import Reader, Resource, ref
 from gureum.model.cidr import ipv6_network
+from gureum.model.internet import CUSTOMERS6
 
-POOL = IPv6Network("3fff::/21")
-"""Blocks for VPCs; 3fff:800::/21 is left for hosts of the internet."""
+POOL = IPv6Network(CUSTOMERS6)
+"""Where all blocks are."""
 
 POOL_NAME = "Amazon"
 """What the API calls the pool that Amazon-provided blocks come from."""

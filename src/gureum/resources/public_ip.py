@@ -1,7 +1,6 @@
 """Public addresses: the pool that all accounts share, and what each address is mapped to.
 
-Sources: VPC User Guide, "IP addressing"; EC2 User Guide, "Elastic IP addresses".  The pool is half
-of 198.18.0.0/15, which RFC 2544 reserves for benchmarks, so that it collides with nothing.
+Sources: VPC User Guide, "IP addressing"; EC2 User Guide, "Elastic IP addresses".
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ from ipaddress import IPv4Address, IPv4Network
 from gureum.errors import ApiError
 from gureum.kind import Call, Kind
 from gureum.model import Reader, Resource, Txn, View, ref
+from gureum.model.internet import CUSTOMERS
 
-POOL = IPv4Network("198.18.0.0/16")
-"""Addresses for AWS's customers; 198.19.0.0/16 is left for hosts of the internet."""
+POOL = IPv4Network(CUSTOMERS)
+"""Where all of them are."""
 
 _EDGES = (0, 255)
 """Last octets that are not given out: people take them for network and broadcast addresses."""

@@ -16,6 +16,7 @@ from gureum.errors import ApiError
 from gureum.explain.network import contains
 from gureum.model import Resource, Txn, View
 from gureum.model.cidr import router_address
+from gureum.model.internet import GATEWAY_HOP, GATEWAY_HOP6, INTERNET_HOP, INTERNET_HOP6
 from gureum.resources.instance import ENDED, Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.internet_host import InternetHost
@@ -48,8 +49,8 @@ _SHOWN = 8
 """How many names an error lists at most."""
 
 GATEWAY_HOPS = {
-    **dict.fromkeys(("100.64.0.1", "3fff:fff::1"), "internet gateway"),
-    **dict.fromkeys(("100.64.0.2", "3fff:fff::2"), "the internet's router"),
+    **dict.fromkeys((GATEWAY_HOP, GATEWAY_HOP6), "internet gateway"),
+    **dict.fromkeys((INTERNET_HOP, INTERNET_HOP6), "the internet's router"),
 }
 """What these two call themselves in a traceroute (see ``docs/dataplane.md``)."""
 

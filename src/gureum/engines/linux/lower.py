@@ -36,11 +36,7 @@ from gureum.engines.linux.names import (
     FALLBACK_METRIC,
     FAR,
     FAR6,
-    GATEWAY_HOP,
-    GATEWAY_HOP6,
     INTERNET,
-    INTERNET_HOP,
-    INTERNET_HOP6,
     MACHINE,
     MACHINE_END,
     MAIN,
@@ -51,7 +47,6 @@ from gureum.engines.linux.names import (
     NEAR,
     NEAR6,
     PRIVATE,
-    PUBLIC,
     ROUTER6,
     TABLE_BASE,
     comment,
@@ -71,6 +66,7 @@ from gureum.engines.linux.names import (
 )
 from gureum.engines.linux.services import service
 from gureum.engines.linux.wires import wire
+from gureum.model.internet import GATEWAY_HOP, GATEWAY_HOP6, INTERNET_HOP, INTERNET_HOP6, PUBLIC
 from gureum.program import (
     SHARES,
     Address,

@@ -15,10 +15,6 @@ ME = "me"
 """The internet host that is the user's own: the machine reaches the cloud through it."""
 
 # --- addresses ----------------------------------------------------------------------------------
-PUBLIC = "198.18.0.0/15"
-"""All public addresses and internet hosts (RFC 2544: benchmarks, collides with nothing)."""
-PUBLIC6 = "3fff::/20"
-"""All IPv6 addresses of VPCs and internet hosts (RFC 9637: documentation)."""
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 """RFC 1918: destinations that a gateway never forwards unless translated."""
 NEAR, FAR = "169.254.0.1", "169.254.0.2"
@@ -29,10 +25,6 @@ NEAR6, FAR6 = "fe80::1", "fe80::2"
 ROUTER6 = "fe80::1"
 """The router's address on every subnet's link, the next hop of instances (AWS announces a
 link-local one, too)."""
-GATEWAY_HOP, INTERNET_HOP = "100.64.0.1", "100.64.0.2"
-"""What an internet gateway and the internet's router call themselves in traceroute (RFC 6598)."""
-GATEWAY_HOP6, INTERNET_HOP6 = "3fff:fff::1", "3fff:fff::2"
-"""The same for IPv6."""
 MACHINE_END, ME_END = "169.254.77.1", "169.254.77.2"
 """The machine's and me's end of the link that joins them."""
 

@@ -23,11 +23,12 @@ from gureum.engines.linux.items import (
     Settings,
     Veth,
 )
-from gureum.engines.linux.names import MAIN, PUBLIC, TABLE, link_mac
+from gureum.engines.linux.names import MAIN, TABLE, link_mac
 from gureum.engines.linux.namespaces import Namespaces
 from gureum.engines.linux.netlink import number, parse
 from gureum.engines.linux.nft import Batch, NftError
 from gureum.engines.linux.rulesets import BridgeFilter
+from gureum.model.internet import PUBLIC
 
 _log = logging.getLogger(__name__)
 _SWITCH = "bridge/bridge-nf-call-iptables"

@@ -14,8 +14,6 @@ from gureum.engines.linux.items import Chain, Family, Item, NftSet, NftTable, Sy
 from gureum.engines.linux.names import (
     FROM_OWNER,
     FROM_TRANSIT,
-    PUBLIC,
-    PUBLIC6,
     TO_OWNER,
     TO_TRANSIT,
 )
@@ -27,6 +25,7 @@ from gureum.engines.linux.services import (
     TO_A_SERVICE6,
     services,
 )
+from gureum.model.internet import PUBLIC, PUBLIC6
 
 BridgeFilter = Literal["netfilter", "isolated"]
 
