@@ -121,6 +121,8 @@ class LinuxEngine:
 
     def _open(self, bridge_filter: str, host_link: bool) -> None:
         way = probe.bridge_filter(self.tag) if bridge_filter == "auto" else bridge_filter
+        if way == "netfilter":
+            probe.load_bridge_filter()
         self._namespaces = Namespaces(self.tag)
         link = f"gu{self.tag}" if host_link else ""
         if link and not probe.machine_route_is_free(self._namespaces, link):

@@ -39,6 +39,14 @@ _A, _B = "192.0.2.1", "192.0.2.2"
 _PORT = 9
 
 
+def load_bridge_filter() -> None:
+    """Have the kernel take in the module by which bridged packets meet the forward hook, where it
+    is one and is not there yet."""
+    if not Path("/proc/sys/net/bridge").is_dir():
+        with contextlib.suppress(OSError):
+            subprocess.run(["modprobe", "br_netfilter"], check=False, capture_output=True)
+
+
 def bridge_filter(tag: str) -> BridgeFilter:
     """``netfilter`` where bridged packets meet the forward hook, else ``isolated``.
 
@@ -47,9 +55,7 @@ def bridge_filter(tag: str) -> BridgeFilter:
     """
     spaces = Namespaces(f"{tag}p")
     try:
-        if not Path("/proc/sys/net/bridge").is_dir():
-            with contextlib.suppress(OSError):
-                subprocess.run(["modprobe", "br_netfilter"], check=False, capture_output=True)
+        load_bridge_filter()
         _build(spaces)
         if spaces.read_sysctl("bridge", _SWITCH) is None:
             return "isolated"
