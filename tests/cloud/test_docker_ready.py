@@ -77,7 +77,12 @@ def test_a_proxy_before_the_instances_service(
     assert "app-on-the-instance" in page
     assert get(site.me, web.public_ip, 8080, patience=1) == "timeout"  # the group has no such rule
     assert '"GET / HTTP/1.0" 200' in docker("logs", "proxy")
-    docker("rm", "-f", "proxy")
+    # the same, before a server that is a container, too
+    assert daemon.gureum("exec", web.id, "--", "busybox", "killall", "httpd").returncode == 0
+    docker("pull", "web", patience=BUILD)
+    docker("run", "-d", "--name", "app", "-p", "8080:80", "web")
+    assert eventually(lambda: "It works" in get(site.me, web.public_ip, 80))
+    docker("rm", "-f", "app", "proxy")
 
 
 def test_a_database_whose_data_outlives_its_container_and_a_stop(
