@@ -21,6 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from tests.clients.installed import installed
 from tests.daemon import REGION, Daemon, free_port
+from tests.kernel.packets import eventually
 
 ROUNDS = 9
 INSTANCES = 300
@@ -39,6 +40,14 @@ class Region:
             aws_secret_access_key="test",
             config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
         )
+
+    def answers(self) -> bool:
+        """Whether anybody is there yet."""
+        try:
+            self.ec2.describe_vpcs()
+        except BotoCoreError:
+            return False
+        return True
 
     def furnish(self) -> None:
         """A VPC with a group, and instances in it."""
@@ -140,17 +149,11 @@ def gureum(*options: str) -> Iterator[str]:
 
 def answering(endpoint: str) -> Region:
     """The region, as soon as it answers."""
-    region, end = Region(endpoint), time.monotonic() + PATIENCE
-    while True:
-        try:
-            region.ec2.describe_vpcs()
-        except BotoCoreError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
-        else:
-            region.furnish()
-            return region
+    region = Region(endpoint)
+    if not eventually(region.answers, PATIENCE):
+        raise TimeoutError(f"{endpoint} does not answer")
+    region.furnish()
+    return region
 
 
 def measured(regions: dict[str, Region], call: Callable[[Region], None]) -> dict[str, float]:

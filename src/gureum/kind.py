@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from gureum.errors import ApiError
@@ -251,6 +251,31 @@ Action = Callable[[Call], Shape]
 Companion = Callable[[Call, Any], None]
 Show = Callable[[L, View], Shape]
 FilterValues = Callable[[Any, View], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a row that is listed by itself, as the API shows it; what was made together is in
+    the order of ids."""
+
+    id: str
+    created: str
+    shape: Shape
+
+
+def show_part(part: Part, view: View) -> Shape:
+    """What a listing of parts shows."""
+    return part.shape
+
+
+def becomes(before: str, after: str) -> Callable[[Txn, Any, str], None]:
+    """A kind's ``settled`` where a row has nothing but another ``state`` from then on."""
+
+    def settled(txn: Txn, row: Any, now: str) -> None:
+        if row.state == before:
+            txn.put(replace(row, state=after))
+
+    return settled
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ pytestmark = pytest.mark.kernel
 OTHER = "222222222222"
 CHANGES = """
 set -e
-echo made >/root/made
-chmod 4711 /root/made
-ln /root/made /root/same
+echo made >/made
+chmod 4711 /made
+ln /made /same
 rm /etc/profile
 rm -rf /etc/dropbear && mkdir /etc/dropbear && echo new >/etc/dropbear/new
 """
-LOOK = "cat /root/same; ls -l /root/made | cut -c1-10; ls /etc/profile; ls /etc/dropbear"
+LOOK = "cat /same; ls -l /made | cut -c1-10; ls /etc/profile; ls /etc/dropbear"
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def _is_only_for_who_may_launch_it(
     assert "pull access denied" in other.fails("run", "--rm", ami, "true")
     change = {"Add": [{"UserId": OTHER}]}
     site.ec2.modify_image_attribute(ImageId=ami, LaunchPermission=change)
-    assert other("run", "--rm", ami, "cat", "/root/made") == "made"
+    assert other("run", "--rm", ami, "cat", "/made") == "made"
 
 
 def _is_exported(daemon: Daemon, ami: str, layer: str, folder: Path) -> None:
@@ -92,10 +92,10 @@ def _is_exported(daemon: Daemon, ami: str, layer: str, folder: Path) -> None:
         assert inner is not None
         with tarfile.open(fileobj=inner) as diff:
             names = diff.getnames()
-    assert {"root/made", "etc/.wh.profile", "etc/dropbear/.wh..wh..opq"} <= set(names)
+    assert {"made", "etc/.wh.profile", "etc/dropbear/.wh..wh..opq"} <= set(names)
     (image,) = Store(ImageStore(folder / "images", {})).load(file)
     assert image.stack[-1].diff_id == layer
-    assert (image.layers[-1] / "root/made").stat().st_nlink == 2
+    assert (image.layers[-1] / "made").stat().st_nlink == 2
 
 
 def _json(daemon: Daemon, *words: str) -> Any:

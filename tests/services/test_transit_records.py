@@ -16,6 +16,7 @@ from gureum.services.transit_records import Crossing, crossings, line
 from tests.conftest import Cloud
 from tests.resources.building import make_subnet, make_vpc
 from tests.resources.transit import attach, attachment, default_table, make_transit
+from tests.services.flows import FLOW
 
 ROLE = "arn:aws:iam::123456789012:role/flow-logs"
 
@@ -63,19 +64,16 @@ class Hub:
         return [line(log, each) for each in found]
 
     def flow(self, number: int, *, inward: bool = True, **more: Any) -> Flow:
-        flow = Flow(
+        flow = replace(
+            FLOW,
             interface=self.keys[number],
             inward=inward,
-            accepted=True,
             source="10.0.2.5",
             target="10.1.1.7",
-            protocol=6,
             sport=4000,
             dport=80,
             packets=3,
             octets=180,
-            begin=1418530010.9,
-            end=1418530070.2,
             tcp_flags=2,
         )
         return replace(flow, **more)

@@ -13,12 +13,12 @@ from gureum.containers import find
 from gureum.containers.errors import DockerError
 from gureum.containers.networks import (
     BUILT_IN,
+    common,
     connected,
     disconnected,
     endpoints_on,
     free_block,
     networks_of,
-    new_id,
 )
 from gureum.containers.rows import (
     Container,
@@ -297,11 +297,7 @@ def create_volume(
         )
     return txn.put(
         ContainerVolume(
-            id=new_id(),
-            account=txn.account,
-            region=txn.region,
-            created=now,
-            instance=instance,
+            **common(txn, instance, now),
             name=name,
             anonymous=anonymous,
             labels=labels,
@@ -344,11 +340,7 @@ def name_image(txn: Txn, instance: str, digest: str, name: str, now: str) -> Con
         raise DockerError(500, f"there are {MOST} images on this instance already")
     return txn.put(
         ContainerImage(
-            id=new_id(),
-            account=txn.account,
-            region=txn.region,
-            created=now,
-            instance=instance,
+            **common(txn, instance, now),
             digest=digest,
             names=more,
         )

@@ -10,6 +10,7 @@ import ipaddress
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from gureum.containers.errors import DockerError
 from gureum.containers.rows import Container, ContainerNetwork, Endpoint, Port
@@ -26,6 +27,17 @@ EPHEMERAL = range(32768, 61000)
 def new_id() -> str:
     """64 hexadecimal digits, as Docker's."""
     return secrets.token_hex(32)
+
+
+def common(txn: Txn, instance: str, now: str) -> dict[str, Any]:
+    """What every new row of an instance's engine has."""
+    return {
+        "id": new_id(),
+        "account": txn.account,
+        "region": txn.region,
+        "created": now,
+        "instance": instance,
+    }
 
 
 def pools() -> Iterator[ipaddress.IPv4Network]:
@@ -47,11 +59,7 @@ def default_network(txn: Txn, instance: str, now: str) -> ContainerNetwork:
             return row
     return txn.put(
         ContainerNetwork(
-            id=new_id(),
-            account=txn.account,
-            region=txn.region,
-            created=now,
-            instance=instance,
+            **common(txn, instance, now),
             name=DEFAULT,
             link=DEFAULT_LINK,
             cidr=DEFAULT_CIDR,

@@ -8,12 +8,12 @@ Sources: Wavelength Developer Guide, "Carrier gateways"; EC2 API Reference, Crea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from gureum.errors import ApiError
-from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Resource, Txn, View, ref
+from gureum.kind import Call, Kind, Listing, Shape, becomes
+from gureum.model import Resource, View, ref
 from gureum.resources.shapes import tag_list
 from gureum.resources.vpc import Vpc
 
@@ -55,12 +55,6 @@ def delete_carrier_gateway(call: Call) -> Shape:
     return {"CarrierGateway": show(row, call.txn.view) | {"State": "deleting"}}
 
 
-def settled(txn: Txn, row: CarrierGateway, now: str) -> None:
-    """The cloud has it."""
-    if row.state == "pending":
-        txn.put(replace(row, state="available"))
-
-
 def show(row: CarrierGateway, view: View) -> Shape:
     """The API's ``CarrierGateway`` structure."""
     return {
@@ -86,5 +80,5 @@ KIND = Kind(
             ids="CarrierGatewayIds",
         ),
     ),
-    settled=settled,
+    settled=becomes("pending", "available"),
 )

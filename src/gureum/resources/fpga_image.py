@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
-from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Resource, Txn, View
+from gureum.kind import Call, Kind, Listing, Shape, becomes
+from gureum.model import Resource, View
 from gureum.model.txn import not_found
 from gureum.resources.shapes import is_account, tag_list
 from gureum.wire.regions import regions
@@ -211,12 +211,6 @@ def _listed(call: Call) -> Iterator[FpgaImage]:
             yield row
 
 
-def settled(txn: Txn, row: FpgaImage, now: str) -> None:
-    """The cloud has it."""
-    if row.state == "pending":
-        txn.put(replace(row, state="available"))
-
-
 def show(row: FpgaImage, view: View) -> Shape:
     """The API's ``FpgaImage`` structure."""
     return {
@@ -257,5 +251,5 @@ KIND = Kind(
             paths={"product-code": "ProductCodes[].ProductCodeId", "state": "State.Code"},
         ),
     ),
-    settled=settled,
+    settled=becomes("pending", "available"),
 )

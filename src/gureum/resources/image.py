@@ -263,12 +263,6 @@ def launchable(call: Call, key: str) -> Image:
     return image
 
 
-def settled(txn: Txn, row: Image, now: str) -> None:
-    """The cloud has the image."""
-    if row.state == "pending":
-        txn.put(replace(row, state="available"))
-
-
 # --- listing ------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Listed:

@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from gureum.errors import ApiError, invalid_value, missing_parameter
-from gureum.kind import Call, Kind, Shape, never
+from gureum.kind import Call, Kind, Shape, becomes, never
 from gureum.model import Tags
 from gureum.model.txn import not_found
 from gureum.resources.block_device import BlockDevice, merged
 from gureum.resources.ebs_defaults import encryption
-from gureum.resources.image import LISTING, Image, ImageAlias, find_image, provided, settled
+from gureum.resources.image import LISTING, Image, ImageAlias, find_image, provided
 from gureum.resources.image_attributes import ACTIONS, READS, own_image
 from gureum.resources.instance import ENDED, Instance
 from gureum.resources.shapes import unsupported
@@ -357,7 +357,7 @@ KIND = Kind(
         **ACTIONS,
     },
     reads=READS | {"GetImageAncestry"},
-    settled=settled,
+    settled=becomes("pending", "available"),
     listings=(
         LISTING,
         never("ListImagesInRecycleBin", "Images", "ImageIds"),

@@ -8,11 +8,11 @@ Source: EC2 User Guide, "Store and restore an AMI using S3".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from gureum.model import Reader, Resource, Txn, ref
+from gureum.model import Reader, Resource, ref
 from gureum.model.timestamps import age
 from gureum.resources.image import Image
 
@@ -58,12 +58,6 @@ def is_complete(reader: Reader, task: StoreTask) -> bool:
     """Whether all bytes of an object are there."""
     rows = (reader.find(StoredDisk, key) for key in task.disks)
     return all(row is not None and row.state == "stored" for row in rows)
-
-
-def settled(txn: Txn, row: StoredDisk, now: str) -> None:
-    """The bytes are copied."""
-    if row.state == "pending":
-        txn.put(replace(row, state="stored"))
 
 
 def is_shown(task: StoreTask, now: str) -> bool:

@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
-from gureum.kind import Call, Kind, Listing, Shape, check_tag
+from gureum.kind import Call, Kind, Listing, Shape, becomes, check_tag
 from gureum.model import Tags, View
 from gureum.resources.block_device import BlockDevice
 from gureum.resources.ebs_defaults import encryption
 from gureum.resources.image import Image, find_image
 from gureum.resources.image_api import free_name
-from gureum.resources.image_object import StoredDisk, StoreTask, is_complete, is_shown, settled
+from gureum.resources.image_object import StoredDisk, StoreTask, is_complete, is_shown
 from gureum.resources.snapshot import NO_VOLUME, Snapshot, find_snapshot
 
 MAX_ASKED = 20
@@ -185,4 +185,4 @@ KIND = Kind(
     ),
 )
 
-DISK = Kind(row=StoredDisk, settled=settled)
+DISK = Kind(row=StoredDisk, settled=becomes("pending", "stored"))

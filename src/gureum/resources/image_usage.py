@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
-from gureum.kind import Call, Kind, Listing, Shape
+from gureum.kind import Call, Kind, Listing, Shape, becomes
 from gureum.model import Resource, Txn, View, ref
 from gureum.model.timestamps import timestamp
 from gureum.resources.image import resolved_id
@@ -187,12 +187,6 @@ def delete_report(call: Call) -> Shape:
     return {"Return": True}
 
 
-def settled(txn: Txn, row: UsageReport, now: str) -> None:
-    """The report is there."""
-    if row.state == "pending":
-        txn.put(replace(row, state="available"))
-
-
 def expired(txn: Txn, row: UsageReport, now: str) -> None:
     """Forget a report of a month ago."""
     if now >= _ends(row):
@@ -293,6 +287,6 @@ KIND = Kind(
             rows=_references,
         ),
     ),
-    settled=settled,
+    settled=becomes("pending", "available"),
     expired=expired,
 )

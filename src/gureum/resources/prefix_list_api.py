@@ -8,11 +8,11 @@ clients report them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
-from gureum.kind import Call, Kind, Listing, Selector, Shape
+from gureum.kind import Call, Kind, Listing, Part, Selector, Shape, show_part
 from gureum.model import View
 from gureum.resources.permissions import check_text, cidr_v4, cidr_v6
 from gureum.resources.prefix_list import (
@@ -290,20 +290,7 @@ def show_service(row: PrefixList, view: View) -> Shape:
     }
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Something of a list: an entry, or a resource that refers to it.  The id keeps the order."""
-
-    id: str
-    shape: Shape
-    created: str = ""
-
-
-def _show_part(part: _Part, view: View) -> Shape:
-    return part.shape
-
-
-def _listed_entries(call: Call) -> Iterator[_Part]:
+def _listed_entries(call: Call) -> Iterator[Part]:
     row = _asked(call)
     target = call.get("TargetVersion")
     entries = row.entries
@@ -311,7 +298,7 @@ def _listed_entries(call: Call) -> Iterator[_Part]:
         entries = _version(call, row, target).entries
     for number, entry in enumerate(entries):
         said = {"Description": entry.description} if entry.description else {}
-        yield _Part(f"{number:06}", {"Cidr": entry.cidr, **said})
+        yield Part(f"{number:06}", "", {"Cidr": entry.cidr, **said})
 
 
 def _referring(view: View, row: PrefixList) -> list[str]:
@@ -322,13 +309,13 @@ def _referring(view: View, row: PrefixList) -> list[str]:
     return sorted(groups | tables | transit)
 
 
-def _listed_associations(call: Call) -> Iterator[_Part]:
+def _listed_associations(call: Call) -> Iterator[Part]:
     """Who refers to a list: its owner is told of everybody, others of their own."""
     row = _asked(call)
     for key in _referring(call.txn.view, row):
         owner = call.txn.view.rows[key].account
         if call.account in (row.account, owner):
-            yield _Part(key, {"ResourceId": key, "ResourceOwner": owner})
+            yield Part(key, "", {"ResourceId": key, "ResourceOwner": owner})
 
 
 def _services(call: Call) -> Iterator[PrefixList]:
@@ -366,13 +353,13 @@ KIND = Kind(
         Listing(
             action="GetManagedPrefixListEntries",
             result="Entries",
-            show=_show_part,
+            show=show_part,
             rows=_listed_entries,
         ),
         Listing(
             action="GetManagedPrefixListAssociations",
             result="PrefixListAssociations",
-            show=_show_part,
+            show=show_part,
             rows=_listed_associations,
         ),
     ),

@@ -7,13 +7,13 @@ Sources: EC2 API Reference, CreateSecondaryNetwork, CreateSecondarySubnet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Literal
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
-from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Resource, Txn, View, ref
+from gureum.kind import Call, Kind, Listing, Shape, becomes
+from gureum.model import Resource, View, ref
 from gureum.model.cidr import ipv4_network
 from gureum.resources.region import zone_id, zones
 from gureum.resources.shapes import tag_list
@@ -146,12 +146,6 @@ def _token(call: Call) -> Shape:
     return {"ClientToken": call.params["ClientToken"]} if call.get("ClientToken") else {}
 
 
-def settled(txn: Txn, row: SecondaryNetwork | SecondarySubnet, now: str) -> None:
-    """The cloud has it."""
-    if row.state == "create-in-progress":
-        txn.put(replace(row, state="create-complete"))
-
-
 def _shared(row: SecondaryNetwork | SecondarySubnet) -> Shape:
     done = row.state == "create-complete"
     block = {
@@ -213,7 +207,7 @@ KIND = Kind(
             paths=_PATHS,
         ),
     ),
-    settled=settled,
+    settled=becomes("create-in-progress", "create-complete"),
 )
 
 SUBNET = Kind(
@@ -228,5 +222,5 @@ SUBNET = Kind(
             paths=_PATHS,
         ),
     ),
-    settled=settled,
+    settled=becomes("create-in-progress", "create-complete"),
 )

@@ -228,15 +228,6 @@ AnyRow = TypeVar("AnyRow", TransitGateway, TransitGatewayRouteTable, TransitGate
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of a row that is listed by itself, as the API shows it."""
-
-    id: str
-    created: str
-    shape: Shape
-
-
-@dataclass(frozen=True)
 class Way:
     """A route that a table has: ``attachment`` None or a route that is not ``active`` leads
     nowhere.  ``source`` is AWS's type of the route."""

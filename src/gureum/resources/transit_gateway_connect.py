@@ -14,8 +14,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal
 
 from gureum.errors import ApiError, invalid_value, missing_parameter
-from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Resource, Txn, View, ref
+from gureum.kind import Call, Kind, Listing, Shape, becomes
+from gureum.model import Resource, View, ref
 from gureum.model.txn import not_found
 from gureum.resources.shapes import tag_list
 from gureum.resources.transit_gateway import (
@@ -276,12 +276,6 @@ def delete_peer(call: Call) -> Shape:
     return {"TransitGatewayConnectPeer": shown}
 
 
-def settled(txn: Txn, row: ConnectPeer, now: str) -> None:
-    """The cloud has the peer."""
-    if row.state == "pending":
-        txn.put(replace(row, state="available"))
-
-
 def show_peer(row: ConnectPeer, view: View) -> Shape:
     """The API's ``TransitGatewayConnectPeer`` structure: two sessions, which are down."""
     connect = view.find(TransitGatewayAttachment, row.attachment)
@@ -327,7 +321,7 @@ KIND = Kind(
             ids="TransitGatewayConnectPeerIds",
         ),
     ),
-    settled=settled,
+    settled=becomes("pending", "available"),
 )
 
 ATTACHMENT: Kind[TransitGatewayAttachment] = Kind(

@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
-from gureum.kind import Call, Kind, Listing, Shape
+from gureum.kind import Call, Kind, Listing, Part, Shape, show_part
 from gureum.model import Resource, Txn, View, ref
 from gureum.resources.shapes import tag_list
 from gureum.resources.transit_gateway import (
-    Part,
     TransitGateway,
     TransitGatewayAttachment,
     usable,
@@ -214,10 +213,6 @@ def _rules(call: Call) -> Iterator[Part]:
         yield Part(str(rule.number), rule.changed, show_rule(rule))
 
 
-def _show_part(part: Part, view: View) -> Shape:
-    return part.shape
-
-
 KIND = Kind(
     row=MeteringPolicy,
     actions={
@@ -237,7 +232,7 @@ KIND = Kind(
         Listing(
             action="GetTransitGatewayMeteringPolicyEntries",
             result="TransitGatewayMeteringPolicyEntries",
-            show=_show_part,
+            show=show_part,
             rows=_rules,
         ),
     ),

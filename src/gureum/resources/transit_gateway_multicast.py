@@ -14,13 +14,12 @@ from ipaddress import ip_address, ip_network
 from typing import Literal
 
 from gureum.errors import ApiError, invalid_value, missing_parameter
-from gureum.kind import Call, Kind, Listing, Shape
+from gureum.kind import Call, Kind, Listing, Part, Shape, show_part
 from gureum.model import Resource, Txn, View, ref
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.shapes import tag_list
 from gureum.resources.subnet import Subnet, arn
 from gureum.resources.transit_gateway import (
-    Part,
     TransitGateway,
     TransitGatewayAttachment,
     incorrect,
@@ -342,10 +341,6 @@ def _found(call: Call) -> Iterator[Part]:
         yield Part(f"{each.group}/{each.interface}/{each.role}", row.created, shape)
 
 
-def _show_part(part: Part, view: View) -> Shape:
-    return part.shape
-
-
 KIND = Kind(
     row=MulticastDomain,
     actions={
@@ -378,14 +373,14 @@ KIND = Kind(
         Listing(
             action="GetTransitGatewayMulticastDomainAssociations",
             result="MulticastDomainAssociations",
-            show=_show_part,
+            show=show_part,
             rows=_associations,
             paths={"state": "Subnet.State", "subnet-id": "Subnet.SubnetId"},
         ),
         Listing(
             action="SearchTransitGatewayMulticastGroups",
             result="MulticastGroups",
-            show=_show_part,
+            show=show_part,
             rows=_found,
             paths={"is-group-member": "GroupMember", "is-group-source": "GroupSource"},
         ),

@@ -14,8 +14,8 @@ from ipaddress import IPv4Network
 from typing import Any, Literal
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
-from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Resource, Txn, View, ref
+from gureum.kind import Call, Kind, Listing, Shape, becomes
+from gureum.model import Resource, View, ref
 from gureum.model.cidr import ipv4_network
 from gureum.resources.shapes import tag_list
 from gureum.resources.transit_gateway import (
@@ -176,12 +176,6 @@ def withdraw(call: Call) -> Shape:
     return {"TransitGatewayRouteTableAnnouncement": shown}
 
 
-def settled(txn: Txn, row: Announcement, now: str) -> None:
-    """The cloud has it."""
-    if row.state == "pending":
-        txn.put(replace(row, state="available"))
-
-
 def show(row: Announcement, view: View) -> Shape:
     """The API's ``TransitGatewayRouteTableAnnouncement`` structure."""
     link = view.find(TransitGatewayAttachment, row.peering)
@@ -223,5 +217,5 @@ ANNOUNCEMENT = Kind(
             ids="TransitGatewayRouteTableAnnouncementIds",
         ),
     ),
-    settled=settled,
+    settled=becomes("pending", "available"),
 )

@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
-from gureum.kind import Call, Kind, Listing, Shape
+from gureum.kind import Call, Kind, Listing, Part, Shape, show_part
 from gureum.model import Resource, Txn, View, ref
 from gureum.resources.shapes import tag_list
 from gureum.resources.transit_gateway import (
-    Part,
     TransitGateway,
     TransitGatewayAttachment,
     TransitGatewayRouteTable,
@@ -281,10 +280,6 @@ def _entries(call: Call) -> Iterator[Part]:
         yield Part(str(entry.number), row.created, show_entry(entry))
 
 
-def _show_part(part: Part, view: View) -> Shape:
-    return part.shape
-
-
 KIND = Kind(
     row=PolicyTable,
     actions={
@@ -306,13 +301,13 @@ KIND = Kind(
         Listing(
             action="GetTransitGatewayPolicyTableAssociations",
             result="Associations",
-            show=_show_part,
+            show=show_part,
             rows=_links,
         ),
         Listing(
             action="GetTransitGatewayPolicyTableEntries",
             result="TransitGatewayPolicyTableEntries",
-            show=_show_part,
+            show=show_part,
             rows=_entries,
             paths={
                 "policy-rule.source-ip": "PolicyRule.SourceCidrBlock",

@@ -12,12 +12,11 @@ from ipaddress import ip_network
 from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, missing_parameter
-from gureum.kind import Call, Kind, Listing, Shape
+from gureum.kind import Call, Kind, Listing, Part, Shape, show_part
 from gureum.model import Reader, View
 from gureum.model.cidr import inside, ipv4_network, ipv6_network, is_ipv6
 from gureum.resources.prefix_list import IPV4, IPV6, PrefixList, weight
 from gureum.resources.transit_gateway import (
-    Part,
     StaticWay,
     TransitGatewayAttachment,
     TransitGatewayRouteTable,
@@ -27,7 +26,7 @@ from gureum.resources.transit_gateway import (
     usable,
     ways,
 )
-from gureum.resources.transit_gateway_table import asked_pair, show_part
+from gureum.resources.transit_gateway_table import asked_pair
 
 MAX_ROUTES = 10_000
 """Static routes per transit gateway, all of its tables together; a prefix list counts as its

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gureum.errors import ApiError, invalid_value, missing_parameter
-from gureum.kind import Call, Kind, Listing, Lowering, Shape
+from gureum.kind import Call, Kind, Listing, Lowering, Part, Shape, show_part
 from gureum.model import Reader, Tags, View
 from gureum.program import Blackhole, Route, Target, ViaAttachment, ViaTransitPeering
 from gureum.resources.shapes import tag_list, unsupported
 from gureum.resources.transit_gateway import (
     SERVING,
-    Part,
     TableLink,
     TransitGateway,
     TransitGatewayAttachment,
@@ -237,11 +236,6 @@ def show(row: TransitGatewayRouteTable, view: View) -> Shape:
         "CreationTime": row.created,
         "Tags": tag_list(row),
     }
-
-
-def show_part(part: Part, view: View) -> Shape:
-    """A part as it is."""
-    return part.shape
 
 
 def lower(row: TransitGatewayRouteTable, lowering: Lowering) -> None:

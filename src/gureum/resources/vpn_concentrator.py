@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gureum.errors import ApiError
-from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Resource, Txn, View, ref
+from gureum.kind import Call, Kind, Listing, Shape, becomes
+from gureum.model import Resource, View, ref
 from gureum.resources.shapes import tag_list
 from gureum.resources.transit_gateway import (
     TransitGateway,
@@ -76,12 +76,6 @@ def delete(call: Call) -> Shape:
     return {"Return": True}
 
 
-def settled(txn: Txn, row: VpnConcentrator, now: str) -> None:
-    """The cloud has it."""
-    if row.state == "pending":
-        txn.put(replace(row, state="available"))
-
-
 def show(row: VpnConcentrator, view: View) -> Shape:
     """The API's ``VpnConcentrator`` structure."""
     shape: Shape = {
@@ -108,5 +102,5 @@ KIND = Kind(
             ids="VpnConcentratorIds",
         ),
     ),
-    settled=settled,
+    settled=becomes("pending", "available"),
 )

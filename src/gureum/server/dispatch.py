@@ -161,7 +161,7 @@ class Dispatcher:
         with self.store.transaction(account, region, remember, lambda: tell(answer)) as txn:
             gate.before(txn.view)
             if key is not None and (known := self.store.remembered(key)):
-                return _repeated(known, mark, request)
+                return recalled(known, mark, _mismatch(token))
             call = self._call(request, txn)
             answer = self.registry.actions[request.action](call)
             call.check_tag_specifications()
@@ -240,12 +240,21 @@ def digest(params: Mapping[str, Any]) -> str:
 _TOKENS = frozenset({"ClientToken", "clientToken"})
 
 
-def _repeated(known: Remembered, mark: str, request: Request) -> Shape:
+def recalled(known: Remembered, mark: str, mismatch: ApiError) -> Shape:
+    """The answer that a token was given before.
+
+    Raises:
+        ApiError: ``mismatch``, if that was to other parameters.
+    """
     if known.digest != mark:
-        raise ApiError(
-            "IdempotentParameterMismatch",
-            f"Arguments on this idempotent request are inconsistent with arguments used in "
-            f"previous request(s). (Client token {request.token})",
-        )
+        raise mismatch
     answer: Shape = msgspec.json.decode(known.answer)
     return answer
+
+
+def _mismatch(token: str | None) -> ApiError:
+    return ApiError(
+        "IdempotentParameterMismatch",
+        f"Arguments on this idempotent request are inconsistent with arguments used in "
+        f"previous request(s). (Client token {token})",
+    )

@@ -12,7 +12,7 @@ from gureum.iam.caller import Caller
 from gureum.kind import Call, Shape
 from gureum.model import Txn
 from gureum.ram.registry import ACTIONS, READS
-from gureum.server.dispatch import OPEN, Gate, Tell, digest, unheard, utc_now
+from gureum.server.dispatch import OPEN, Gate, Tell, digest, recalled, unheard, utc_now
 from gureum.server.identity_api import unbuilt
 from gureum.store import Remembered, Store
 from gureum.wire import Request
@@ -54,7 +54,7 @@ class RamApi:
             gate.before(txn.view)
             known = self.store.remembered(key) if request.token is not None else None
             if known is not None:
-                return _repeated(known, mark)
+                return recalled(known, mark, _MISMATCH)
             answer = action(self._call(request, txn))
         return answer
 
@@ -66,16 +66,7 @@ class RamApi:
         return Call(request.action, request.params, txn, self.clock())
 
 
-def _repeated(known: Remembered, mark: str) -> Shape:
-    """The answer that a token was given before.
-
-    Raises:
-        ApiError: ``IdempotentParameterMismatchException``.
-    """
-    if known.digest != mark:
-        raise ApiError(
-            "IdempotentParameterMismatchException",
-            "The client token was used before with other parameters.",
-        )
-    answer: Shape = msgspec.json.decode(known.answer)
-    return answer
+_MISMATCH = ApiError(
+    "IdempotentParameterMismatchException",
+    "The client token was used before with other parameters.",
+)
