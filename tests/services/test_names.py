@@ -10,6 +10,8 @@ from gureum.resources import internet_host, vpc_peering
 from gureum.resources.instance import observed
 from gureum.services.names import leading_to, look_up, zone
 from tests.conftest import Cloud
+from tests.resources import transit
+from tests.resources.building import settle
 from tests.resources.test_instance import image, show
 
 DOMAIN = "ap-northeast-2.compute.internal"
@@ -137,6 +139,37 @@ def test_a_peering_lets_public_names_mean_private_addresses(cloud: Cloud) -> Non
     assert _ask(cloud, vpc, back) == {"A": (there["PublicIpAddress"],)}, "each side for itself"
     cloud.call("DeleteVpcPeeringConnection", VpcPeeringConnectionId=key)
     assert _ask(cloud, other, public) == {"A": (here["PublicIpAddress"],)}
+
+
+def test_a_transit_gateway_with_dns_support_does_so_for_both(cloud: Cloud) -> None:
+    vpc, subnet = _vpc(cloud)
+    other, other_subnet = _vpc(cloud, "10.1.0.0/16")
+    here, there = _launch(cloud, subnet), _launch(cloud, other_subnet, "10.1.0.10")
+    gateway = transit.make_transit(cloud)
+    keys = [
+        transit.attach(cloud, gateway, *each) for each in ((vpc, subnet), (other, other_subnet))
+    ]
+    asked = ((other, here, "10.0.0.10"), (vpc, there, "10.1.0.10"))
+
+    def are(*, private: bool) -> bool:
+        return all(
+            _ask(cloud, who, of["PublicDnsName"])
+            == {"A": (ip if private else of["PublicIpAddress"],)}
+            for who, of, ip in asked
+        )
+
+    assert are(private=True), "on unasked"
+    for action, key, name in (
+        ("ModifyTransitGateway", gateway, "TransitGatewayId"),
+        ("ModifyTransitGatewayVpcAttachment", keys[0], "TransitGatewayAttachmentId"),
+        ("ModifyTransitGatewayVpcAttachment", keys[1], "TransitGatewayAttachmentId"),
+    ):
+        for support in ("disable", "enable"):
+            cloud.call(action, **{name: key}, Options={"DnsSupport": support})
+            settle(cloud)
+            assert are(private=support == "enable"), (action, key, support)
+    cloud.call("DeleteTransitGatewayVpcAttachment", TransitGatewayAttachmentId=keys[1])
+    assert are(private=False)
 
 
 def test_an_elastic_ip_has_the_reverse_name_that_its_owner_gave_it(cloud: Cloud) -> None:

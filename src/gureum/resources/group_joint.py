@@ -8,12 +8,7 @@ for its attachments until somebody says otherwise).
 from __future__ import annotations
 
 from gureum.model import Reader
-from gureum.resources.transit_gateway import (
-    SERVING,
-    TransitGateway,
-    TransitGatewayAttachment,
-    attachments_of,
-)
+from gureum.resources.transit_gateway import joining
 from gureum.resources.vpc_peering import link
 
 _SUPPORT = "SecurityGroupReferencingSupport"
@@ -25,13 +20,5 @@ def joint(reader: Reader, vpc: str, other: str, *, egress: bool = False) -> str 
     peering = link(reader, vpc, other)
     if peering is not None or egress:
         return peering.id if peering else None
-    theirs = {row.gateway for row in attachments_of(reader, other) if _names_groups(row)}
-    for row in attachments_of(reader, vpc):
-        gateway = reader.find(TransitGateway, row.gateway)
-        if _names_groups(row) and row.gateway in theirs and gateway and _SUPPORT in gateway.enabled:
-            return gateway.id
-    return None
-
-
-def _names_groups(row: TransitGatewayAttachment) -> bool:
-    return row.state in SERVING and _SUPPORT in row.enabled
+    gateway = joining(reader, vpc, other, _SUPPORT)
+    return gateway.id if gateway else None

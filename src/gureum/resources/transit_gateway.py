@@ -297,6 +297,20 @@ def attachments_of(reader: Reader, key: str) -> list[TransitGatewayAttachment]:
     return sorted(alive, key=lambda row: (row.created, row.id))
 
 
+def joining(reader: Reader, vpc: str, other: str, option: str) -> TransitGateway | None:
+    """The gateway that both VPCs are attached to, with an option on for itself and for both."""
+    theirs = {row.gateway for row in attachments_of(reader, other) if _grants(row, option)}
+    for row in attachments_of(reader, vpc):
+        gateway = reader.find(TransitGateway, row.gateway)
+        if row.gateway in theirs and _grants(row, option) and gateway and option in gateway.enabled:
+            return gateway
+    return None
+
+
+def _grants(row: TransitGatewayAttachment, option: str) -> bool:
+    return row.state in SERVING and option in row.enabled
+
+
 def seen(call: Call) -> list[TransitGatewayAttachment]:
     """The attachments of which the caller has an end in this region, the VPC's or a gateway's.  An
     owner's tags are shown to nobody else."""

@@ -2,7 +2,8 @@
 
 Sources: VPC User Guide, "DNS attributes for your VPC" (which names there are, and when the resolver
 knows them); EC2 User Guide, "EC2 instance hostnames and domains"; VPC Peering Guide, "Enable DNS
-resolution for a VPC peering connection".
+resolution for a VPC peering connection"; Amazon VPC Transit Gateways, "Amazon VPC attachments" (DNS
+support).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from gureum.resources.instance import ENDED, Instance, hostname
 from gureum.resources.internet_host import InternetHost, key
 from gureum.resources.network_interface import NetworkInterface, interfaces_of, private_dns
 from gureum.resources.public_ip import PublicIp, association_at, public_dns, public_ip_id
+from gureum.resources.transit_gateway import joining
 from gureum.resources.vpc import METADATA_ADDRESS, Vpc
 from gureum.resources.vpc_peering import link
 from gureum.services.endpoint_names import addresses
@@ -127,7 +129,9 @@ def _is_near(view: View, vpc: Vpc, owner: str) -> bool:
     if owner == vpc.id:
         return True
     peering = link(view, vpc.id, owner)
-    return peering is not None and peering.other(vpc.id).dns
+    if peering is not None and peering.other(vpc.id).dns:
+        return True
+    return joining(view, vpc.id, owner, "DnsSupport") is not None
 
 
 def public_name(view: View, ip: str) -> str | None:
