@@ -41,11 +41,15 @@ class Watched:
             self.iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy)
         return str(made["Role"]["Arn"])
 
-    def vpc(self, cidr: str = "10.0.0.0/16") -> str:
-        """A VPC in the place of all others."""
+    def no_vpc(self) -> None:
+        """Away with all VPCs but the default one: an account may have five."""
         for each in self.ec2.describe_vpcs()["Vpcs"]:
             if not each["IsDefault"]:
                 self.ec2.delete_vpc(VpcId=each["VpcId"])
+
+    def vpc(self, cidr: str = "10.0.0.0/16") -> str:
+        """A VPC in the place of all others."""
+        self.no_vpc()
         return str(self.ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"])
 
     def allocate(self) -> dict[str, Any]:
@@ -72,8 +76,14 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(enforced: Secured) -> Watched:
+def account(enforced: Secured) -> Watched:
     return Watched(enforced, "watched")
+
+
+@pytest.fixture
+def watched(account: Watched) -> Watched:
+    account.no_vpc()
+    return account
 
 
 def refused(call: Any, **params: Any) -> str:
@@ -278,7 +288,8 @@ def test_who_was_not_identified_is_in_no_trail(watched: Watched) -> None:
     assert watched.cloud.store.trail.find(Search(), 1) == before
 
 
-def test_a_repeated_call_is_recorded_each_time(watched: Watched) -> None:
+def test_a_repeated_call_is_recorded_each_time(enforced: Secured) -> None:
+    watched = Watched(enforced, "repeats")
     vpc = watched.vpc("10.9.0.0/16")
     subnet = watched.ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
     for _ in range(2):
