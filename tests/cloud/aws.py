@@ -19,7 +19,12 @@ def aws(daemon: Daemon, *words: str) -> dict[str, Any]:
 
 
 def wait(daemon: Daemon, *words: str) -> None:
-    """``aws ec2 wait``: it must come to its end well."""
+    """``aws ec2 wait``: it must come to its end well.  It looks every fifteen seconds; so that it
+    finds what it wants at once, the same waiter of boto3 looks more often before it."""
+    name, option, *ids = words
+    key = "".join(word.capitalize() for word in option.strip("-").split("-"))
+    waiter = daemon.ec2().get_waiter(name.replace("-", "_"))
+    waiter.wait(**{key: ids}, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
     _run(daemon, "wait", *words)
 
 

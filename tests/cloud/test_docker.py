@@ -76,9 +76,8 @@ def test_a_proxy_in_a_container_before_the_instances_service(
     _inside(daemon, web, APP)
     docker("run", "-d", "--name", "proxy", "-p", "80:80", "gureum-base",
            "nc", "-ll", "-p", "80", "-e", "nc", "172.17.0.1", "8080")  # fmt: skip
-    page = get(site.me, web.public_ip, 80)
-    assert page.startswith("HTTP/1.1 200")
-    assert "app-on-the-instance" in page
+    assert eventually(lambda: get(site.me, web.public_ip, 80).startswith("HTTP/1.1 200"))
+    assert "app-on-the-instance" in get(site.me, web.public_ip, 80)
     assert get(site.me, web.public_ip, 8080, patience=1) == "timeout"  # the group has no such rule
     assert docker("port", "proxy") == "80/tcp -> 0.0.0.0:80"
     assert docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "proxy") == "172.17.0.2"
@@ -94,7 +93,7 @@ def test_a_proxy_in_a_container_before_the_instances_service(
     docker("stop", "-t", "1", "proxy")
     assert get(site.me, web.public_ip, 80) == "refused"
     docker("start", "proxy")
-    assert get(site.me, web.public_ip, 80).startswith("HTTP/1.1 200")
+    assert eventually(lambda: get(site.me, web.public_ip, 80).startswith("HTTP/1.1 200"))
     docker("rm", "-f", "proxy")
 
 
@@ -171,7 +170,7 @@ def test_a_database_whose_data_outlives_it(
            "unless-stopped", "gureum-base", *GREET)  # fmt: skip
     on_db(*run)
     on_db("exec", "db", "sh", "-c", "echo persisted >/var/lib/db/greeting; echo lost >/own")
-    assert ask(web.ns, db.ip, 3306).strip() == "persisted"
+    assert eventually(lambda: ask(web.ns, db.ip, 3306).strip() == "persisted")
     on_db("rm", "-f", "db")
     assert ask(web.ns, db.ip, 3306) == "refused"
     on_db(*run)
@@ -195,14 +194,15 @@ def test_a_daemon_that_is_killed_loses_nothing(
     address = web.public_ip
     before = docker("inspect", "-f", "{{.State.Pid}} {{.State.StartedAt}}", "kept")
     daemon.kill()
-    assert ask(site.me, address, 80).strip() == "still-here"
+    assert eventually(lambda: ask(site.me, address, 80).strip() == "still-here")
     daemon.start()
     assert eventually(lambda: docker.run("ps").returncode == 0)
     assert docker("inspect", "-f", "{{.State.Pid}} {{.State.StartedAt}}", "kept") == before
     assert ask(site.me, web.public_ip, 80).strip() == "still-here"
     # who ends meanwhile is seen to have ended, with its own code
     docker("run", "-d", "--name", "short", "gureum-base", "sh", "-c",
-           "trap 'exit 7' USR1; while :; do sleep 0.1; done")  # fmt: skip
+           "trap 'exit 7' USR1; echo ready; while :; do sleep 0.1; done")  # fmt: skip
+    assert eventually(lambda: docker("logs", "short") == "ready")
     pid = int(docker("inspect", "-f", "{{.State.Pid}}", "short"))
     daemon.kill()
     os.kill(pid, signal.SIGUSR1)

@@ -194,7 +194,8 @@ def test_restart_policies(docker: Docker) -> None:
 
 def test_signals_and_exit_codes(docker: Docker) -> None:
     docker("run", "-d", "--name", "kind", BASE, "sh", "-c",
-           "trap 'exit 9' TERM; while :; do sleep 0.1; done")  # fmt: skip
+           "trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done")  # fmt: skip
+    assert eventually(lambda: docker("logs", "kind") == "ready")
     docker("stop", "kind")
     assert docker("inspect", "-f", "{{.State.ExitCode}}", "kind") == "9"
     docker("start", "kind")

@@ -160,9 +160,9 @@ def _gather(
             ready = selector.select(min(left, QUIET) if over else left)
             if over and not ready:
                 break
-            for key, _ in ready:
-                found += key.data.read(_AT_ONCE)
-            over = over or any(enough(each) for each in found)
+            read = [each for key, _ in ready for each in key.data.read(_AT_ONCE)]
+            found += read
+            over = over or any(enough(each) for each in read)
             if len(found) > limit:
                 raise EngineError([f"follow {probe.packet}: more than {limit} packets like it"])
     return found
