@@ -79,6 +79,9 @@ class Call:
     _taggable: set[str] = field(default_factory=set, init=False, repr=False)
     _beside: bool = field(default=False, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        self.txn.action = self.action
+
     def created(self, row: R) -> R:
         """Store a new row, then the rows that AWS makes along with it (see ``Kind.beside``)."""
         self.txn.put(row)

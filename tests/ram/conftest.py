@@ -17,12 +17,20 @@ class World:
 
     def __init__(self) -> None:
         self.cloud = Secured("open")
+        self.clients: dict[tuple[str, str, str], Any] = {}
 
     def ram(self, account: str, region: str = REGION) -> Any:
-        return self.cloud.client((account, "x"), "ram", region)
+        return self._client("ram", account, region)
 
     def ec2(self, account: str, region: str = REGION) -> Any:
-        return self.cloud.client((account, "x"), "ec2", region)
+        return self._client("ec2", account, region)
+
+    def _client(self, service: str, account: str, region: str) -> Any:
+        """One client of each kind: they are slow to make."""
+        key = (service, account, region)
+        if key not in self.clients:
+            self.clients[key] = self.cloud.client((account, "x"), service, region)
+        return self.clients[key]
 
     def listed(self, account: str = OWNER, *cidrs: str) -> dict[str, Any]:
         """A new prefix list."""

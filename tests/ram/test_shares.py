@@ -20,6 +20,7 @@ WITHIN = (
     "onboarding process is still in progress."
 )
 FOR_GATEWAYS = "arn:aws:ram::aws:permission/AWSRAMDefaultPermissionTransitGateway"
+FOR_SUBNETS = "arn:aws:ram::aws:permission/AWSRAMDefaultPermissionSubnet"
 
 
 def refused(call: Any, **params: Any) -> tuple[str, str]:
@@ -165,7 +166,7 @@ def test_shares_are_found_by_what_they_have(world: World) -> None:
         ),
         ({"permissionArns": ["x"]}, ("MalformedArnException", None)),
         (
-            {"permissionArns": ["arn:aws:ram::aws:permission/AWSRAMDefaultPermissionSubnet"]},
+            {"permissionArns": ["arn:aws:ram::aws:permission/AWSRAMDefaultPermissionCluster"]},
             ("UnknownResourceException", None),
         ),
         ({"resourceArns": ["pl-12345678"]}, ("MalformedArnException", None)),
@@ -333,13 +334,17 @@ def test_what_is_shared_with_whom(world: World) -> None:
     wrong = refused(own.list_resources, resourceOwner="SELF", resourceType="ec2:Vpc")
     assert wrong[0] == "InvalidResourceTypeException"
     types = own.list_resource_types()["resourceTypes"]
-    assert {each["resourceType"] for each in types} == {"ec2:PrefixList", "ec2:TransitGateway"}
+    assert {each["resourceType"] for each in types} == {
+        "ec2:PrefixList",
+        "ec2:Subnet",
+        "ec2:TransitGateway",
+    }
 
 
 def test_permissions(world: World) -> None:
     ram = world.ram(OWNER)
     listed = ram.list_permissions()["permissions"]
-    assert [each["arn"] for each in listed] == [PERMISSION, FOR_GATEWAYS]
+    assert [each["arn"] for each in listed] == [PERMISSION, FOR_SUBNETS, FOR_GATEWAYS]
     told = ram.get_permission(permissionArn=PERMISSION)["permission"]
     assert json.loads(told["permission"])["Effect"] == "Allow"
     share = world.share(world.listed()["PrefixListArn"])

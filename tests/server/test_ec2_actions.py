@@ -41,6 +41,7 @@ NO_RESOURCES = {
     "image-alias",
     "instance-type",
     "internet-host",
+    "own-tags",
     "prefix-list-version",
     "public-ip",
     "region-settings",

@@ -89,6 +89,15 @@ class Resource:
         """The rows of other accounts that are open to an account in a region."""
         return ()
 
+    def nameable_by(self, reader: Reader, account: str) -> bool:
+        """Whether an account that does not own this row may refer to it: who sees it, may."""
+        return self.open_to(reader, account)
+
+    def beside(self, reader: Reader, account: str) -> bool:
+        """Whether an account that does not own this row shares a VPC with who does: it is told
+        that the row is not its own, rather than that there is none."""
+        return False
+
     def tag(self, key: str) -> str | None:
         """The value of one tag, or None."""
         return next((value for name, value in self.tags if name == key), None)

@@ -33,6 +33,8 @@ class Txn:
         self.view = view
         self.account = account
         self.region = region
+        self.action = ""
+        """What is being done, for refusals to say: the name of an action of the API."""
         self._touched: dict[str, None] = {}
 
     # --- reading -------------------------------------------------------------------------------
@@ -40,12 +42,15 @@ class Txn:
         """The row, which the caller must own in this region.
 
         Raises:
-            ApiError: the type's malformed or not-found code.
+            ApiError: the type's malformed or not-found code; ``UnauthorizedOperation`` where it
+                is another account's in a VPC that both are in.
         """
-        row = self.find(cls, key)
-        if row is None:
+        row = self.view.find(cls, key)
+        if row is None or row.region != self.region:
             raise not_found(cls, key)
-        return row
+        if row.account == self.account:
+            return row
+        raise self._not_owned() if row.beside(self.view, self.account) else not_found(cls, key)
 
     def find(self, cls: type[R], key: str | None) -> R | None:
         """The row if it exists in this account and region, or None."""
@@ -60,6 +65,18 @@ class Txn:
         """
         row = self.view.find(cls, key)
         if row is None or not self._sees(row):
+            raise not_found(cls, key)
+        return row
+
+    def target(self, cls: type[R], key: str) -> R:
+        """The row that a row of the caller's refers to, whoever owns it: what is in a shared
+        subnet goes on when that is shared no more.
+
+        Raises:
+            ApiError: the type's not-found code.
+        """
+        row = self.view.find(cls, key)
+        if row is None:
             raise not_found(cls, key)
         return row
 
@@ -83,8 +100,23 @@ class Txn:
         return row.account == self.account and row.region == self.region
 
     def _sees(self, row: Resource) -> bool:
-        here = row.region == self.region and row.open_to(self.view, self.account)
-        return self._mine(row) or here
+        return self._mine(row) or (
+            row.region == self.region and row.open_to(self.view, self.account)
+        )
+
+    def _may_name(self, row: Resource) -> bool:
+        return self._mine(row) or (
+            row.region == self.region and row.nameable_by(self.view, self.account)
+        )
+
+    def _not_owned(self) -> ApiError:
+        """AWS's refusal to let somebody change what another account has in a shared VPC."""
+        return ApiError(
+            "UnauthorizedOperation",
+            f"You are not authorized to perform {self.action} operation. A subnet in this vpc is "
+            "shared but the provided object is not owned by you",
+            403,
+        )
 
     # --- writing -------------------------------------------------------------------------------
     def put(self, row: R) -> R:
@@ -144,7 +176,7 @@ class Txn:
 
     def _must_exist(self, key: str) -> None:
         row = self.view.rows.get(key)
-        if row is not None and self._sees(row):
+        if row is not None and self._may_name(row):
             return
         prefix = key.rpartition("-")[0]
         for cls in Resource.by_kind.values():

@@ -26,6 +26,7 @@ from gureum.ram.common import (
     wanted,
 )
 from gureum.ram.resource_types import owned, type_of
+from gureum.ram.subnets import why_not, why_not_with
 from gureum.resources.resource_share import (
     ASSOCIATED,
     ASSOCIATING,
@@ -85,8 +86,9 @@ def _add_resource(call: Call, share: ResourceShare, arn: str) -> ShareAssociatio
         return known
     row = owned(call, arn)
     association = _association(call, share, arn)
-    if row is None:
-        return call.txn.put(replace(association, status=FAILED, message=NOT_YOURS))
+    why = why_not(call.txn.view, share, row) if row is not None else NOT_YOURS
+    if row is None or why is not None:
+        return call.txn.put(replace(association, status=FAILED, message=why))
     return call.txn.put(replace(association, status=ASSOCIATED, resource=row.id))
 
 
@@ -96,6 +98,9 @@ def _add_principal(call: Call, share: ResourceShare, principal: str) -> ShareAss
     if known is not None and known.status not in OVER:
         return known
     _withdraw(call, share.id, principal)
+    association = replace(_association(call, share, principal), principal=principal)
+    if why := why_not_with(call.txn.view, share, principal):
+        return call.txn.put(replace(association, status=FAILED, message=why))
     arn = f"arn:aws:ram:{call.region}:{call.account}:resource-share-invitation/{uuid.uuid4()}"
     call.txn.put(
         ShareInvitation(
@@ -109,7 +114,7 @@ def _add_principal(call: Call, share: ResourceShare, principal: str) -> ShareAss
             status=PENDING,
         )
     )
-    return call.txn.put(replace(_association(call, share, principal), principal=principal))
+    return call.txn.put(association)
 
 
 def _association(call: Call, share: ResourceShare, entity: str) -> ShareAssociation:
@@ -152,7 +157,7 @@ def disassociate(call: Call) -> Shape:
     """DisassociateResourceShare: by the owner, or by an account that leaves.
 
     What others made of a shared resource stays as it is (VPC User Guide, "Unshare a shared prefix
-    list"; Amazon VPC Transit Gateways, "Unshare a transit gateway").
+    list", "Unshare a shared subnet"; Amazon VPC Transit Gateways, "Unshare a transit gateway").
     """
     share = asked_share(call)
     resources, principals = call.get("resourceArns", ()), call.get("principals", ())

@@ -15,6 +15,7 @@ from gureum.errors import ApiError
 from gureum.kind import Call
 from gureum.model import Resource
 from gureum.resources.prefix_list import PrefixList
+from gureum.resources.subnet import Subnet
 from gureum.resources.transit_gateway import TransitGateway
 
 _ARN = re.compile(r"arn:aws:([a-z0-9-]+):([a-z0-9-]*):([0-9]{12}|):([A-Za-z-]+)/(.+)")
@@ -61,6 +62,12 @@ TYPES = (
             "ec2:GetManagedPrefixListEntries",
             "ec2:GetManagedPrefixListAssociations",
         ),
+    ),
+    ShareableType(
+        "ec2:Subnet",
+        Subnet,
+        "AWSRAMDefaultPermissionSubnet",
+        ("ec2:CreateNetworkInterface", "ec2:DescribeSubnets", "ec2:RunInstances"),
     ),
     ShareableType(
         "ec2:TransitGateway",

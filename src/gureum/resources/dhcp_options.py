@@ -15,8 +15,10 @@ from typing import Any
 
 from gureum.errors import ApiError, invalid_value, missing_parameter
 from gureum.kind import Call, Kind, Listing, Shape
-from gureum.model import Resource, View
+from gureum.model import Reader, Resource, View
+from gureum.model.resource import references
 from gureum.resources.shapes import tag_list
+from gureum.resources.shared_vpc import OpenToGuests, shared_vpcs
 
 AMAZON_DNS = "AmazonProvidedDNS"
 DOMAIN_NAME, NAME_SERVERS = "domain-name", "domain-name-servers"
@@ -33,6 +35,7 @@ _DOMAINS = re.compile(r"[A-Za-z0-9._-]+( [A-Za-z0-9._-]+)*")
 
 @dataclass(frozen=True, kw_only=True)
 class DhcpOptions(
+    OpenToGuests,
     Resource,
     kind="dhcp-options",
     prefix="dopt",
@@ -44,6 +47,19 @@ class DhcpOptions(
 
     options: tuple[tuple[str, tuple[str, ...]], ...]
     default: bool = False
+
+    def open_to(self, reader: Reader, account: str) -> bool:
+        vpcs = reader.referrers(self.id, Resource.by_kind["vpc"])
+        return any(vpc.open_to(reader, account) for vpc in vpcs)
+
+    @classmethod
+    def all_open_to(cls, reader: Reader, account: str, region: str) -> list[DhcpOptions]:
+        found: dict[str, DhcpOptions] = {}
+        for key in shared_vpcs(reader, account, region):
+            for _, target, _ in references(reader.find(Resource, key)):
+                row = reader.find(DhcpOptions, target)
+                found |= {row.id: row} if row else {}
+        return list(found.values())
 
     def values(self, name: str) -> tuple[str, ...]:
         """The values of an option; none if the set does not have it."""

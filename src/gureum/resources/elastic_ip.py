@@ -139,7 +139,7 @@ def associate(
         ApiError: ``Gateway.NotAttached``, ``Resource.AlreadyAssociated``, ``AuthFailure`` (the
             Elastic IP is a NAT gateway's).
     """
-    if call.txn.get(Vpc, eni.vpc).gateway is None:
+    if call.txn.target(Vpc, eni.vpc).gateway is None:
         raise ApiError(
             "Gateway.NotAttached", f"Network {eni.vpc} is not attached to any internet gateway"
         )

@@ -100,10 +100,14 @@ def _each(keys: Sequence[str], act: Callable[[str], None]) -> list[Shape]:
 
 
 def _make(call: Call, cls: type[Resource], key: str, settings: dict[str, Any]) -> FlowLog:
-    resource = call.txn.get(cls, key)
+    # An owner of a VPC may record all interfaces in it, a participant its own ones only.
+    known = call.txn.see if cls is NetworkInterface else call.txn.get
+    resource = known(cls, key)
     if isinstance(resource, _TRANSITS) and resource.state == "deleted":
         raise not_found(cls, key)
-    others = list(call.txn.referrers(resource.id, FlowLog))
+    others = [
+        row for row in call.txn.referrers(resource.id, FlowLog) if row.account == call.account
+    ]
     target = settings["group"], settings["destination"]
     if any((other.group, other.destination) == target for other in others):
         raise ApiError(

@@ -15,6 +15,7 @@ from gureum.program import Gateway, Uplink
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.public_ip import associations
 from gureum.resources.shapes import tag_list
+from gureum.resources.shared_vpc import OfHost
 from gureum.resources.vpc import Vpc
 
 MAX_GATEWAYS = 5
@@ -23,6 +24,7 @@ MAX_GATEWAYS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class InternetGateway(
+    OfHost,
     Resource,
     kind="internet-gateway",
     prefix="igw",

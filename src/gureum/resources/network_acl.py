@@ -26,6 +26,7 @@ from gureum.resources.shapes import (
     protocol_number,
     tag_list,
 )
+from gureum.resources.shared_vpc import OfHost
 from gureum.resources.subnet import Subnet, segment_of
 from gureum.resources.vpc import Vpc
 
@@ -58,6 +59,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkAcl(
+    OfHost,
     Resource,
     kind="network-acl",
     prefix="acl",

@@ -31,12 +31,12 @@ from gureum.resources.group_filter import Direction, filter_id, group_filters
 from gureum.resources.public_ip import Association, associations
 from gureum.resources.region import zone_id
 from gureum.resources.security_group import (
-    DEFAULT_NAME,
     check_groups,
-    named,
+    default_of,
     show_identifiers,
 )
 from gureum.resources.shapes import tag_list
+from gureum.resources.shared_vpc import OfGuest
 from gureum.resources.subnet import Subnet, lease, lease_ipv6, release, segment_of
 from gureum.resources.vpc import Vpc
 
@@ -69,6 +69,7 @@ class Attachment:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInterface(
+    OfGuest,
     Resource,
     kind="network-interface",
     prefix="eni",
@@ -213,10 +214,11 @@ def checked_groups(
 
     Raises:
         ApiError: ``InvalidGroup.NotFound``, ``SecurityGroupsPerInterfaceLimitExceeded``,
-            ``InvalidParameterValue`` (a group of another VPC).
+            ``InvalidParameterValue`` (a group of another VPC), ``UnauthorizedOperation`` (another
+            account's group in a shared VPC, such as its default group).
     """
     if groups is None:
-        default = named(call, DEFAULT_NAME, vpc_id)
+        default = default_of(call, vpc_id)
         return (default.id,) if default else ()
     if len(set(groups)) > MAX_GROUPS:
         raise ApiError(
@@ -312,7 +314,7 @@ def release_public(at: At, eni: NetworkInterface) -> None:
 
 def give_address(call: Call, eni: NetworkInterface, ip: str | None) -> NetworkInterface:
     """Add a secondary private address: ``ip``, or any free one."""
-    subnet = call.txn.get(Subnet, eni.subnet)
+    subnet = call.txn.target(Subnet, eni.subnet)
     return call.txn.put(replace(eni, ips=(*eni.ips, lease(call, subnet, eni.id, ip))))
 
 
@@ -327,7 +329,7 @@ def take_address(call: Call, eni: NetworkInterface, ip: str) -> NetworkInterface
 
 def give_ipv6(call: Call, eni: NetworkInterface, ip: str | None) -> NetworkInterface:
     """Add an IPv6 address: ``ip``, or any free one."""
-    subnet = call.txn.get(Subnet, eni.subnet)
+    subnet = call.txn.target(Subnet, eni.subnet)
     return call.txn.put(replace(eni, ips6=(*eni.ips6, lease_ipv6(call, subnet, eni.id, ip))))
 
 

@@ -48,7 +48,7 @@ PUBLIC_NAMES = ("public-dual-stack-dns-name", "public-ipv4-dns-name", "public-ip
 def create_network_interface(call: Call) -> Shape:
     """CreateNetworkInterface in a subnet, in the VPC's default group unless groups are given."""
     unsupported(call, *_NOT_YET)
-    subnet = call.txn.get(Subnet, call.params["SubnetId"])
+    subnet = call.txn.see(Subnet, call.params["SubnetId"])
     primary, secondary = asked_addresses(call.params)
     prefixes = asked_prefixes(call.params)
     eni = create(
@@ -183,7 +183,7 @@ def reset_attribute(call: Call) -> Shape:
 
 def describe_attribute(call: Call) -> Shape:
     """DescribeNetworkInterfaceAttribute: one attribute a call."""
-    eni = call.txn.get(NetworkInterface, call.params["NetworkInterfaceId"])
+    eni = call.txn.see(NetworkInterface, call.params["NetworkInterfaceId"])
     answer: Shape = {"NetworkInterfaceId": eni.id}
     attribute = call.get("Attribute")
     if attribute is None:

@@ -52,7 +52,7 @@ def give_prefixes(
     """
     if not asked:
         return eni
-    subnet = call.txn.get(Subnet, eni.subnet)
+    subnet = call.txn.target(Subnet, eni.subnet)
     added = tuple(lease_prefix(call, subnet, eni.id, text) for text in asked)
     return call.txn.put(replace(eni, prefixes=(*eni.prefixes, *added)))
 

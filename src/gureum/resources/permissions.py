@@ -13,7 +13,7 @@ from typing import Any
 
 from gureum.errors import ApiError, missing_parameter
 from gureum.kind import Shape
-from gureum.model import Reader, ref
+from gureum.model import Reader, Resource, ref
 from gureum.resources.shapes import (
     ICMP,
     ICMPV6,
@@ -263,7 +263,8 @@ def _or_all(number: int | None) -> str:
 def show_permissions(
     permissions: Iterable[Permission], account: str, reader: Reader
 ) -> list[Shape]:
-    """``IpPermissions``: one item per protocol and ports, with the peers of each."""
+    """``IpPermissions``: one item per protocol and ports, with the peers of each.  ``account`` is
+    whose group a peer is that is not there."""
     items: dict[tuple[str, int | None, int | None], Shape] = {}
     for permission in permissions:
         key = (permission.protocol_text, permission.first, permission.last)
@@ -289,7 +290,9 @@ def _add_peer(shape: Shape, permission: Permission, account: str, reader: Reader
     elif permission.prefix_list:
         shape["PrefixListIds"].append({"PrefixListId": permission.prefix_list, **said})
     else:
-        pair = show_far(permission.far, reader) if permission.far else {"UserId": account}
+        far, group = permission.far, reader.find(Resource, permission.group)
+        near = {"UserId": group.account if group else account}
+        pair = show_far(far, reader) if far else near
         named = {"GroupId": permission.named_group}
         shape["UserIdGroupPairs"].append({**named, **pair, **said})
 

@@ -89,7 +89,9 @@ def exclusions(reader: Reader, where: Situated) -> Iterator[PublicAccessExclusio
 def admits(reader: Reader, where: Situated, *, outwards: bool) -> bool:
     """Whether what is in a subnet may use an internet gateway; ``outwards`` says that connections
     only begin here on that way, as with NAT gateways and egress-only gateways."""
-    options = reader.find(PublicAccessOptions, options_id(where.account, where.region))
+    vpc = reader.find(Resource, where.vpc)
+    owner = vpc.account if vpc else where.account
+    options = reader.find(PublicAccessOptions, options_id(owner, where.region))
     if options is None or options.mode == OFF:
         return True
     excepted = {row.mode for row in exclusions(reader, where)}

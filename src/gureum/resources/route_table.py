@@ -28,6 +28,7 @@ from gureum.resources.route_target import (
     target_now,
 )
 from gureum.resources.shapes import tag_list, unsupported
+from gureum.resources.shared_vpc import OfHost
 from gureum.resources.subnet import Subnet, segment_of
 from gureum.resources.vpc import Vpc, cidrs
 from gureum.resources.vpn_connection import propagated
@@ -43,6 +44,7 @@ _ASSOCIATED: Shape = {"State": "associated"}
 
 @dataclass(frozen=True, kw_only=True)
 class RouteTable(
+    OfHost,
     Resource,
     kind="route-table",
     prefix="rtb",

@@ -242,7 +242,7 @@ def _existing(call: Call, key: str, index: int, item: Mapping[str, Any]) -> Stat
         raise ApiError("InvalidNetworkInterface.InUse", f"Interface: [{eni.id}] in use.")
     return Station(
         index=index,
-        subnet=call.txn.get(Subnet, eni.subnet),
+        subnet=call.txn.see(Subnet, eni.subnet),
         existing=eni,
         delete=item.get("DeleteOnTermination", False),
     )
@@ -252,7 +252,7 @@ def _subnet(call: Call, key: str | None) -> Subnet:
     """The subnet asked for, or the default VPC's in the zone asked for."""
     zone = call.get("Placement", {}).get("AvailabilityZone") or None
     if key:
-        subnet = call.txn.get(Subnet, key)
+        subnet = call.txn.see(Subnet, key)
         if zone and subnet.zone != zone:
             raise ApiError(
                 "InvalidParameterValue",
@@ -309,7 +309,7 @@ def _common(call: Call, image: Image, kind: str, subnet: Subnet, *, public: bool
     key_name = call.get("KeyName") or None
     names = call.get("PrivateDnsNameOptions", {})
     placement = call.get("Placement", {})
-    vpc = call.txn.get(Vpc, subnet.vpc)
+    vpc = call.txn.target(Vpc, subnet.vpc)
     group, partition = placed(call, placement, kind)
     cores, threads = checked_cpus(kind, call.get("CpuOptions", {}))
     return Instance(

@@ -5,7 +5,7 @@ Sources: VPC User Guide, "Security groups" and "Default security groups"; EC2 AP
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gureum.errors import ApiError, missing_parameter
@@ -14,6 +14,7 @@ from gureum.model import Reader, Resource, Tags, View, ref
 from gureum.resources.ipv6 import Ipv6Block, blocks
 from gureum.resources.permissions import ANY_V4, ANY_V6, Permission, check_text, show_permissions
 from gureum.resources.shapes import tag_list
+from gureum.resources.shared_vpc import OfGuest, is_in_vpc
 from gureum.resources.subnet import arn
 from gureum.resources.vpc import Vpc, default_vpc
 
@@ -29,6 +30,7 @@ _OUT_V6 = Permission(protocol=None, cidr6=ANY_V6)
 
 @dataclass(frozen=True, kw_only=True)
 class SecurityGroup(
+    OfGuest,
     Resource,
     kind="security-group",
     prefix="sg",
@@ -51,6 +53,13 @@ class SecurityGroup(
     def goes_with(self, target: str) -> bool:
         return self.default and target == self.vpc
 
+    def nameable_by(self, reader: Reader, account: str) -> bool:
+        """Rules may name the groups of all who are in the VPC."""
+        return any(is_in_vpc(reader, vpc, account, self.region) for vpc in vpcs_of(reader, self))
+
+    def beside(self, reader: Reader, account: str) -> bool:
+        return self.nameable_by(reader, account)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SecurityGroupRule(
@@ -70,9 +79,22 @@ class SecurityGroupRule(
     def goes_with(self, target: str) -> bool:
         return target == self.group
 
+    def open_to(self, reader: Reader, account: str) -> bool:
+        group = reader.find(SecurityGroup, self.group)
+        return group is not None and group.open_to(reader, account)
+
+    def beside(self, reader: Reader, account: str) -> bool:
+        return self.open_to(reader, account)
+
+    @classmethod
+    def all_open_to(cls, reader: Reader, account: str, region: str) -> Iterator[SecurityGroupRule]:
+        for group in SecurityGroup.all_open_to(reader, account, region):
+            yield from rules_of(reader, group.id)
+
 
 @dataclass(frozen=True, kw_only=True)
 class GroupVpcAssociation(
+    OfGuest,
     Resource,
     kind="security-group-vpc-association",
     prefix="sgvpc",
@@ -105,17 +127,29 @@ def rules_of(reader: Reader, group_id: str) -> list[SecurityGroupRule]:
 def add_rule(
     call: Call, group: SecurityGroup, permission: Permission, *, egress: bool, tags: Tags = ()
 ) -> SecurityGroupRule:
-    """Store a rule, unchecked."""
-    common = {**call.common(SecurityGroupRule), "tags": tags}
+    """Store a rule, unchecked; it is the group's owner's, whoever acts."""
+    common = {**call.common(SecurityGroupRule), "tags": tags, "account": group.account}
     return call.created(
         SecurityGroupRule(**common, group=group.id, egress=egress, permission=permission)
     )
 
 
 def named(call: Call, name: str, vpc_id: str) -> SecurityGroup | None:
-    """The VPC's group of that name."""
+    """The VPC's group of that name that the caller has."""
     groups = call.txn.referrers(vpc_id, SecurityGroup)
-    return next((group for group in groups if group.name == name), None)
+    mine = (group for group in groups if group.account == call.account)
+    return next((group for group in mine if group.name == name), None)
+
+
+def default_of(call: Call, vpc_id: str) -> SecurityGroup | None:
+    """The VPC's default group, unless it has none.
+
+    Raises:
+        ApiError: ``UnauthorizedOperation`` where the VPC is another account's, which the group is.
+    """
+    groups = call.txn.referrers(vpc_id, SecurityGroup)
+    row = next((group for group in groups if group.default), None)
+    return call.txn.get(SecurityGroup, row.id) if row else None
 
 
 def asked_group(call: Call) -> SecurityGroup:
@@ -183,7 +217,7 @@ def _checked_name(call: Call) -> str:
 
 def _vpc(call: Call) -> Vpc:
     if call.get("VpcId"):
-        return call.txn.get(Vpc, call.params["VpcId"])
+        return call.txn.see(Vpc, call.params["VpcId"])
     vpc = default_vpc(call.txn)
     if vpc is None:
         raise ApiError("VPCIdNotSpecified", "No default VPC for this user")
@@ -272,7 +306,7 @@ def show(group: SecurityGroup, view: View) -> Shape:
 
 def _listed(call: Call) -> Iterable[SecurityGroup]:
     """All groups; only the default VPC's when they are asked for by name, as in AWS."""
-    groups = call.txn.all(SecurityGroup)
+    groups = call.txn.seen(SecurityGroup)
     if not call.get("GroupNames"):
         return groups
     vpc = default_vpc(call.txn)

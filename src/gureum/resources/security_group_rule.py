@@ -80,12 +80,15 @@ def _flat(call: Call) -> list[dict[str, Any]]:
 def _peer(
     call: Call, group: SecurityGroup, key: str | None, name: str | None, owner: str | None
 ) -> str | FarGroup:
-    """The group that a rule refers to: one of the same account, for a VPC of the group, or one
-    beyond an active peering connection of the group's VPC or beyond its transit gateway."""
+    """The group that a rule refers to: one for a VPC of the group, of the same account or of
+    another one that is in the VPC, or one beyond an active peering connection of the group's VPC or
+    beyond its transit gateway."""
     far = _far(call, group, key, owner or call.account) if key else None
     if far is not None:
         return far
     if owner and owner != call.account:
+        if key and _is_neighbour(call, group, key, owner):
+            return key
         raise ApiError(
             "InvalidGroup.NotFound",
             f"The security group '{key or name}' of account {owner} cannot be referred to.",
@@ -102,6 +105,19 @@ def _peer(
             "You have specified two resources that belong to different networks.",
         )
     return peer.id
+
+
+def _is_neighbour(call: Call, group: SecurityGroup, key: str, owner: str) -> bool:
+    """Whether an id is that of another account's group in a VPC that both are in, or were when the
+    rules came to name it."""
+    view = call.txn.view
+    peer = view.find(SecurityGroup, key)
+    if peer is None or (peer.account, peer.region) != (owner, call.region):
+        return False
+    if any(rule.permission.group == key for rule in rules_of(view, group.id)):
+        return True
+    together = vpcs_of(view, peer) & vpcs_of(view, group)
+    return bool(together) and peer.nameable_by(view, call.account)
 
 
 def _owner(call: Call, key: str) -> str:
@@ -214,7 +230,7 @@ def _matching(
     known = {rule.permission.traffic: rule for rule in rules}
     wanted = _permissions(call, group)
     unknown = [item for item in wanted if item.traffic not in known]
-    if unknown and not call.txn.get(Vpc, group.vpc).default:
+    if unknown and not call.txn.target(Vpc, group.vpc).default:
         raise ApiError(
             "InvalidPermission.NotFound",
             "The specified rule does not exist in this security group.",
@@ -373,9 +389,10 @@ def show(rule: SecurityGroupRule, view: View) -> Shape:
         far = show_far(rule.permission.far, view)
         shape["ReferencedGroupInfo"] = {"GroupId": rule.permission.far.id, **far}
     elif rule.permission.group and group:
+        peer = view.find(SecurityGroup, rule.permission.group)
         shape["ReferencedGroupInfo"] = {
             "GroupId": rule.permission.group,
-            "UserId": rule.account,
+            "UserId": peer.account if peer else rule.account,
             "VpcId": group.vpc,
         }
     return shape

@@ -30,10 +30,10 @@ from gureum.resources.vpc import Vpc
 def associate_vpc(call: Call) -> Shape:
     """AssociateSecurityGroupVpc: not of a default group, not with a default VPC."""
     group = call.txn.get(SecurityGroup, call.params["GroupId"])
-    vpc = call.txn.get(Vpc, call.params["VpcId"])
+    vpc = call.txn.see(Vpc, call.params["VpcId"])
     if group.default:
         raise invalid_value("groupId", group.id, "A default security group cannot be associated.")
-    if vpc.default or call.txn.get(Vpc, group.vpc).default:
+    if vpc.default or call.txn.target(Vpc, group.vpc).default:
         raise invalid_value("vpcId", vpc.id, "The default VPC cannot be associated.")
     if vpc.id == group.vpc:
         raise invalid_value("vpcId", vpc.id, "The security group was created in this VPC.")
@@ -47,14 +47,15 @@ def associate_vpc(call: Call) -> Shape:
 def disassociate_vpc(call: Call) -> Shape:
     """DisassociateSecurityGroupVpc: refused while interfaces of the VPC have the group."""
     group = call.txn.get(SecurityGroup, call.params["GroupId"])
-    vpc = call.txn.get(Vpc, call.params["VpcId"])
-    row = call.txn.find(GroupVpcAssociation, association_id(group.id, vpc.id))
+    vpc_id = call.params["VpcId"]
+    row = call.txn.find(GroupVpcAssociation, association_id(group.id, vpc_id))
     if row is None:
+        call.txn.see(Vpc, vpc_id)
         raise ApiError(
             "InvalidSecurityGroupVpcAssociation.NotFound",
-            f"The security group '{group.id}' is not associated with the VPC '{vpc.id}'",
+            f"The security group '{group.id}' is not associated with the VPC '{vpc_id}'",
         )
-    if any(eni.vpc == vpc.id for eni in call.txn.referrers(group.id, NetworkInterface)):
+    if any(eni.vpc == vpc_id for eni in call.txn.referrers(group.id, NetworkInterface)):
         raise ApiError("DependencyViolation", f"resource {group.id} has a dependent object")
     call.txn.delete(row)
     return {"State": "disassociating"}
@@ -62,18 +63,19 @@ def disassociate_vpc(call: Call) -> Shape:
 
 def show_association(row: GroupVpcAssociation, view: View) -> Shape:
     """The API's ``SecurityGroupVpcAssociation`` structure."""
+    vpc, group = view.find(Vpc, row.vpc), view.find(SecurityGroup, row.group)
     return {
         "GroupId": row.group,
         "VpcId": row.vpc,
-        "VpcOwnerId": row.account,
-        "GroupOwnerId": row.account,
+        "VpcOwnerId": vpc.account if vpc else row.account,
+        "GroupOwnerId": group.account if group else row.account,
         "State": "associated",
     }
 
 
 # --- groups for a VPC ---------------------------------------------------------------------------
 def _usable(call: Call) -> Iterator[SecurityGroup]:
-    vpc = call.txn.get(Vpc, call.params["VpcId"])
+    vpc = call.txn.see(Vpc, call.params["VpcId"])
     groups = call.txn.all(SecurityGroup)
     return (group for group in groups if vpc.id in vpcs_of(call.txn.view, group))
 
@@ -141,7 +143,7 @@ def _is_stale(view: View, group: SecurityGroup, item: Permission) -> bool:
 
 
 def _with_stale(call: Call) -> Iterator[SecurityGroup]:
-    vpc, view = call.txn.get(Vpc, call.params["VpcId"]), call.txn.view
+    vpc, view = call.txn.see(Vpc, call.params["VpcId"]), call.txn.view
     for group in call.txn.all(SecurityGroup):
         ways = (_stale(view, group, egress=egress) for egress in (False, True))
         if group.vpc == vpc.id and any(ways):

@@ -20,8 +20,10 @@ from gureum.model.cidr import ipv4_network, is_ipv6, is_reserved, router_address
 from gureum.program import Segment, SegmentMode
 from gureum.resources import ipv6
 from gureum.resources.region import zone_id, zones
+from gureum.resources.resource_share import is_shared, shared_with
 from gureum.resources.segment_mode import MODE_TAG, MODES, mode_of
 from gureum.resources.shapes import unsupported
+from gureum.resources.shared_vpc import OpenToGuests
 from gureum.resources.vpc import Vpc
 
 MAX_SUBNETS = 200
@@ -33,6 +35,7 @@ PREFIX_LENGTH = 28
 
 @dataclass(frozen=True, kw_only=True)
 class Subnet(
+    OpenToGuests,
     Resource,
     kind="subnet",
     prefix="subnet",
@@ -56,6 +59,13 @@ class Subnet(
     hostname_type: str = "ip-name"
     dns_a_record: bool = False
     dns_aaaa_record: bool = False
+
+    def open_to(self, reader: Reader, account: str) -> bool:
+        return is_shared(reader, self.id, account)
+
+    @classmethod
+    def all_open_to(cls, reader: Reader, account: str, region: str) -> tuple[Subnet, ...]:
+        return shared_with(reader, Subnet, account, region)
 
     @property
     def cidrs(self) -> tuple[str, ...]:

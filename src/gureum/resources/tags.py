@@ -21,8 +21,10 @@ from gureum.kind import (
     check_tag_values,
     given_tags,
 )
-from gureum.model import Resource, Txn, View
+from gureum.model import Resource, Tags, Txn, View
 from gureum.model.txn import not_found
+from gureum.resources.own_tags import OwnTags, own_tags_id, tags_for
+from gureum.resources.shared_vpc import OpenToGuests
 from gureum.wire.models import enumeration
 
 OWN = "aws:"
@@ -66,13 +68,31 @@ def _asked(call: Call) -> list[Resource]:
 
 def _resource(txn: Txn, key: str) -> Resource:
     row = txn.view.rows.get(key)
-    if row is not None and row.kind in _types() and _mine(txn, row):
-        return row
+    if row is not None and row.kind in _types() and row.region == txn.region:
+        if row.account == txn.account or _is_shown(txn, row):
+            return row
+        if row.beside(txn.view, txn.account):
+            return txn.get(type(row), key)  # tells whose it is
     prefix = key.rpartition("-")[0]
     for cls in Resource.by_kind.values():
         if cls.prefix == prefix and cls.kind in _types():
             raise not_found(cls, key)
     raise ApiError("InvalidID", f"The ID '{key}' is not valid")
+
+
+def _is_shown(txn: Txn, row: Resource) -> bool:
+    """Whether a row is the owner's of a VPC of which the caller has a subnet: it gets tags of the
+    caller's own, which nobody else sees."""
+    return isinstance(row, OpenToGuests) and row.open_to(txn.view, txn.account)
+
+
+def _put(call: Call, row: Resource, tags: Tags) -> None:
+    """Store the tags that the caller has for a resource."""
+    if row.account == call.account:
+        call.txn.put(replace(row, tags=tags))
+        return
+    common = {**call.common(OwnTags, own_tags_id(call.account, row.id)), "tags": tags}
+    call.txn.put(OwnTags(**common, resource=row.id))
 
 
 def _mine(txn: Txn, row: Resource) -> bool:
@@ -85,9 +105,9 @@ def create_tags(call: Call) -> Shape:
     given = dict(given_tags(call.params["Tags"]))
     for row in _asked(call):
         check_tag_values(row.kind, given.items())
-        tags = {**dict(row.tags), **given}
+        tags = {**dict(tags_for(call.txn.view, row, call.account)), **given}
         check_tag_count(tags)
-        call.txn.put(replace(row, tags=tuple(tags.items())))
+        _put(call, row, tuple(tags.items()))
     return {}
 
 
@@ -97,8 +117,8 @@ def delete_tags(call: Call) -> Shape:
     for tag in wanted:
         check_tag(tag.get("Key"), tag.get("Value"))
     for row in _asked(call):
-        kept = tuple(tag for tag in row.tags if not _goes(tag, wanted))
-        call.txn.put(replace(row, tags=kept))
+        tags = tags_for(call.txn.view, row, call.account)
+        _put(call, row, tuple(tag for tag in tags if not _goes(tag, wanted)))
     return {}
 
 
@@ -112,8 +132,9 @@ def _goes(tag: tuple[str, str], wanted: list[Mapping[str, Any]]) -> bool:
 def _listed(call: Call) -> Iterator[Tagging]:
     mine = (row for row in call.txn.view.rows.values() if row.tags and _mine(call.txn, row))
     for row in sorted(mine, key=lambda row: (row.created, row.id)):
+        about = call.txn.view.rows[row.resource] if isinstance(row, OwnTags) else row
         for key, value in sorted(row.tags):
-            yield Tagging(f"{row.id}/{key}", row.created, row.id, row.kind, key, value)
+            yield Tagging(f"{row.id}/{key}", row.created, about.id, about.kind, key, value)
 
 
 def show(tag: Tagging, view: View) -> Shape:

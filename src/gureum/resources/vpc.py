@@ -14,6 +14,7 @@ from gureum.model import Reader, Resource, Txn, View, ref
 from gureum.model.cidr import inside, ipv4_network, is_ipv6, resolver_address
 from gureum.program import Range, Router, Service
 from gureum.resources import dhcp_options, ipv6
+from gureum.resources.shared_vpc import OpenToGuests, shared_vpcs
 
 DEFAULT_CIDR = "172.31.0.0/16"
 MAX_VPCS = 5
@@ -46,6 +47,7 @@ class CidrAssociation:
 
 @dataclass(frozen=True, kw_only=True)
 class Vpc(
+    OpenToGuests,
     Resource,
     kind="vpc",
     prefix="vpc",
@@ -68,6 +70,14 @@ class Vpc(
     dhcp_options: str | None = ref(default=None)
     gateway: str | None = ref("weak", default=None)
     egress_gateway: str | None = ref("weak", default=None)
+
+    def open_to(self, reader: Reader, account: str) -> bool:
+        return self.id in shared_vpcs(reader, account, self.region)
+
+    @classmethod
+    def all_open_to(cls, reader: Reader, account: str, region: str) -> list[Vpc]:
+        rows = (reader.find(Vpc, key) for key in shared_vpcs(reader, account, region))
+        return [row for row in rows if row is not None]
 
     @property
     def cidr(self) -> str:
@@ -151,7 +161,7 @@ ATTRIBUTES = {
 
 def describe_vpc_attribute(call: Call) -> Shape:
     """DescribeVpcAttribute: one attribute a call."""
-    vpc = call.txn.get(Vpc, call.params["VpcId"])
+    vpc = call.txn.see(Vpc, call.params["VpcId"])
     member, name = ATTRIBUTES[call.params["Attribute"]]
     return {"VpcId": vpc.id, member: {"Value": getattr(vpc, name)}}
 

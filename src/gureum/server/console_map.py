@@ -41,13 +41,14 @@ _DESTINATIONS = ("DestinationCidrBlock", "DestinationIpv6CidrBlock", "Destinatio
 
 
 def cloud_map(scope: Scope) -> Shape:
-    """One account's region: VPCs, addresses, the internet's hosts; and where else things are."""
+    """One account's region: VPCs, also those of which it has shared subnets, addresses, the
+    internet's hosts; and where else things are."""
     txn = Txn(scope.view, scope.account, scope.region)
     hosts = sorted(scope.view.all(InternetHost), key=lambda row: row.name)
     return {
         "account": scope.account,
         "region": scope.region,
-        "vpcs": [_vpc(txn, vpc) for vpc in txn.all(Vpc)],
+        "vpcs": [_vpc(txn, vpc) for vpc in txn.seen(Vpc)],
         "internet_gateways": [
             {**_named(row), "vpc": row.vpc, "attached": row.vpc is not None}
             for row in txn.all(InternetGateway)
@@ -66,9 +67,12 @@ def cloud_map(scope: Scope) -> Shape:
     }
 
 
+def _here(txn: Txn) -> tuple[str, str]:
+    return txn.account, txn.region
+
+
 def _has_side(txn: Txn, row: VpcPeeringConnection) -> bool:
-    here = (txn.account, txn.region)
-    return any((side.account, side.region) == here for side in row.sides)
+    return any((side.account, side.region) == _here(txn) for side in row.sides)
 
 
 def _transit(txn: Txn, row: TransitGateway) -> Shape:
@@ -88,12 +92,15 @@ def _named(row: Resource) -> Shape:
 
 
 def _vpc(txn: Txn, vpc: Vpc) -> Shape:
-    subnets = sorted(txn.referrers(vpc.id, Subnet), key=lambda row: row.zone)
+    mine = vpc.account == txn.account
+    rows = txn.referrers(vpc.id, Subnet) if mine else Subnet.all_open_to(txn.view, *_here(txn))
+    subnets = sorted((row for row in rows if row.vpc == vpc.id), key=lambda row: row.zone)
     zones: dict[str, list[Shape]] = {}
     for subnet in subnets:
         zones.setdefault(subnet.zone, []).append(_subnet(txn, subnet))
     return {
-        **_named(vpc),
+        "id": vpc.id,
+        "name": vpc.tag("Name") if mine else f"of {vpc.account}",
         "cidrs": [item.cidr for item in vpc.cidrs],
         "ipv6_cidrs": [item.cidr for item in ipv6.blocks(txn.view, vpc.id)],
         "default": vpc.default,

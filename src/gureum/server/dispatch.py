@@ -20,6 +20,7 @@ from gureum.model import Resource, Txn, View
 from gureum.model.timestamps import timestamp
 from gureum.model.txn import not_found
 from gureum.resources import Registry
+from gureum.resources.own_tags import tags_for
 from gureum.store import Entry, Remembered, Store
 from gureum.wire import Request
 from gureum.wire.listing import Candidate, page, values_at
@@ -198,6 +199,7 @@ def _rows(call: Call, kind: Kind[Any], listing: Listing[Any]) -> Iterable[Listab
         found = [call.txn.see(row_type, key) for key in ids] if ids else call.txn.seen(row_type)
         return [_as_seen(call, row) for row in found]
     rows: dict[str, Listable] = {row.id: row for row in listing.rows(call)}
+    rows |= {key: _as_seen(call, row) for key, row in rows.items() if isinstance(row, Resource)}
     for key in ids:
         if key not in rows:
             assert row_type is not None
@@ -206,8 +208,11 @@ def _rows(call: Call, kind: Kind[Any], listing: Listing[Any]) -> Iterable[Listab
 
 
 def _as_seen(call: Call, row: Resource) -> Resource:
-    """A row as the caller sees it: an owner's tags are shown to nobody else."""
-    return row if row.account == call.account else replace(row, tags=())
+    """A row as the caller sees it: an owner's tags are shown to nobody else, who may have own ones
+    of it."""
+    if row.account == call.account:
+        return row
+    return replace(row, tags=tags_for(call.txn.view, row, call.account))
 
 
 def _selected(

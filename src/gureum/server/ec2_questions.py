@@ -261,7 +261,7 @@ def _known(text: str, view: View, who: Caller) -> Iterator[tuple[str, Resource |
 
 def _sees(row: Resource, view: View, who: Caller) -> bool:
     mine = row.account == who.account or row.kind in _NO_ACCOUNT
-    return mine or row.open_to(view, who.account)
+    return mine or row.nameable_by(view, who.account)
 
 
 def _joined(row: Resource, view: View) -> Iterator[Resource]:
