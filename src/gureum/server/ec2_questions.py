@@ -26,6 +26,7 @@ from gureum.resources.instance import Instance
 from gureum.resources.key_pair import KeyPair
 from gureum.resources.launch_template import LaunchTemplate
 from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.own_tags import tags_for
 from gureum.resources.placement import PlacementGroup
 from gureum.resources.public_ip import Association, PublicIp
 from gureum.resources.security_group import SecurityGroup
@@ -123,7 +124,7 @@ def before(action: str, params: Params, view: View, who: Caller) -> Iterator[Que
     about = [(key, row) for key, row in named if kind_of(key) in table.types]
     made = [kind for kind in _made_types(action) if kind in table.types] if table.types else []
     for resource, row in about:
-        keys = (*(keys_of(row, who.region) if row else region), *own)
+        keys = (*(keys_of(row, view, who) if row else region), *own)
         yield Question(asked, resource, table.held(kind_of(resource), keys))
     for kind in made:
         label = str(params["KeyName"]) if kind == "key-pair" else "*"
@@ -348,10 +349,10 @@ def after(action: str, txn: Txn, who: Caller) -> Iterator[Question]:
     asked, table = f"ec2:{action}", ec2_actions.action(action)
     for row in _launched(txn):
         resource = arn(who.region, who.account, row.kind, "*")
-        keys = keys_of(row, who.region, new=True)
+        keys = keys_of(row, txn.view, who, new=True)
         yield Question(asked, resource, table.held(row.kind, keys))
         for each in _around(row, txn):
-            keys = keys_of(each, who.region)
+            keys = keys_of(each, txn.view, who)
             yield Question(asked, row_arn(each), table.held(each.kind, keys))
 
 
@@ -387,24 +388,30 @@ _ID_KEYS: Mapping[str, str] = {
 }
 
 
-def keys_of(row: Resource, region: str, *, new: bool = False) -> Keys:
+def keys_of(row: Resource, view: View, who: Caller, *, new: bool = False) -> Keys:
     """The condition keys that hold of a row.  One that is ``new`` has no id yet, and its tags are
-    those of the request."""
-    keys = [("ec2:Region", region)]
+    those of the request.  What another account shares has the caller's own tags."""
+    keys = [("ec2:Region", who.region)]
     if new:
         keys += request_tags([{"Key": key, "Value": value} for key, value in row.tags])
     else:
-        keys += resource_tags(row.tags, "ec2")
+        keys += resource_tags(tags_for(view, row, who.account), "ec2")
     if row.kind in _ID_KEYS and not new:
         keys.append((f"ec2:{_ID_KEYS[row.kind]}", row.id))
     for member, kind, key in (("vpc", "vpc", "ec2:Vpc"), ("subnet", "subnet", "ec2:Subnet")):
         target = getattr(row, member, None)
         if isinstance(target, str) and target:
-            keys.append((key, arn(row.region, row.account, kind, target)))
+            keys.append((key, arn(row.region, _holder(view, target, row.account), kind, target)))
     zone = getattr(row, "zone", None)
     if isinstance(zone, str) and zone:
         keys.append(("ec2:AvailabilityZone", zone))
     return (*keys, *_special(row))
+
+
+def _holder(view: View, key: str, otherwise: str) -> str:
+    """The account that has something."""
+    row = view.rows.get(key)
+    return row.account if row else otherwise
 
 
 def _special(row: Resource) -> Keys:
@@ -440,7 +447,10 @@ def _future(kind: str, params: Params, view: View, who: Caller) -> Keys:
     places = {"VpcId": subnet.vpc} | dict(params) if subnet else dict(params)
     for member, target, key in _PLACES:
         if isinstance(places.get(member), str):
-            keys.append((key, arn(who.region, who.account, target, places[member])))
+            owner = who.account
+            if (row := view.rows.get(places[member])) is not None and _sees(row, view, who):
+                owner = row.account
+            keys.append((key, arn(who.region, owner, target, places[member])))
     zone = params.get("AvailabilityZone") or (subnet.zone if subnet else None)
     if zone:
         keys.append(("ec2:AvailabilityZone", str(zone)))
