@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -24,12 +25,6 @@ class Participant(Site):
     def __init__(self, host: Site, account: str) -> None:
         self.daemon, self.me, self.vpc, self.image = host.daemon, host.me, host.vpc, host.image
         self.ec2 = host.daemon.ec2(account=account)
-
-    def admit(self, group: str, port: int, peer: str, owner: str) -> None:
-        """Let another account's group in."""
-        pair = {"GroupId": peer, "UserId": owner}
-        item = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": [pair]}
-        self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[item])
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +50,17 @@ def is_explained(daemon: Daemon, source: str, target: str, port: int) -> bool:
     return one
 
 
+def mended(daemon: Daemon, source: str, target: str, port: int, account: str) -> None:
+    """Do what an explanation proposes, as the account that it names."""
+    told = daemon.gureum("explain", source, target, str(port)).stdout
+    assert f", as {account}" in told
+    (command,) = re.findall(r"^ *aws ec2 authorize-security-group-ingress --group-id (\S+) "
+                            r"--ip-permissions '(.*)'$", told, re.MULTILINE)  # fmt: skip
+    daemon.ec2(account=account).authorize_security_group_ingress(
+        GroupId=command[0], IpPermissions=json.loads(command[1])
+    )
+
+
 def test_owner_and_participant_meet_in_a_shared_subnet(daemon: Daemon, host: Site) -> None:
     shared = share(daemon, arn(host, host.public))
     guests = Participant(host, OTHER)
@@ -71,9 +77,9 @@ def test_owner_and_participant_meet_in_a_shared_subnet(daemon: Daemon, host: Sit
     with listening(store.ns, 5432), listening(web.ns, 80):
         both(web, store, 5432, works=False)
         both(store, web, 80, works=False)
-        # Each opens its own group to the other's, and to nobody else.
-        Participant(host, OWNER).admit(theirs, 5432, mine, OTHER)
-        guests.admit(mine, 80, theirs, OWNER)
+        # Each opens its own group to the other's, and to nobody else, as is proposed.
+        mended(daemon, web.id, store.id, 5432, OWNER)
+        mended(daemon, store.id, web.id, 80, OTHER)
         both(web, store, 5432, works=True)
         both(store, web, 80, works=True)
         assert tcp(host.me, web.public_ip, 80, patience=SHORT) == "timeout"

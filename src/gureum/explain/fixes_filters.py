@@ -31,8 +31,9 @@ def group(view: View, step: Step) -> Iterator[Fix]:
     group = eni.groups[0]
     asked = _permission(step.packet)
     if peer is not None and step.code is not Code.SG_REFERENCES_NOT_PRESERVED:
-        asked["UserIdGroupPairs"] = [{"GroupId": peer.groups[0]}]
-        whom = f"members of {peer.groups[0]}"
+        foreign = {"UserId": peer.account} if peer.account != eni.account else {}
+        asked["UserIdGroupPairs"] = [{"GroupId": peer.groups[0], **foreign}]
+        whom = f"members of {peer.groups[0]}{f', as {eni.account}' if foreign else ''}"
     else:
         member, key = ("Ipv6Ranges", "CidrIpv6") if is_ipv6(ip) else ("IpRanges", "CidrIp")
         asked[member] = [{key: alone(ip)}]
