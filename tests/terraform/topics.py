@@ -134,13 +134,30 @@ def the_other_account_has_it(seen: Seen) -> None:
     assert entries(seen) == ["198.51.100.0/24"]
     ram = seen.daemon.ec2("ram", made["other"])
     found = ram.list_resources(resourceOwner="OTHER-ACCOUNTS", resourceShareArns=[made["share"]])
-    assert {each["type"] for each in found["resources"]} == {"ec2:PrefixList", "ec2:TransitGateway"}
+    assert {each["type"] for each in found["resources"]} == {
+        "ec2:PrefixList",
+        "ec2:Subnet",
+        "ec2:TransitGateway",
+    }
+    the_other_account_is_in_the_vpc(seen)
     (row,) = seen.ec2().describe_transit_gateway_attachments()["TransitGatewayAttachments"]
     assert (row["TransitGatewayAttachmentId"], row["State"], row["ResourceOwnerId"]) == (
         made["attachment"],
         "available",
         made["other"],
     )
+
+
+def the_other_account_is_in_the_vpc(seen: Seen) -> None:
+    own, other = seen.ec2(), seen.daemon.ec2(account=seen.made["other"])
+    asked = {"NetworkInterfaceIds": [seen.made["interface"]]}
+    (row,) = own.describe_network_interfaces(**asked)["NetworkInterfaces"]
+    assert (row["OwnerId"], row["SubnetId"]) == (seen.made["other"], seen.made["subnet"])
+    names = [
+        who.describe_subnets(SubnetIds=[seen.made["subnet"]])["Subnets"][0]["Tags"][0]["Value"]
+        for who in (own, other)
+    ]
+    assert names == ["shared", "of the network team"]
 
 
 def the_other_account_has_another_office(seen: Seen) -> None:

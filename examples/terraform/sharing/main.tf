@@ -1,4 +1,5 @@
-# A transit gateway and a prefix list of one account, used by another: the owner accepts its VPC.
+# A transit gateway, a prefix list and a subnet of one account, used by another: the owner accepts
+# its VPC.
 terraform {
   required_providers {
     aws = {
@@ -35,6 +36,8 @@ variable "offices" {
   default = ["198.51.100.0/24"]
 }
 
+data "aws_caller_identity" "own" {}
+
 data "aws_caller_identity" "other" {
   provider = aws.other
 }
@@ -57,6 +60,23 @@ resource "aws_ec2_transit_gateway" "hub" {
   tags        = { Name = "hub" }
 }
 
+resource "aws_vpc" "shared" {
+  cidr_block = "10.60.0.0/16"
+  tags       = { Name = "shared" }
+}
+
+resource "aws_subnet" "shared" {
+  vpc_id     = aws_vpc.shared.id
+  cidr_block = "10.60.1.0/24"
+  tags       = { Name = "shared" }
+}
+
+# What the other account may call: it names the group in a rule, and does not see it.
+resource "aws_security_group" "store" {
+  name   = "store"
+  vpc_id = aws_vpc.shared.id
+}
+
 resource "aws_ram_resource_share" "ours" {
   name                      = "ours"
   allow_external_principals = true
@@ -70,6 +90,11 @@ resource "aws_ram_resource_association" "offices" {
 
 resource "aws_ram_resource_association" "hub" {
   resource_arn       = aws_ec2_transit_gateway.hub.arn
+  resource_share_arn = aws_ram_resource_share.ours.arn
+}
+
+resource "aws_ram_resource_association" "shared" {
+  resource_arn       = aws_subnet.shared.arn
   resource_share_arn = aws_ram_resource_share.ours.arn
 }
 
@@ -87,7 +112,11 @@ resource "aws_ram_resource_share_accepter" "ours" {
   provider  = aws.other
   share_arn = aws_ram_principal_association.other.resource_share_arn
 
-  depends_on = [aws_ram_resource_association.offices, aws_ram_resource_association.hub]
+  depends_on = [
+    aws_ram_resource_association.offices,
+    aws_ram_resource_association.hub,
+    aws_ram_resource_association.shared,
+  ]
 }
 
 resource "aws_vpc" "other" {
@@ -133,6 +162,50 @@ resource "aws_route" "hub" {
   route_table_id         = aws_vpc.other.main_route_table_id
   destination_cidr_block = "10.0.0.0/8"
   transit_gateway_id     = aws_ec2_transit_gateway_vpc_attachment_accepter.other.transit_gateway_id
+}
+
+# In the shared subnet: groups and interfaces of its own, and a name that nobody else sees.
+data "aws_subnet" "shared" {
+  provider = aws.other
+  id       = aws_subnet.shared.id
+
+  depends_on = [aws_ram_resource_share_accepter.ours]
+}
+
+resource "aws_ec2_tag" "shared" {
+  provider    = aws.other
+  resource_id = data.aws_subnet.shared.id
+  key         = "Name"
+  value       = "of the network team"
+}
+
+resource "aws_security_group" "app" {
+  provider = aws.other
+  name     = "app"
+  vpc_id   = data.aws_subnet.shared.vpc_id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "store" {
+  provider                     = aws.other
+  security_group_id            = aws_security_group.app.id
+  ip_protocol                  = "tcp"
+  from_port                    = 80
+  to_port                      = 80
+  referenced_security_group_id = "${data.aws_caller_identity.own.account_id}/${aws_security_group.store.id}"
+}
+
+resource "aws_network_interface" "app" {
+  provider        = aws.other
+  subnet_id       = data.aws_subnet.shared.id
+  security_groups = [aws_security_group.app.id]
+}
+
+output "interface" {
+  value = aws_network_interface.app.id
+}
+
+output "subnet" {
+  value = aws_subnet.shared.id
 }
 
 output "share" {
