@@ -119,6 +119,13 @@ def test_a_participant_sees_no_more(shared: Shared) -> None:
     own, ec2 = shared.own, shared.ec2
     assert refused(ec2.describe_subnets, SubnetIds=[shared.kept])[0] == "InvalidSubnetID.NotFound"
     group, eni = shared.group(own), shared.interface(own)
+    (rule,) = own.describe_security_group_rules(Filters=only({"group-id": group}))[
+        "SecurityGroupRules"
+    ]
+    code, _ = refused(
+        ec2.describe_security_group_rules, SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]]
+    )
+    assert code == "InvalidSecurityGroupRuleId.NotFound"
     assert refused(ec2.describe_security_groups, GroupIds=[group])[0] == "InvalidGroup.NotFound"
     code, _ = refused(ec2.describe_network_interfaces, NetworkInterfaceIds=[eni])
     assert code == "InvalidNetworkInterfaceID.NotFound"
@@ -322,6 +329,8 @@ def test_a_group_of_ones_own_vpc_comes_into_the_shared_one(shared: Shared) -> No
 def test_new_ipv6_opens_participants_groups_as_their_own(shared: Shared) -> None:
     group = shared.group()
     shared.own.associate_vpc_cidr_block(VpcId=shared.vpc, AmazonProvidedIpv6CidrBlock=True)
+    rules = shared.ec2.describe_security_group_rules(Filters=only({"group-id": group}))
+    assert [each["GroupOwnerId"] for each in rules["SecurityGroupRules"]] == [OTHER, OTHER]
     (shown,) = shared.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
     out = shown["IpPermissionsEgress"]
     assert out[0]["Ipv6Ranges"] == [{"CidrIpv6": "::/0"}]
