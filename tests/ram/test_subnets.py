@@ -197,6 +197,13 @@ def test_a_participant_changes_nothing_of_the_owners(shared: Shared) -> None:
         Egress=False,
         CidrBlock="0.0.0.0/0",
     )
+    not_owned(
+        ec2.replace_network_acl_association,
+        AssociationId=acl["Associations"][0]["NetworkAclAssociationId"],
+        NetworkAclId=acl_id,
+    )
+    main = table["Associations"][0]["RouteTableAssociationId"]
+    not_owned(ec2.disassociate_route_table, AssociationId=main)
     not_owned(ec2.create_nat_gateway, SubnetId=subnet, ConnectivityType="private")
     not_owned(ec2.create_vpc_endpoint, VpcId=vpc, ServiceName=f"com.amazonaws.{REGION}.s3")
     not_owned(ec2.create_egress_only_internet_gateway, VpcId=vpc)

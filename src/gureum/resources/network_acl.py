@@ -91,6 +91,10 @@ class AclAssociation(
     acl: str = ref()
     subnet: str = ref("cascade")
 
+    def beside(self, reader: Reader, account: str) -> bool:
+        acl = reader.find(NetworkAcl, self.acl)
+        return acl is not None and acl.beside(reader, account)
+
 
 def create_network_acl(call: Call) -> Shape:
     """CreateNetworkAcl: it lets nothing pass and belongs to no subnet yet."""

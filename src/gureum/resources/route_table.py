@@ -189,11 +189,12 @@ def _table_with_main(call: Call, key: str) -> RouteTable:
     """The main table whose association has the id.
 
     Raises:
-        ApiError: ``InvalidAssociationID.NotFound``.
+        ApiError: ``InvalidAssociationID.NotFound``; ``UnauthorizedOperation`` of any association
+            that another account has in a VPC that both are in.
     """
-    for table in call.txn.all(RouteTable):
-        if table.main == key:
-            return table
+    for table in call.txn.seen(RouteTable):
+        if key in (table.main, *(row.id for row in associations(call.txn.view, table.id))):
+            return call.txn.get(RouteTable, table.id)
     raise not_found(RouteTableAssociation, key)
 
 
