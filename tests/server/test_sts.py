@@ -79,6 +79,16 @@ def test_a_role_is_assumed(secured: Secured, team: Team) -> None:
     )
 
 
+def test_the_id_of_a_key_tells_its_account(secured: Secured, team: Team) -> None:
+    stranger = secured.client(secured.account("stranger"), "sts")
+    for key in (team.alice[0], keys_of(team.assume(team.alice, team.role))[0]):
+        assert stranger.get_access_key_info(AccessKeyId=key)["Account"] == team.number
+    for wrong in ("AKIA", "x" * 20, "AKIA" + "1" * 16, "AROA" + "A" * 16):
+        assert refused(stranger.get_access_key_info, AccessKeyId=wrong)[0] == "ValidationError"
+    found = secured.aws(team.alice, "sts", "get-access-key-info", "--access-key-id", team.alice[0])
+    assert json.loads(found.stdout) == {"Account": team.number}
+
+
 def test_a_session_is_its_token_its_key_and_its_secret(secured: Secured, team: Team) -> None:
     one, other = (keys_of(team.assume(team.alice, team.role)) for _ in range(2))
     assert len(one) == len(other) == 3
@@ -168,7 +178,7 @@ def test_a_deleted_role_ends_its_sessions(secured: Secured, team: Team) -> None:
         ({"RoleArn": "arn:aws:iam::123456789012:user/web"}, "ValidationError"),
         ({"Policy": "{}"}, "MalformedPolicyDocument"),
         ({"PolicyArns": [{"arn": "arn:aws:iam::aws:policy/Nothing"}]}, "ValidationError"),
-        ({"Tags": [{"Key": "a", "Value": "b"}]}, "UnsupportedOperation"),
+        ({"SerialNumber": "arn:aws:iam::123456789012:mfa/alice"}, "UnsupportedOperation"),
     ],
 )
 def test_what_is_refused(secured: Secured, team: Team, given: dict[str, Any], code: str) -> None:

@@ -326,6 +326,8 @@ def owns_nothing(seen: Seen) -> None:
 def profile_is_there(seen: Seen) -> None:
     answer = seen.ec2("iam").get_instance_profile(InstanceProfileName="web")
     assert answer["InstanceProfile"]["Arn"] == seen.made["profile"]
+    aliases = seen.ec2("iam").list_account_aliases()["AccountAliases"]
+    assert aliases == [f"team-{seen.account}"]
 
 
 def policy_has_two_versions(seen: Seen) -> None:
@@ -335,6 +337,7 @@ def policy_has_two_versions(seen: Seen) -> None:
 
 def nobody_is_left(seen: Seen) -> None:
     iam = seen.ec2("iam")
+    assert iam.list_account_aliases()["AccountAliases"] == []
     assert iam.list_users()["Users"] == []
     assert iam.list_roles()["Roles"] == []
     assert iam.list_groups()["Groups"] == []

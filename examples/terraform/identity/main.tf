@@ -19,6 +19,11 @@ variable "wide" {
 
 data "aws_caller_identity" "me" {}
 
+# What the account goes by instead of its number.
+resource "aws_iam_account_alias" "me" {
+  account_alias = "team-${data.aws_caller_identity.me.account_id}"
+}
+
 data "aws_iam_policy_document" "reads" {
   statement {
     actions   = concat(["ec2:Describe*"], var.wide ? ["ec2:StartInstances"] : [])

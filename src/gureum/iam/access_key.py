@@ -5,6 +5,8 @@ Source: IAM API Reference, "AccessKey"; IAM User Guide, "IAM identifiers".
 
 from __future__ import annotations
 
+import base64
+import binascii
 import secrets
 from dataclasses import dataclass, field
 from typing import Literal
@@ -47,14 +49,31 @@ def unique_id(prefix: str, length: int = 21) -> str:
     return prefix + "".join(secrets.choice(_LETTERS) for _ in range(length - len(prefix)))
 
 
-def key_id(prefix: str = "AKIA") -> str:
-    """A fresh id of an access key: ``AKIA`` of one that stays, ``ASIA`` of one that expires."""
-    return unique_id(prefix, 20)
+_NUMBER_AT = 7
+"""How many bits of the first six bytes of an id are below the account's number."""
+
+
+def key_id(account: str, prefix: str = "AKIA") -> str:
+    """A fresh id of an access key: ``AKIA`` of one that stays, ``ASIA`` of one that expires.  It
+    tells the account to who knows where to look, as AWS's do (:func:`account_of`)."""
+    head = 1 << 47 | int(account) << _NUMBER_AT | secrets.randbits(_NUMBER_AT)
+    content = head.to_bytes(6, "big") + secrets.token_bytes(4)
+    return prefix + base64.b32encode(content).decode()
+
+
+def account_of(key: str) -> str | None:
+    """The account in the id of an access key; None where it holds none."""
+    try:
+        content = base64.b32decode(key[4:20])
+    except binascii.Error:
+        return None
+    number = (int.from_bytes(content[:6], "big") & ~(1 << 47)) >> _NUMBER_AT
+    return f"{number:012}" if len(content) == 10 and number < 10**12 else None
 
 
 def issue(txn: Txn, vault: Vault, owner: str, now: str) -> Issued:
     """A new active key of ``owner``, a row of the transaction's account."""
-    key = key_id()
+    key = key_id(txn.account)
     secret = secrets.token_urlsafe(_SECRET_BYTES).replace("-", "+").replace("_", "/")
     row = AccessKey(
         id=key,

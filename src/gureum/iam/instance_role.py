@@ -80,7 +80,7 @@ class InstanceRoles:
                     self._kept.clear()
                 session = Session(role.id, now, lasting(now, LIFE), instance)
                 turns = self._vault.turns
-                kept = _Kept(role.id, now, credentials(self._vault, session), turns)
+                kept = _Kept(role.id, now, credentials(self._vault, session, role.account), turns)
                 self._kept[instance] = kept
             return kept
 

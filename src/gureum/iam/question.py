@@ -59,11 +59,18 @@ def global_keys(view: View, who: Identity, region: str, around: Around) -> Keys:
     if who.session is not None:
         keys.append(("aws:TokenIssueTime", who.session.issued))
         keys.append(("aws:MultiFactorAuthPresent", "false"))
+        if who.session.source:
+            keys.append(("aws:SourceIdentity", who.session.source))
     row = view.rows.get(who.owner)
-    return (
-        *keys,
-        *((f"aws:PrincipalTag/{key}", value) for key, value in (row.tags if row else ())),
-    )
+    tags = tags_of(row.tags if row else (), who)
+    return (*keys, *((f"aws:PrincipalTag/{key}", value) for key, value in tags))
+
+
+def tags_of(own: Tags, who: Identity) -> Tags:
+    """The tags of somebody whose row has ``own``: those of their session go before; keys ignore
+    case (IAM User Guide, "Pass session tags in AWS STS")."""
+    session = who.session.tags if who.session else ()
+    return tuple({key.lower(): (key, value) for key, value in (*own, *session)}.values())
 
 
 def _principal_type(who: Identity) -> str:

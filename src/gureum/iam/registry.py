@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from gureum.iam import (
     access_key_api,
+    account_api,
     attachment,
     details,
     managed_policy,
@@ -35,6 +36,7 @@ ACTIONS = _all(
         managed_policy.ACTIONS,
         attachment.ACTIONS,
         access_key_api.ACTIONS,
+        account_api.ACTIONS,
         simulate.ACTIONS,
         details.ACTIONS,
     )

@@ -16,6 +16,7 @@ import msgspec
 
 from gureum.iam.access_key import key_id
 from gureum.iam.vault import Vault, VaultError
+from gureum.model import Tags
 from gureum.model.timestamps import timestamp
 
 MAX_TOKEN = 12_000
@@ -27,7 +28,8 @@ class Session:
     """One session of ``owner``: a role under the name ``name``, else a user or an account's root.
 
     ``issued`` and ``expires`` are timestamps.  ``policies`` are documents of session policies, and
-    ``arns`` managed policies that are some.
+    ``arns`` managed policies that are some.  What it is marked with is told in
+    :mod:`gureum.iam.session_tags`.
     """
 
     owner: str
@@ -36,6 +38,9 @@ class Session:
     name: str = ""
     policies: tuple[str, ...] = ()
     arns: tuple[str, ...] = ()
+    tags: Tags = ()
+    transitive: tuple[str, ...] = ()
+    source: str = ""
 
     @property
     def limited(self) -> bool:
@@ -75,9 +80,9 @@ def lasting(now: str, seconds: int) -> str:
     return timestamp(datetime.fromisoformat(now) + timedelta(seconds=seconds))
 
 
-def credentials(vault: Vault, session: Session) -> Credentials:
-    """Fresh credentials of a session."""
-    key, secret = key_id("ASIA"), secrets.token_urlsafe(30)
+def credentials(vault: Vault, session: Session, account: str) -> Credentials:
+    """Fresh credentials of a session of an account."""
+    key, secret = key_id(account, "ASIA"), secrets.token_urlsafe(30)
     content = msgspec.json.encode(Sealed(session, secret)).decode()
     return Credentials(key, secret, vault.seal(content, _named(key)), session.expires)
 

@@ -10,11 +10,13 @@ import re
 
 from gureum.errors import ApiError
 from gureum.iam import trust
+from gureum.iam.access_key import AccessKey, account_of
 from gureum.iam.bearer import arn, lookup
 from gureum.iam.call import Action, Call, invalid
 from gureum.iam.managed_policy import document
 from gureum.iam.rows import WORDS, Role
 from gureum.iam.session import Session, credentials, lasting
+from gureum.iam.session_tags import marking, marks, request_keys
 from gureum.identity.policy import parse, size
 from gureum.identity.request import Context, Request
 from gureum.kind import Shape
@@ -29,6 +31,7 @@ POLICY_SIZE = 2048
 MAX_POLICIES = 10
 
 _ROLE = re.compile(r"arn:aws:iam::(\d{12}):role(/(?:[\x21-\x7e]+/)?)([\w+=,.@-]{1,64})", re.ASCII)
+_KEY = re.compile(r"(?:AKIA|ASIA)[A-Z2-7]{16}")
 _SESSION = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 
 
@@ -36,6 +39,17 @@ def get_caller_identity(call: Call) -> Shape:
     """GetCallerIdentity."""
     who = call.caller
     return {"UserId": who.user_id, "Account": who.account, "Arn": who.arn}
+
+
+def get_access_key_info(call: Call) -> Shape:
+    """GetAccessKeyInfo: the account whose key it is, of any account, and whether or not it is there
+    still: the id tells."""
+    key: str = call.params["AccessKeyId"]
+    row = call.txn.view.find(AccessKey, key)  # ids that were made before they told it
+    number = row.account if row else account_of(key) if _KEY.fullmatch(key) else None
+    if number is None:
+        raise invalid(f"Invalid Access Key ID: {key[:128]}")
+    return {"Account": number}
 
 
 def get_session_token(call: Call) -> Shape:
@@ -48,16 +62,13 @@ def get_session_token(call: Call) -> Shape:
     most = CHAINED if who.principal.root else LONGEST
     seconds = _seconds(call, min(43_200, most), most)
     session = Session(who.owner, call.now, lasting(call.now, seconds))
-    return {"Credentials": credentials(call.vault, session).shown()}
+    return {"Credentials": credentials(call.vault, session, who.account).shown()}
 
 
 def assume_role(call: Call) -> Shape:
     """AssumeRole."""
-    for member in ("Tags", "TransitiveTagKeys", "SourceIdentity", "SerialNumber"):
-        if call.get(member):
-            raise ApiError(
-                "UnsupportedOperation", f"AssumeRole has no {member} in Gureum yet.", 501
-            )
+    if call.get("SerialNumber"):
+        raise ApiError("UnsupportedOperation", "AssumeRole has no SerialNumber in Gureum yet.", 501)
     name: str = call.params["RoleSessionName"]
     if not _SESSION.fullmatch(name):
         raise invalid(
@@ -74,9 +85,10 @@ def assume_role(call: Call) -> Shape:
     session = session_of(call, role, name, seconds)
     user = f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{name}"
     return {
-        "Credentials": credentials(call.vault, session).shown(),
+        "Credentials": credentials(call.vault, session, role.account).shown(),
         "AssumedRoleUser": {"AssumedRoleId": f"{role.id}:{name}", "Arn": user},
-        "PackedPolicySize": packed(session) if session.limited else None,
+        "PackedPolicySize": packed(session) if session.limited or session.tags else None,
+        "SourceIdentity": session.source or None,
     }
 
 
@@ -90,10 +102,13 @@ def trusting_role(call: Call) -> Role:
     role = named_role(call, wanted)
     if who.proven and who.principal.root:
         raise denied("Roles may not be assumed by root accounts.")
-    if role is None or (who.proven and not trust.trusts(role, assume_request(call, wanted))):
-        raise denied(
-            f"User: {who.arn} is not authorized to perform: sts:AssumeRole on resource: {wanted}"
-        )
+    for asked in assume_requests(call, wanted):
+        if role is None or (who.proven and not trust.trusts(role, asked)):
+            raise denied(
+                f"User: {who.arn} is not authorized to perform: {asked.action} on resource: "
+                f"{wanted}"
+            )
+    assert role is not None
     return role
 
 
@@ -110,19 +125,27 @@ def named_role(call: Call, wanted: str) -> Role | None:
     return role if role is not None and arn(role, WORDS[Role]) == wanted else None
 
 
-def assume_request(call: Call, wanted: str) -> Request:
-    """What a call of AssumeRole asks of policies."""
+def assume_requests(call: Call, wanted: str) -> list[Request]:
+    """What a call of AssumeRole asks of policies: to assume the role, and to mark the session, also
+    with what it only hands on.
+
+    Raises:
+        ApiError: the codes of :func:`gureum.iam.session_tags.marks`.
+    """
     keys = [*call.keys, ("sts:RoleSessionName", str(call.params["RoleSessionName"]))]
     if call.get("ExternalId"):
         keys.append(("sts:ExternalId", str(call.params["ExternalId"])))
-    return Request("sts:AssumeRole", wanted, Context.of(keys), call.caller.principal)
+    context = Context.of([*keys, *request_keys(call)])
+    actions = ["sts:AssumeRole", *marking(call)]
+    return [Request(action, wanted, context, call.caller.principal) for action in actions]
 
 
 def session_of(call: Call, role: Role, name: str, seconds: int) -> Session:
     """A session of a role with the policies that the call gives it.
 
     Raises:
-        ApiError: ``MalformedPolicyDocument``, ``PackedPolicyTooLarge``, ``NoSuchEntity``.
+        ApiError: ``MalformedPolicyDocument``, ``PackedPolicyTooLarge``, ``NoSuchEntity``, the codes
+            of :func:`gureum.iam.session_tags.marks`.
     """
     text = call.get("Policy") or ""
     arns = tuple(str(each.get("arn", "")) for each in call.get("PolicyArns", ()))
@@ -137,12 +160,24 @@ def session_of(call: Call, role: Role, name: str, seconds: int) -> Session:
         if not own or document(call.txn.view, each) is None:
             raise invalid(f"The policy {each[:200]} does not exist or is not attachable.")
     policies = (text,) if text else ()
-    return Session(role.id, call.now, lasting(call.now, seconds), name, policies, arns)
+    marked = marks(call)
+    return Session(
+        owner=role.id,
+        issued=call.now,
+        expires=lasting(call.now, seconds),
+        name=name,
+        policies=policies,
+        arns=arns,
+        tags=marked.tags,
+        transitive=marked.transitive,
+        source=marked.source,
+    )
 
 
 def packed(session: Session) -> int:
-    """The share of the room for session policies that is used, in percent."""
-    return max(1, min(99, 100 * sum(map(size, session.policies)) // POLICY_SIZE))
+    """The share of the room for session policies and tags that is used, in percent."""
+    tags = sum(len(key) + len(value) for key, value in session.tags)
+    return max(1, min(99, 100 * (tags + sum(map(size, session.policies))) // POLICY_SIZE))
 
 
 def _seconds(call: Call, default: int, most: int) -> int:
@@ -168,6 +203,7 @@ def denied(message: str) -> ApiError:
 
 
 ACTIONS: dict[str, Action] = {
+    "GetAccessKeyInfo": get_access_key_info,
     "GetCallerIdentity": get_caller_identity,
     "GetSessionToken": get_session_token,
     "AssumeRole": assume_role,

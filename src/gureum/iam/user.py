@@ -251,7 +251,6 @@ ACTIONS: dict[str, Action] = {
     "ListSSHPublicKeys": none_of("SSHPublicKeys"),
     "ListSigningCertificates": none_of("Certificates"),
     "ListServiceSpecificCredentials": none_of("ServiceSpecificCredentials"),
-    "ListAccountAliases": none_of("AccountAliases"),
     "GetLoginProfile": no_login,
     "DeleteLoginProfile": no_login,
     **tag.actions("User", lambda call: by_name(call, User, "UserName")),

@@ -100,8 +100,8 @@ class Gate:
             "AssumeRole", params, Txn(view, who.account, ""), "", who, self.vault, self.who.keys
         )
         role = sts.named_role(call, wanted)
-        asked = sts.assume_request(call, wanted)
         own = policies_of(view, who)
         if role is not None and role.account == who.account:
             own = Policies(own.identity, (trust.policy_of(role),), own.boundary, own.session)
-        self._hold(asked, evaluate(own, asked))
+        for asked in sts.assume_requests(call, wanted):
+            self._hold(asked, evaluate(own, asked))

@@ -52,7 +52,9 @@ def _context(who: Identity) -> Element:
             "userName": arn.rpartition("/")[2],
         }
     issued = f"{who.session.issued[:19]}Z"
+    source = {"sourceIdentity": who.session.source} if who.session.source else {}
     return {
+        **source,
         "sessionIssuer": issuer,
         "webIdFederationData": {},
         "attributes": {"creationDate": issued, "mfaAuthenticated": "false"},
