@@ -20,6 +20,7 @@ WITHIN = (
     "onboarding process is still in progress."
 )
 FOR_GATEWAYS = "arn:aws:ram::aws:permission/AWSRAMDefaultPermissionTransitGateway"
+FOR_GROUPS = "arn:aws:ram::aws:permission/AWSRAMDefaultPermissionSecurityGroup"
 FOR_SUBNETS = "arn:aws:ram::aws:permission/AWSRAMDefaultPermissionSubnet"
 
 
@@ -336,6 +337,7 @@ def test_what_is_shared_with_whom(world: World) -> None:
     types = own.list_resource_types()["resourceTypes"]
     assert {each["resourceType"] for each in types} == {
         "ec2:PrefixList",
+        "ec2:SecurityGroup",
         "ec2:Subnet",
         "ec2:TransitGateway",
     }
@@ -344,7 +346,7 @@ def test_what_is_shared_with_whom(world: World) -> None:
 def test_permissions(world: World) -> None:
     ram = world.ram(OWNER)
     listed = ram.list_permissions()["permissions"]
-    assert [each["arn"] for each in listed] == [PERMISSION, FOR_SUBNETS, FOR_GATEWAYS]
+    assert [each["arn"] for each in listed] == [PERMISSION, FOR_GROUPS, FOR_SUBNETS, FOR_GATEWAYS]
     told = ram.get_permission(permissionArn=PERMISSION)["permission"]
     assert json.loads(told["permission"])["Effect"] == "Allow"
     share = world.share(world.listed()["PrefixListArn"])

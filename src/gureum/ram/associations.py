@@ -25,8 +25,8 @@ from gureum.ram.common import (
     unknown,
     wanted,
 )
+from gureum.ram.refusals import why_not, why_not_with
 from gureum.ram.resource_types import owned, type_of
-from gureum.ram.subnets import why_not, why_not_with
 from gureum.resources.resource_share import (
     ASSOCIATED,
     ASSOCIATING,
@@ -157,7 +157,8 @@ def disassociate(call: Call) -> Shape:
     """DisassociateResourceShare: by the owner, or by an account that leaves.
 
     What others made of a shared resource stays as it is (VPC User Guide, "Unshare a shared prefix
-    list", "Unshare a shared subnet"; Amazon VPC Transit Gateways, "Unshare a transit gateway").
+    list", "Unshare a shared subnet", "Stop sharing a security group"; Amazon VPC Transit Gateways,
+    "Unshare a transit gateway").
     """
     share = asked_share(call)
     resources, principals = call.get("resourceArns", ()), call.get("principals", ())

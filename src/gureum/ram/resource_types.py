@@ -15,6 +15,7 @@ from gureum.errors import ApiError
 from gureum.kind import Call
 from gureum.model import Resource
 from gureum.resources.prefix_list import PrefixList
+from gureum.resources.security_group import SecurityGroup
 from gureum.resources.subnet import Subnet
 from gureum.resources.transit_gateway import TransitGateway
 
@@ -61,6 +62,19 @@ TYPES = (
             "ec2:DescribeManagedPrefixLists",
             "ec2:GetManagedPrefixListEntries",
             "ec2:GetManagedPrefixListAssociations",
+        ),
+    ),
+    ShareableType(
+        "ec2:SecurityGroup",
+        SecurityGroup,
+        "AWSRAMDefaultPermissionSecurityGroup",
+        (
+            "ec2:CreateNetworkInterface",
+            "ec2:DescribeSecurityGroupRules",
+            "ec2:DescribeSecurityGroups",
+            "ec2:GetSecurityGroupsForVpc",
+            "ec2:ModifyNetworkInterfaceAttribute",
+            "ec2:RunInstances",
         ),
     ),
     ShareableType(

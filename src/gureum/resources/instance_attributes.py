@@ -188,7 +188,7 @@ def _set_check(call: Call, row: Instance, value: Any) -> None:
 
 def _set_groups(call: Call, row: Instance, value: Any) -> None:
     eni = _single(call, row)
-    groups = checked_groups(call, value, eni.vpc, f"instance {row.id}")
+    groups = checked_groups(call, value, eni.vpc, f"instance {row.id}", eni.groups)
     call.txn.put(replace(eni, groups=groups))
 
 

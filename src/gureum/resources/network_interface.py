@@ -208,9 +208,10 @@ def _new_mac() -> str:
 
 
 def checked_groups(
-    call: Call, groups: Sequence[str] | None, vpc_id: str, place: str
+    call: Call, groups: Sequence[str] | None, vpc_id: str, place: str, worn: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The groups for an interface in a VPC; None stands for the VPC's default group.
+    """The groups for an interface in a VPC; None stands for the VPC's default group,
+    ``worn`` are those that it has.
 
     Raises:
         ApiError: ``InvalidGroup.NotFound``, ``SecurityGroupsPerInterfaceLimitExceeded``,
@@ -225,7 +226,7 @@ def checked_groups(
             "SecurityGroupsPerInterfaceLimitExceeded",
             "The maximum number of security groups per interface has been reached.",
         )
-    return check_groups(call, groups, vpc_id, place)
+    return check_groups(call, groups, vpc_id, place, worn)
 
 
 def attach(

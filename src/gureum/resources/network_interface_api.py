@@ -147,7 +147,8 @@ def _modified(call: Call, eni: NetworkInterface, name: str) -> NetworkInterface:
     if name == "SourceDestCheck":
         return replace(eni, source_dest_check=value["Value"])
     if name == "Groups":
-        return replace(eni, groups=checked_groups(call, value, eni.vpc, f"interface {eni.id}"))
+        place = f"interface {eni.id}"
+        return replace(eni, groups=checked_groups(call, value, eni.vpc, place, eni.groups))
     attachment = _attachment(eni, value)
     flag = value.get("DeleteOnTermination", attachment.delete_on_termination)
     return replace(eni, attachment=replace(attachment, delete_on_termination=flag))

@@ -240,6 +240,7 @@ def _existing(call: Call, key: str, index: int, item: Mapping[str, Any]) -> Stat
         )
     if eni.attachment is not None or eni.requester_managed:
         raise ApiError("InvalidNetworkInterface.InUse", f"Interface: [{eni.id}] in use.")
+    checked_groups(call, eni.groups, eni.vpc, f"interface {eni.id}")  # shared still
     return Station(
         index=index,
         subnet=call.txn.see(Subnet, eni.subnet),

@@ -13,6 +13,7 @@ from gureum.kind import Call, Kind, Listing, Selector, Shape
 from gureum.model import Reader, Resource, Tags, View, ref
 from gureum.resources.ipv6 import Ipv6Block, blocks
 from gureum.resources.permissions import ANY_V4, ANY_V6, Permission, check_text, show_permissions
+from gureum.resources.resource_share import is_shared, shared_with
 from gureum.resources.shapes import tag_list
 from gureum.resources.shared_vpc import OfGuest, is_in_vpc
 from gureum.resources.subnet import arn
@@ -53,12 +54,20 @@ class SecurityGroup(
     def goes_with(self, target: str) -> bool:
         return self.default and target == self.vpc
 
+    def open_to(self, reader: Reader, account: str) -> bool:
+        return super().open_to(reader, account) or is_shared(reader, self.id, account)
+
+    @classmethod
+    def all_open_to(cls, reader: Reader, account: str, region: str) -> Iterator[SecurityGroup]:
+        yield from super().all_open_to(reader, account, region)
+        yield from shared_with(reader, SecurityGroup, account, region)
+
     def nameable_by(self, reader: Reader, account: str) -> bool:
         """Rules may name the groups of all who are in the VPC."""
         return any(is_in_vpc(reader, vpc, account, self.region) for vpc in vpcs_of(reader, self))
 
     def beside(self, reader: Reader, account: str) -> bool:
-        return self.nameable_by(reader, account)
+        return self.nameable_by(reader, account) or self.open_to(reader, account)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,15 +273,32 @@ def delete_security_group(call: Call) -> Shape:
     return {"Return": True, "GroupId": group.id}
 
 
-def check_groups(call: Call, keys: Iterable[str], vpc_id: str, place: str) -> tuple[str, ...]:
-    """The group ids, each once, if they exist in the VPC; ``place`` is named in the refusal.
+def wearable(call: Call, key: str) -> SecurityGroup:
+    """The group, which the caller must own, or its owner shares with them.
 
     Raises:
-        ApiError: ``InvalidGroup.NotFound``, ``InvalidParameterValue`` (another VPC's group).
+        ApiError: ``InvalidGroup.NotFound``, ``UnauthorizedOperation``.
+    """
+    if is_shared(call.txn.view, key, call.account):
+        return call.txn.see(SecurityGroup, key)
+    return call.txn.get(SecurityGroup, key)
+
+
+def check_groups(
+    call: Call, keys: Iterable[str], vpc_id: str, place: str, worn: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """The group ids, each once, if they exist in the VPC; ``place`` is named in the refusal.  Those
+    that are ``worn`` already stay, shared still or not.
+
+    Raises:
+        ApiError: ``InvalidGroup.NotFound``, ``InvalidParameterValue`` (another VPC's group),
+            ``UnauthorizedOperation`` (another account's that is not shared).
     """
     found = tuple(dict.fromkeys(keys))
     for key in found:
-        if vpc_id not in vpcs_of(call.txn.view, call.txn.get(SecurityGroup, key)):
+        if key in worn:
+            continue
+        if vpc_id not in vpcs_of(call.txn.view, wearable(call, key)):
             raise ApiError(
                 "InvalidParameterValue",
                 f"Security group {key} and {place} belong to different networks.",

@@ -14,6 +14,7 @@ from gureum.model import View
 from gureum.resources.group_joint import joint
 from gureum.resources.network_interface import MAX_GROUPS, NetworkInterface, checked_groups
 from gureum.resources.permissions import Permission, is_transit, show_permissions
+from gureum.resources.resource_share import shared_with
 from gureum.resources.security_group import (
     GroupVpcAssociation,
     SecurityGroup,
@@ -21,6 +22,7 @@ from gureum.resources.security_group import (
     association_id,
     rules_of,
     vpcs_of,
+    wearable,
 )
 from gureum.resources.security_group_rule import over_quota
 from gureum.resources.vpc import Vpc
@@ -76,7 +78,8 @@ def show_association(row: GroupVpcAssociation, view: View) -> Shape:
 # --- groups for a VPC ---------------------------------------------------------------------------
 def _usable(call: Call) -> Iterator[SecurityGroup]:
     vpc = call.txn.see(Vpc, call.params["VpcId"])
-    groups = call.txn.all(SecurityGroup)
+    shared = shared_with(call.txn.view, SecurityGroup, call.account, call.region)
+    groups = (*call.txn.all(SecurityGroup), *shared)
     return (group for group in groups if vpc.id in vpcs_of(call.txn.view, group))
 
 
@@ -95,7 +98,7 @@ def show_usable(group: SecurityGroup, view: View) -> Shape:
 def validate_quotas(call: Call) -> Shape:
     """ValidateSecurityGroupQuotasForInterface: whether one interface may have all the groups."""
     keys = call.params["SecurityGroupIds"]
-    groups = [call.txn.get(SecurityGroup, key) for key in keys]
+    groups = [wearable(call, key) for key in keys]
     if not groups or len(set(keys)) != len(keys):
         raise ApiError(
             "InvalidParameterValue", "Each of the security group IDs must be given once."

@@ -1,7 +1,9 @@
-"""What keeps a subnet from being shared, or from being shared with one account more.
+"""What keeps a subnet or a security group from being shared, or from being shared with one account
+more.
 
 AWS tells so in the association, which fails, not in the answer to the call.  Sources: VPC User
-Guide, "Share your VPC subnets with other accounts" and "Amazon VPC quotas", "VPC subnet sharing".
+Guide, "Share your VPC subnets with other accounts", "Share security groups with AWS Organizations",
+and "Amazon VPC quotas", "VPC subnet sharing".
 """
 
 from __future__ import annotations
@@ -10,11 +12,15 @@ from collections.abc import Iterator
 
 from gureum.model import Reader, Resource
 from gureum.resources.resource_share import OVER, ResourceShare, ShareAssociation, associations_of
-from gureum.resources.shared_vpc import MAX_PARTICIPANTS, MAX_SUBNETS
+from gureum.resources.security_group import SecurityGroup
+from gureum.resources.shared_vpc import MAX_PARTICIPANTS, MAX_SUBNETS, owner_of
 from gureum.resources.subnet import Subnet
 from gureum.resources.vpc import Vpc
 
 DEFAULT = "Subnets of a default VPC cannot be shared."
+DEFAULT_GROUP = "Default security groups cannot be shared."
+IN_DEFAULT = "Security groups of a default VPC cannot be shared."
+FOREIGN = "Security groups of another account's VPC cannot be shared."
 TOO_MANY_PARTICIPANTS = (
     f"The subnets of a VPC can be shared with at most {MAX_PARTICIPANTS} accounts."
 )
@@ -23,6 +29,8 @@ TOO_MANY_SUBNETS = f"At most {MAX_SUBNETS} subnets can be shared with an account
 
 def why_not(reader: Reader, share: ResourceShare, row: Resource) -> str | None:
     """Why a resource cannot be put into a share; None where it can."""
+    if isinstance(row, SecurityGroup):
+        return _why_not_group(reader, row)
     if not isinstance(row, Subnet):
         return None
     vpc = reader.find(Vpc, row.vpc)
@@ -34,6 +42,15 @@ def why_not(reader: Reader, share: ResourceShare, row: Resource) -> str | None:
     if any(len(subnets_of(reader, each) | {row.id}) > MAX_SUBNETS for each in principals):
         return TOO_MANY_SUBNETS
     return None
+
+
+def _why_not_group(reader: Reader, row: SecurityGroup) -> str | None:
+    vpc = reader.find(Vpc, row.vpc)
+    if row.default:
+        return DEFAULT_GROUP
+    if vpc is not None and vpc.default:
+        return IN_DEFAULT
+    return FOREIGN if owner_of(reader, row) != row.account else None
 
 
 def why_not_with(reader: Reader, share: ResourceShare, principal: str) -> str | None:
