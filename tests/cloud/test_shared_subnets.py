@@ -112,6 +112,15 @@ def test_addresses_metadata_and_names_are_the_participants(daemon: Daemon, host:
     guests.ec2.associate_address(AllocationId=made["AllocationId"], InstanceId=web.id)
     with listening(web.ns, 80):
         assert tcp(host.me, made["PublicIp"], 80) == "open"
+    # A group of the owner's that is shared, too, opens it by the owner's rules.
+    base = host.group("base")
+    (shown,) = host.ec2.describe_security_groups(GroupIds=[base])["SecurityGroups"]
+    share(daemon, shown["SecurityGroupArn"])
+    guests.ec2.modify_instance_attribute(InstanceId=web.id, Groups=[base])
+    with listening(web.ns, 81):
+        assert tcp(host.me, made["PublicIp"], 81, patience=SHORT) == "timeout"
+        host.allow(base, "tcp", 81, "0.0.0.0/0")
+        assert tcp(host.me, made["PublicIp"], 81) == "open"
     document = "/latest/dynamic/instance-identity/document"
     status, identity = fetch(web, document, **{TOKEN: token(web)})
     assert (status, json.loads(identity)["accountId"]) == (200, OTHER)

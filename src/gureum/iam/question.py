@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gureum.iam.access_key import AccessKey
 from gureum.iam.bearer import arn, lookup
 from gureum.iam.caller import Identity, Keys
 from gureum.iam.managed_policy import ManagedPolicy
@@ -141,6 +142,10 @@ def _about(action: str, params: Params, view: View, who: Identity) -> tuple[str,
                 return arn(row, WORDS[cls]), row.tags
             path = str(params.get("Path") or "/")
             return _plain(who, cls, str(params[member]), path), ()
+    if action == "GetAccessKeyLastUsed":
+        key = view.find(AccessKey, str(params.get("AccessKeyId")))
+        user = view.find(User, key.owner) if key and key.account == who.account else None
+        return (arn(user, WORDS[User]), user.tags) if user else ("*", ())
     if params.get("PolicySourceArn"):
         return str(params["PolicySourceArn"]), ()
     if params.get("PolicyArn"):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from gureum.iam import (
     access_key_api,
+    access_key_use,
     account_api,
     attachment,
     details,
@@ -36,6 +37,7 @@ ACTIONS = _all(
         managed_policy.ACTIONS,
         attachment.ACTIONS,
         access_key_api.ACTIONS,
+        access_key_use.ACTIONS,
         account_api.ACTIONS,
         simulate.ACTIONS,
         details.ACTIONS,

@@ -33,6 +33,7 @@ from gureum.server.authorization import Gate as PolicyGate
 from gureum.server.dispatch import OPEN, Dispatcher, Gate
 from gureum.server.iam_api import IamApi
 from gureum.server.identity_api import caller
+from gureum.server.key_uses import KeyUses
 from gureum.server.ram_api import RamApi
 from gureum.server.rates import Rates, Throttle
 from gureum.server.recorder import Recorder, Which, Witness
@@ -80,6 +81,7 @@ class Api:
         self._iam = IamApi(dispatch.store, self._auth.vault, dispatch.clock)
         self._ram = RamApi(dispatch.store, dispatch.clock)
         self._recorder = Recorder(dispatch.store, audit, self._auth.clock)
+        self._uses = KeyUses(dispatch.store, dispatch.clock)
         self._throttle = Throttle(rates)
         self._trail = TrailApi(dispatch.store, audit != "off")
         self._dispatch = dispatch
@@ -143,6 +145,7 @@ class Api:
         known = self._auth(_sent(http, body))
         call = opened(http.method, http.headers, http.url.query, body, service, http.url.path)
         who = caller(call.known, known)
+        self._uses.note(who, call.known.service, call.known.action)
         reads = self._reads(call.known)
         self._throttle.take(
             who.account, who.region, call.known.service, call.known.action, reads=reads
