@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from gureum.iam.access_key_use import AccessKeyUse
+from gureum.model import Resource
 from tests.iam.conftest import TRUST
 from tests.server.secured import REGION, Keys, Secured
 
@@ -132,9 +134,15 @@ def test_a_boundary_limits(team: Team) -> None:
 
 def test_a_refused_call_changes_nothing(team: Team) -> None:
     ec2 = team.cloud.client(team.user(allow("ec2:Describe*")))
-    before = team.cloud.store.view.rows
+
+    def rows() -> dict[str, Resource]:
+        """All but that the key was used."""
+        found = team.cloud.store.view.rows.items()
+        return {key: row for key, row in found if not isinstance(row, AccessKeyUse)}
+
+    before = rows()
     assert code(ec2.create_vpc, CidrBlock="10.1.0.0/16") == "UnauthorizedOperation"
-    assert team.cloud.store.view.rows == before
+    assert rows() == before
 
 
 def test_a_dry_run_tells_the_truth(team: Team) -> None:
@@ -401,3 +409,15 @@ def test_the_aws_cli_under_a_limited_user(team: Team) -> None:
     assert team.cloud.client(keys).describe_vpcs()["Vpcs"]
     done = team.cloud.aws(keys, "ec2", "create-vpc", "--cidr-block", "10.0.0.0/16")
     assert "(UnauthorizedOperation) when calling the CreateVpc operation" in done.stderr
+
+
+def test_a_service_linked_role_is_for_its_service(team: Team) -> None:
+    spot = allow("iam:CreateServiceLinkedRole", StringEquals={
+        "iam:AWSServiceName": "spot.amazonaws.com"})  # fmt: skip
+    iam = team.cloud.client(team.user(spot), "iam")
+    iam.create_service_linked_role(AWSServiceName="spot.amazonaws.com")
+    code, message, _ = refused(
+        iam.create_service_linked_role, AWSServiceName="transitgateway.amazonaws.com"
+    )
+    role = "role/aws-service-role/transitgateway.amazonaws.com/AWSServiceRoleForVPCTransitGateway"
+    assert (code, f"arn:aws:iam::{team.number}:{role}" in message) == ("AccessDenied", True)

@@ -19,6 +19,12 @@ variable "wide" {
 
 data "aws_caller_identity" "me" {}
 
+resource "aws_iam_service_linked_role" "spot" {
+  aws_service_name = "spot.amazonaws.com"
+  description      = var.wide ? "spot instances" : "spot"
+  tags             = { team = "a" }
+}
+
 # What the account goes by instead of its number.
 resource "aws_iam_account_alias" "me" {
   account_alias = "team-${data.aws_caller_identity.me.account_id}"

@@ -15,6 +15,7 @@ from gureum.iam.bearer import arn, lookup
 from gureum.iam.caller import Identity, Keys
 from gureum.iam.managed_policy import ManagedPolicy
 from gureum.iam.rows import WORDS, Group, InstanceProfile, Role, User
+from gureum.iam.service_role import role_name
 from gureum.kind import Params
 from gureum.model import Resource, Tags, View
 from gureum.model.timestamps import timestamp
@@ -126,6 +127,8 @@ def of_iam(action: str, params: Params, view: View, who: Identity) -> Iterator[Q
         keys.append(("iam:PermissionsBoundary", str(boundary)))
     if action.startswith(("Attach", "Detach")):
         keys.append(("iam:PolicyARN", str(params.get("PolicyArn", ""))))
+    if params.get("AWSServiceName"):
+        keys.append(("iam:AWSServiceName", str(params["AWSServiceName"])))
     yield Question(f"iam:{action}", resource, tuple(keys))
     if action == "AddRoleToInstanceProfile":
         role = lookup(view, Role, who.account, str(params["RoleName"]))
@@ -146,6 +149,10 @@ def _about(action: str, params: Params, view: View, who: Identity) -> tuple[str,
         key = view.find(AccessKey, str(params.get("AccessKeyId")))
         user = view.find(User, key.owner) if key and key.account == who.account else None
         return (arn(user, WORDS[User]), user.tags) if user else ("*", ())
+    if action == "CreateServiceLinkedRole":
+        service = str(params.get("AWSServiceName") or "")
+        name = role_name(service, params.get("CustomSuffix")) or "*"
+        return _plain(who, Role, name, f"/aws-service-role/{service}/"), ()
     if params.get("PolicySourceArn"):
         return str(params["PolicySourceArn"]), ()
     if params.get("PolicyArn"):

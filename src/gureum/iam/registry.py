@@ -13,6 +13,7 @@ from gureum.iam import (
     managed_policy,
     refusal,
     role,
+    service_role,
     simulate,
     sts,
     user,
@@ -26,7 +27,7 @@ def _all(rooms: Iterable[Mapping[str, Action]]) -> dict[str, Action]:
         for name, action in actions.items():
             if name in found:
                 raise ValueError(f"two files claim the action {name}")
-            found[name] = action
+            found[name] = service_role.guarded(name, action)
     return found
 
 
@@ -34,6 +35,7 @@ ACTIONS = _all(
     (
         user.ACTIONS,
         role.ACTIONS,
+        service_role.ACTIONS,
         managed_policy.ACTIONS,
         attachment.ACTIONS,
         access_key_api.ACTIONS,

@@ -52,12 +52,13 @@ class Role(
     missing="The {noun} with name {id} cannot be found.",
 ):
     """What those may become for a while whom ``trust``, a policy, lets; ``longest`` is in
-    seconds."""
+    seconds.  ``service`` is the service whose role it is, where it is linked to one."""
 
     trust: str
     description: str | None = None
     longest: int = 3600
     boundary: str | None = ref("weak", default=None)
+    service: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
