@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
 import pytest
 
-from gureum.program import Filter, Member, PublicAddress, Recorded
+from gureum.program import Filter, GlobalAddress, Member, PublicAddress, Recorded
 from tests.conftest import Cloud
 from tests.ram.test_transit_gateways import OTHER, ram
 from tests.resources.building import make_gateway, make_group, make_subnet, make_vpc, settle
+from tests.resources.routing import refusal
 from tests.resources.test_instance import image
 from tests.resources.test_public_access import MODIFY
 
@@ -102,3 +104,28 @@ def test_both_record_the_interface(two: Two) -> None:
     two.other.call("DeleteFlowLogs", FlowLogIds=[log["FlowLogId"]])
     recorded = [each for each in two.own.program().statements if isinstance(each, Recorded)]
     assert len(recorded) == 1, "the owner records on"
+
+
+def test_ipv6_addresses_are_the_subnets(two: Two) -> None:
+    made = two.own.call("AssociateVpcCidrBlock", VpcId=two.vpc, AmazonProvidedIpv6CidrBlock=True)
+    block = made["Ipv6CidrBlockAssociation"]["Ipv6CidrBlock"].replace("::/56", "::/64")
+    two.own.call("AssociateSubnetCidrBlock", SubnetId=two.subnet, Ipv6CidrBlock=block)
+    settle(two.own)
+    asked = {"NetworkInterfaceId": two.eni, "Ipv6AddressCount": 1}
+    (ip,) = two.other.call("AssignIpv6Addresses", **asked)["AssignedIpv6Addresses"]
+    assert ip_address(ip) in ip_network(block)
+    known = [each for each in two.own.program().statements if isinstance(each, GlobalAddress)]
+    assert [each.ip for each in known] == [ip]
+    two.own.call(MODIFY, InternetGatewayBlockMode="block-bidirectional")
+    settle(two.own)
+    assert not [each for each in two.own.program().statements if isinstance(each, GlobalAddress)]
+    association = ipv6_association(two)
+    code, _ = refusal(two.other, "DisassociateSubnetCidrBlock", AssociationId=association)
+    assert code == "UnauthorizedOperation"
+    code, _ = refusal(two.own, "DisassociateSubnetCidrBlock", AssociationId=association)
+    assert code == "InvalidCidrBlock.InUse", "the participant has an address of it"
+
+
+def ipv6_association(two: Two) -> str:
+    (shown,) = two.own.call("DescribeSubnets", SubnetIds=[two.subnet])["Subnets"]
+    return str(shown["Ipv6CidrBlockAssociationSet"][0]["AssociationId"])

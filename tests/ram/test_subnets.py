@@ -176,6 +176,8 @@ def test_a_participant_changes_nothing_of_the_owners(shared: Shared) -> None:
     not_owned(ec2.modify_vpc_attribute, VpcId=vpc, EnableDnsHostnames={"Value": True})
     not_owned(ec2.create_subnet, VpcId=vpc, CidrBlock="10.0.9.0/24")
     not_owned(ec2.delete_subnet, SubnetId=subnet)
+    block = own.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["CidrBlockAssociationSet"][0]
+    not_owned(ec2.disassociate_vpc_cidr_block, AssociationId=block["AssociationId"])
     not_owned(ec2.modify_subnet_attribute, SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
     not_owned(ec2.create_route_table, VpcId=vpc)
     not_owned(ec2.delete_route_table, RouteTableId=table_id)
@@ -345,6 +347,7 @@ def test_new_ipv6_opens_participants_groups_as_their_own(shared: Shared) -> None
     (block,) = shared.own.describe_vpcs(VpcIds=[shared.vpc])["Vpcs"][0][
         "Ipv6CidrBlockAssociationSet"
     ]
+    not_owned(shared.ec2.disassociate_vpc_cidr_block, AssociationId=block["AssociationId"])
     shared.own.disassociate_vpc_cidr_block(AssociationId=block["AssociationId"])
 
 

@@ -36,9 +36,9 @@ def associate_subnet_cidr_block(call: Call) -> Shape:
 def disassociate_subnet_cidr_block(call: Call) -> Shape:
     """DisassociateSubnetCidrBlock: refused while an interface has an address of the block."""
     key = call.params["AssociationId"]
-    for subnet in call.txn.all(Subnet):
+    for subnet in call.txn.seen(Subnet):
         if subnet.ipv6 is not None and subnet.ipv6.id == key:
-            return _disassociate(call, subnet, subnet.ipv6)
+            return _disassociate(call, call.txn.get(Subnet, subnet.id), subnet.ipv6)
     raise ApiError(
         "InvalidSubnetCidrBlockAssociationID.NotFound",
         f"The subnet CIDR block association ID '{key}' does not exist",

@@ -289,10 +289,12 @@ def disassociate_vpc_cidr_block(call: Call) -> Shape:
     key = call.params["AssociationId"]
     if block := call.txn.find(ipv6.Ipv6Block, key):
         return _disassociate_ipv6(call, block)
-    for vpc in call.txn.all(Vpc):
+    for vpc in call.txn.seen(Vpc):
         for item in vpc.cidrs:
             if item.id == key:
-                return _disassociate(call, vpc, item)
+                return _disassociate(call, call.txn.get(Vpc, vpc.id), item)
+        if any(block.id == key for block in ipv6.blocks(call.txn.view, vpc.id)):
+            call.txn.get(Vpc, vpc.id)  # tells whose it is
     raise ApiError(
         "InvalidVpcCidrBlockAssociationID.NotFound",
         f"The vpc CIDR block association ID '{key}' does not exist",
