@@ -95,6 +95,14 @@ def test_a_terminal(docker: Docker, sleeper: str) -> None:
     assert _dialogue(docker, ["run", "-it", "--rm", BASE, "sh"], inside) == 4
 
 
+def test_a_terminal_shows_all_that_is_written_last(docker: Docker, sleeper: str) -> None:
+    script = ("sh", "-c", "seq -w 25000; exit 3")
+    whole = "".join(f"{each:05}\n" for each in range(1, 25001))
+    for words in (("exec", "-t", sleeper), ("run", "-t", "--rm", BASE)):
+        done = docker.run(*words, *script)
+        assert (done.returncode, done.stdout) == (3, whole)
+
+
 def test_exec(docker: Docker, sleeper: str) -> None:
     done = docker.run("exec", "-u", "nobody", "-w", "/tmp", "-e", "A=b", sleeper,
                       "sh", "-c", "id -un; pwd; echo $A; exit 5")  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gureum.images import ImageStore
-from gureum.machines import MachineError, runtime
+from gureum.machines import MachineError, oci, runtime
 from gureum.machines.record import start_time
 from tests.machines.rooms import tree
 
@@ -20,22 +21,32 @@ BUNDLE = Path("/state/instances/i-1")
 
 def test_without_the_hybrid_trick_exec_is_the_runtimes_own() -> None:
     made = runtime.Runtime("/usr/bin/crun", True, Path("/state/runtime"), None)
-    argv = made.exec_argv("i-1", ["echo", "$x"], True, {"A": "b c"})
+    argv = made.exec_argv("i-1", ["echo", "$x"], {"A": "b c"})
     at = argv.index("/usr/bin/crun")
     assert argv[at : at + 5] == [
         "/usr/bin/crun", "--root", "/state/runtime", "--cgroup-manager=cgroupfs", "exec",
     ]  # fmt: skip
-    assert argv[-4:] == ["--tty", "i-1", "echo", "$x"]
+    assert argv[-3:] == ["i-1", "echo", "$x"]
     assert "--env=A=b c" in argv
     assert "--env=HOME=/root" in argv
 
 
 def test_with_it_everything_runs_in_a_private_mount_namespace() -> None:
     made = runtime.Runtime("/usr/bin/crun", True, Path("/state/runtime"), Path("/state/empty"))
-    argv = made.exec_argv("i-1", ["true"], False, {})
+    argv = made.exec_argv("i-1", ["true"], {})
     assert "unshare" in argv
     assert "/state/empty" in argv
-    assert "--tty" not in argv
+
+
+def test_on_a_terminal_the_program_has_all_that_its_container_gives(tmp_path: Path) -> None:
+    made = runtime.Runtime("/usr/bin/crun", True, Path("/state/runtime"), None)
+    own = {"cwd": "/", "args": ["init"], "env": ["A=own"], "rlimits": [{"type": "RLIMIT_CORE"}]}
+    (tmp_path / "config.json").write_text(json.dumps({"process": own}))
+    argv = made.exec_argv("i-1", ["echo", "$x"], {"A": "b c"}, tmp_path)
+    process = json.loads(argv[argv.index("i-1") - 1])
+    env = [*(f"{name}={value}" for name, value in oci.ENVIRONMENT.items()), "A=b c"]
+    assert process == own | {"args": ["echo", "$x"], "env": env, "terminal": True}
+    assert argv[-1] == "exec"
 
 
 def test_cgroup_of() -> None:

@@ -74,6 +74,13 @@ class Fields:
     def number(self, name: str) -> int:
         return int(self._get(name, int, 0))
 
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """A list of whole numbers."""
+        found = self._get(name, list, [])
+        if not all(type(each) is int for each in found):
+            raise DockerError(400, f"invalid JSON: {self._where}{name} has the wrong type")
+        return tuple(found)
+
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of texts; one text alone stands for a list of it."""
         value = self._get(name, (list, str), [])

@@ -1,6 +1,6 @@
 """Kernel calls that Python has no name for, as functions that raise ``OSError``.
 
-Sources: openat2(2), open_tree(2), mount_setattr(2), move_mount(2), umount2(2), setns(2).
+Sources: openat2(2), open_tree(2), mount_setattr(2), move_mount(2), umount2(2), setns(2), prctl(2).
 """
 
 import ctypes
@@ -18,6 +18,7 @@ _MOVE_MOUNT_F_EMPTY_PATH = 0x04
 _MOUNT_ATTR_NODEV = 0x04
 _MS_PRIVATE = 1 << 18
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
+_PR_SET_CHILD_SUBREAPER = 36
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -87,3 +88,8 @@ def setns(space: int, kind: int) -> None:
     """Enter a namespace, by a descriptor of it or of a process that is in it (``os.setns`` from
     Python 3.12 on)."""
     _checked(_libc.setns(space, kind), "setns")
+
+
+def adopt_orphans() -> None:
+    """Be the parent of all descendants in our PID namespace whose own parent ends."""
+    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")

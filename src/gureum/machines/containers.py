@@ -427,7 +427,7 @@ class Machines:
         status = self.observe_one(id)
         if status is None or status.state != "running":
             raise MachineError(f"{id} does not run")
-        return self._runtime.exec_argv(id, argv, tty, env)
+        return self._runtime.exec_argv(id, argv, env, self._folder(id) if tty else None)
 
     def close(self) -> None:
         """Watch no more; instances keep running."""

@@ -14,12 +14,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gureum.inside import terminal
 from gureum.machines import oci
 from gureum.machines.room import MachineError
 
@@ -90,18 +92,31 @@ class Runtime:
         self,
         id: str,  # noqa: A002
         argv: Sequence[str],
-        tty: bool,
         env: Mapping[str, str],
+        bundle: Path | None = None,
     ) -> list[str]:
-        """Run ``argv`` in a running container, in the foreground."""
+        """Run ``argv`` in a running container, in the foreground, with our streams as its own; on a
+        terminal of its own if the container's ``bundle`` is given."""
+        if bundle is not None:
+            return self._terminal_argv(id, argv, env, bundle)
         # Told some, crun forgets the container's own.
         given = oci.ENVIRONMENT | dict(env)
         options = [f"--env={name}={value}" for name, value in given.items()]
-        if tty:
-            options.append("--tty")
         # crun's exec does not know the container's limits.  Cores would be written by the host.
         head = ["prlimit", "--core=0"]
         return [*head, *self._private([*self._base(None), "exec", *options, id, *argv])]
+
+    def _terminal_argv(
+        self, key: str, argv: Sequence[str], env: Mapping[str, str], bundle: Path
+    ) -> list[str]:
+        given = oci.ENVIRONMENT | dict(env)
+        process = json.loads((bundle / "config.json").read_text())["process"] | {
+            "terminal": True,
+            "args": list(argv),
+            "env": [f"{name}={value}" for name, value in given.items()],
+        }
+        words = on_terminal(json.dumps(process, ensure_ascii=False), key)
+        return [*words, *self._private([*self._base(None), "exec"])]
 
     def remove(self, id: str) -> None:  # noqa: A002
         """End what is left of a container and remove its cgroups and the runtime's state.
@@ -125,6 +140,12 @@ class Runtime:
         if self.empty is None:
             return call
         return [*PRIVATE, "sh", "-euc", _ENTER, "gureum", str(self.empty), *call]
+
+
+def on_terminal(process: str, container: str) -> list[str]:
+    """What stands before a runtime's ``exec`` to run a program on a terminal of its own; see
+    :mod:`gureum.inside.terminal`."""
+    return [sys.executable, "-I", "-S", terminal.__file__, process, container]
 
 
 def run(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:

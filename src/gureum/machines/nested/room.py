@@ -350,9 +350,12 @@ class NestedRoom:
                 wanted["env"].append(f"HOME={home}")
             path.write_text(json.dumps(wanted))
             with self._machines.inside(instance) as inside:
-                words = ["exec", *(["--tty"] if spec.tty else []), "--process", str(path)]
                 log = path.with_suffix(".log")
-                yield self._shim.call(inside, bundle, *words, container, log=log), log
+                if spec.tty:
+                    yield self._shim.terminal(inside, bundle, path, container, log), log
+                else:
+                    words = ["exec", "--process", str(path), container]
+                    yield self._shim.call(inside, bundle, *words, log=log), log
         finally:
             path.unlink(missing_ok=True)
             path.with_suffix(".log").unlink(missing_ok=True)

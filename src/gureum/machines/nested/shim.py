@@ -92,6 +92,15 @@ class Shim:
         call = [self.runtime.program, *self._flags(bundle), *where, *words]
         return [*runtime.PRIVATE, "sh", "-euc", _ENTER, "gureum", *self._way(inside), *call]
 
+    def terminal(
+        self, inside: Interior, bundle: Path, process: Path, container: str, log: Path
+    ) -> list[str]:
+        """Run one more program in a container that is there, on a terminal of its own that our
+        streams are the way to; ``process`` is a file with the OCI process."""
+        words = runtime.on_terminal(str(process), container)
+        call = [self.runtime.program, *self._flags(bundle), "--log", str(log), "exec"]
+        return [*runtime.PRIVATE, "sh", "-euc", _ENTER, "gureum", *self._way(inside), *words, *call]
+
     def mounted(self, overlay: str, at: Path, *words: str) -> list[str]:
         """Run a program of ours where a container's root is mounted."""
         return [*runtime.PRIVATE, "sh", "-euc", _MOUNTED, "gureum", overlay, str(at), *words]

@@ -9,13 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import os
 import secrets
-import struct
-import termios
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,14 +23,12 @@ from gureum.machines.oci import CAPABILITIES
 from gureum.server.docker import failures
 from gureum.server.docker.core import Core
 from gureum.server.docker.http import Incoming, Reply, Request
+from gureum.server.docker.programs import Pipes, Size, Terminal
 from gureum.server.docker.router import Route
-from gureum.server.docker.streams import MULTIPLEXED, RAW, end_child, frame
+from gureum.server.docker.streams import MULTIPLEXED, RAW, frame
 
 KEPT = 256
 """Programs of all instances together that are remembered, the oldest forgotten first."""
-LINGER = 1.0
-"""Seconds that the streams of a program which has ended are read on: others may hold them."""
-_READ = 32 * 1024
 
 
 @dataclass
@@ -57,8 +50,8 @@ class Exec:
     begun: bool = False
     pid: int = 0
     code: int | None = None
-    terminal: int | None = None
-    size: tuple[int, int] | None = None
+    terminal: Terminal | None = None
+    size: Size | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -99,6 +92,7 @@ class Execs:
             stdout=body.flag("AttachStdout"),
             stderr=body.flag("AttachStderr"),
             privileged=body.flag("Privileged"),
+            size=_size(body),
         )
         self._known[made.id] = made
         while len(self._known) > KEPT:
@@ -130,7 +124,8 @@ class Execs:
         """The size of its terminal."""
         known = self._find(request, key)
         known.size = (request.number("h", 24), request.number("w", 80))
-        _resize(known)
+        if known.terminal is not None:
+            known.terminal.resize(known.size)
         return Reply(200)
 
     async def start(self, request: Request, key: str) -> Reply:
@@ -143,6 +138,7 @@ class Execs:
         if row.state != "running":
             raise DockerError(409, f"Container {row.id} is not running")
         known.begun = True
+        known.size = _size(body) or known.size
         if body.flag("Detach"):
             task = asyncio.ensure_future(self._run(row, known, None, None))
             self._tasks.add(task)
@@ -169,8 +165,8 @@ class Execs:
             argv, log = await self._core.run(
                 lambda: stack.enter_context(room.exec_argv(row.instance, row.id, spec, known.argv))
             )
-            await (self._terminal if known.tty else self._pipes)(known, argv, incoming, writer)
-            complaint = log.read_text(errors="replace") if log.exists() else ""
+            said = await self._program(known, argv, incoming, writer)
+            complaint = log.read_text(errors="replace") if log.exists() else said
             if known.code and complaint:
                 raise MachineError(failures.of_exec(complaint, known.argv))
         except (MachineError, UserError, OSError) as error:
@@ -194,148 +190,31 @@ class Execs:
             capabilities=caps,
         )
 
-    async def _pipes(
+    async def _program(
         self,
         known: Exec,
         argv: list[str],
         incoming: Incoming | None,
         writer: asyncio.StreamWriter | None,
-    ) -> None:
-        feeds = known.stdin and incoming is not None
-        child = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.PIPE if feeds else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-        known.pid = child.pid
-        assert child.stdout is not None
-        assert child.stderr is not None
-        feed = asyncio.ensure_future(_feed(incoming, child.stdin))
-        outputs = [
-            asyncio.ensure_future(_pass_on(child.stdout, 1, writer if known.stdout else None)),
-            asyncio.ensure_future(_pass_on(child.stderr, 2, writer if known.stderr else None)),
-        ]
-        try:
-            known.code = _code(await child.wait())
-            await asyncio.wait(outputs, timeout=LINGER)
-        finally:
-            for task in (feed, *outputs):
-                task.cancel()
-            await end_child(child)
-
-    async def _terminal(
-        self,
-        known: Exec,
-        argv: list[str],
-        incoming: Incoming | None,
-        writer: asyncio.StreamWriter | None,
-    ) -> None:
-        ours, theirs = os.openpty()
-        try:
-            known.terminal = ours
-            _resize(known)
-            # the terminal has to be the child's own, so that it is told of another size
-            child = await asyncio.create_subprocess_exec(
-                "setsid", "--ctty", "--wait", *argv, stdin=theirs, stdout=theirs, stderr=theirs
-            )
-        finally:
-            os.close(theirs)
-        known.pid = child.pid
-        os.set_blocking(ours, False)
-        feed = asyncio.ensure_future(_type(ours, incoming))
-        show = asyncio.ensure_future(_show(ours, writer))
-        try:
-            known.code = _code(await child.wait())
-            await asyncio.wait([show], timeout=LINGER)
-        finally:
-            known.terminal = None
-            for task in (feed, show):
-                task.cancel()
-            await asyncio.gather(feed, show, return_exceptions=True)
-            os.close(ours)
-            await end_child(child)
-
-
-def _code(status: int) -> int:
-    return status if status >= 0 else 128 - status
-
-
-def _resize(known: Exec) -> None:
-    if known.terminal is not None and known.size is not None:
-        height, width = (max(0, min(each, 65535)) for each in known.size)
-        size = struct.pack("HHHH", height, width, 0, 0)
-        with contextlib.suppress(OSError):
-            fcntl.ioctl(known.terminal, termios.TIOCSWINSZ, size)
-
-
-async def _feed(incoming: Incoming | None, stdin: asyncio.StreamWriter | None) -> None:
-    if incoming is None:
-        return
-    while data := await incoming.read():
-        if stdin is not None:
-            stdin.write(data)
-            with contextlib.suppress(OSError):
-                await stdin.drain()
-    if stdin is not None:
-        stdin.close()
-
-
-async def _pass_on(
-    source: asyncio.StreamReader, stream: int, writer: asyncio.StreamWriter | None
-) -> None:
-    while data := await source.read(_READ):
-        if writer is not None:
-            writer.write(frame(stream, data))
-            await writer.drain()
-
-
-async def _show(terminal: int, writer: asyncio.StreamWriter | None) -> None:
-    async for data in _pieces(terminal):
-        if writer is not None:
-            writer.write(data)
-            await writer.drain()
-
-
-async def _ready(
-    fd: int, add: Callable[[int, Callable[[], None]], None], remove: Callable[[int], bool]
-) -> None:
-    """Wait until a descriptor can be read or written, as ``add`` and ``remove`` say."""
-    ready = asyncio.Event()
-    add(fd, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        remove(fd)
-
-
-async def _pieces(fd: int) -> AsyncIterator[bytes]:
-    """What can be read of a terminal until its other end is closed."""
-    loop = asyncio.get_running_loop()
-    while True:
-        await _ready(fd, loop.add_reader, loop.remove_reader)
-        try:
-            data = os.read(fd, _READ)
-        except BlockingIOError:
-            continue
-        except OSError:
-            return
-        if not data:
-            return
-        yield data
-
-
-async def _type(terminal: int, incoming: Incoming | None) -> None:
-    """Pass on what the client types, as fast as it is read."""
-    if incoming is None:
-        return
-    loop = asyncio.get_running_loop()
-    while data := await incoming.read():
-        while data:
+    ) -> str:
+        """Run the program to its end; what the runtime says of it, if that is known apart from what
+        the program says."""
+        if not known.tty:
+            wanted = [writer if wants else None for wants in (known.stdout, known.stderr)]
+            async with Pipes(argv, incoming, wanted, feeds=known.stdin) as pipes:
+                known.pid = pipes.pid
+                known.code = await pipes.end()
+            return ""
+        async with Terminal(argv, incoming, writer, known.size) as terminal:
+            known.pid, known.terminal = terminal.pid, terminal
             try:
-                data = data[os.write(terminal, data) :]
-            except BlockingIOError:
-                await _ready(terminal, loop.add_writer, loop.remove_writer)
-            except OSError:
-                return
+                known.code, said = await terminal.end()
+            finally:
+                known.terminal = None
+        return said
+
+
+def _size(body: Fields) -> Size | None:
+    """``ConsoleSize``: rows and columns that the terminal is to have from the start."""
+    found = body.numbers("ConsoleSize")
+    return (found[0], found[1]) if len(found) == 2 and all(found) else None
