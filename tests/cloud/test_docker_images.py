@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import signal
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import DEVNULL, CompletedProcess, Popen
@@ -148,7 +149,13 @@ def test_a_dockerfile(docker: Docker, tmp_path: Path) -> None:
         ("RUN exit 3", "The command '/bin/sh -c exit 3' returned a non-zero code: 3"),
         ("COPY missing /", "file not found in build context"),
         ("COPY ../../../etc/passwd /", "file not found in build context"),
-        ("COPY --from=x a /", "--from is not known here"),
+        ("COPY --from=x a /", "pull access denied for x:latest"),
+        ("COPY --from=0 a /", "invalid from flag value 0: refers to current build stage"),
+        ("COPY --from=1 a /", "invalid from flag value 1: index out of bounds"),
+        ("COPY --from=gureum-base /no?e /", "stat /no?e: file does not exist"),
+        ("COPY --chown=who Dockerfile /", "can't find uid for user who: no such user: who"),
+        ("ADD http://198.18.0.1/a /", "ADD fetches nothing here"),
+        ("FROM none-such", "pull access denied for none-such"),
         ("FETCH x", "unknown instruction: FETCH"),
         ("EXPOSE web", "Invalid containerPort: web"),
     ],
@@ -160,6 +167,115 @@ def test_a_build_that_fails(docker: Docker, tmp_path: Path, line: str, shown: st
     assert shown in done.stderr
     assert docker("ps", "-aq") == ""
     assert docker("images", "-aq") == before
+
+
+STAGES = """
+ARG BASE=none
+ARG WHO=somebody WHERE=/out
+FROM $BASE AS first
+ARG WHO WHERE
+RUN mkdir $WHERE /out/sub && echo "made by $WHO" >/out/words && echo x >/out/.hidden
+RUN ln -s words /out/link && ln -s /etc/passwd /out/passwd && ln /out/words /out/sub/hard
+
+FROM first AS Second
+RUN test -z "$WHO" && echo more >>/out/words
+
+FROM scratch AS whole
+COPY --from=gureum-base /bin/busybox /bin/
+COPY --from=second /out/w*s /words
+COPY --from=0 /out/ /all
+COPY --from=first --chown=7:8 /out/link /out/.hid* /links/
+COPY Dockerfile .
+CMD ["ls"]
+ENTRYPOINT ["/bin/busybox"]
+HEALTHCHECK --interval=1m CMD ["/bin/busybox", "true"]
+
+FROM none-such
+RUN never
+"""
+
+
+def test_stages(docker: Docker, tmp_path: Path) -> None:
+    before = docker("images", "-aq")
+    given = ("--build-arg", "BASE=gureum-base", "--build-arg", "WHO=me", "--build-arg", "NO=one")
+    done = build(docker, tmp_path, STAGES, "-t", "staged", "--target", "Whole", *given)
+    assert done.returncode == 0, done.stderr
+    assert "Step 17/17 : HEALTHCHECK" in done.stdout
+    assert "[Warning] One or more build-args [NO] were not consumed" in done.stdout
+    assert docker("run", "--rm", "staged", "cat", "/words") == "made by me\nmore"
+    assert docker("run", "--rm", "staged", "cat", "/all/words") == "made by me"
+    assert docker("run", "--rm", "staged").split() == [
+        "Dockerfile", "all", "bin", "dev", "etc", "links", "proc", "sys", "words",
+    ]  # fmt: skip
+    everything = docker("run", "--rm", "staged", "find", "/all", "/links", "-exec",
+                        "/bin/busybox", "stat", "-c", "%n %u %g %h %N", "{}", ";")  # fmt: skip
+    assert sorted(everything.splitlines()) == [
+        "/all 0 0 3 /all",
+        "/all/.hidden 0 0 1 /all/.hidden",
+        "/all/link 0 0 1 '/all/link' -> 'words'",
+        "/all/passwd 0 0 1 '/all/passwd' -> '/etc/passwd'",
+        "/all/sub 0 0 2 /all/sub",
+        "/all/sub/hard 0 0 2 /all/sub/hard",
+        "/all/words 0 0 2 /all/words",
+        "/links 0 0 2 /links",
+        "/links/.hidden 7 8 1 /links/.hidden",
+        "/links/link 7 8 1 /links/link",
+    ]
+    (image,) = json.loads(docker("image", "inspect", "staged"))
+    assert image["Config"]["Cmd"] == ["ls"]
+    assert image["Config"]["Healthcheck"]["Test"] == ["CMD", "/bin/busybox", "true"]
+    assert docker("ps", "-aq") == ""
+    docker("rmi", "staged")
+    assert docker("images", "-aq") == before
+    done = build(docker, tmp_path, STAGES, "--target", "third", *given)
+    assert 'target stage "third" could not be found' in done.stderr
+
+
+def test_what_a_base_wants_of_those_built_on_it(docker: Docker, tmp_path: Path) -> None:
+    text = "FROM gureum-base\nONBUILD COPY Dockerfile /srv/\nONBUILD RUN echo $((6*7)) >/answer"
+    build(docker, tmp_path, text, "-t", "wants")
+    done = build(docker, tmp_path, "FROM wants\nCMD cat /answer /srv/*", "-t", "built")
+    assert "# Executing 2 build triggers" in done.stdout
+    assert docker("run", "--rm", "built") == "42\nFROM wants\nCMD cat /answer /srv/*"
+    assert json.loads(docker("image", "inspect", "built"))[0]["Config"].get("OnBuild") is None
+    docker("rmi", "built", "wants")
+
+
+def test_archives_are_unpacked_by_add_alone(docker: Docker, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "some.data", "w:gz") as tar:
+        for name, kind, link in (
+            ("deep/file", tarfile.REGTYPE, ""),
+            ("deep/hard", tarfile.LNKTYPE, "deep/file"),
+            ("../out", tarfile.SYMTYPE, "/etc/passwd"),
+            ("null", tarfile.CHRTYPE, ""),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname, member.uid, member.mode = kind, link, 5, 0o640
+            tar.addfile(member)
+    (tmp_path / "plain.tar").write_text("no archive")
+    (tmp_path / "link").symlink_to("/plain.tar")
+    text = """
+FROM gureum-base
+ADD some.data plain.tar /a/
+COPY --chown=nobody:0 some.data link /b/
+RUN echo loud
+"""
+    done = build(docker, tmp_path, text, "-q")
+    assert done.returncode == 0, done.stderr
+    digest = done.stdout.strip()
+    shown = docker(
+        "run", "--rm", digest, "sh", "-c", "cd /; stat -c '%n %u %a %h' a/* a/deep/* b/*"
+    )
+    assert shown.splitlines() == [
+        "a/deep 0 755 2",
+        "a/out 5 777 1",
+        "a/plain.tar 0 644 1",
+        "a/deep/file 5 640 2",
+        "a/deep/hard 5 640 2",
+        "b/link 65534 644 1",
+        "b/some.data 65534 644 1",
+    ]
+    docker("rmi", digest)
 
 
 def test_a_build_whose_client_goes(docker: Docker, tmp_path: Path) -> None:

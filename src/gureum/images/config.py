@@ -1,7 +1,7 @@
 """The configuration of an image: what a container made from it runs, as whom, with what around it.
 
-Source: OCI Image Format Specification, ``config.md``; ``Healthcheck`` and ``Shell`` are Docker's
-additions ("Docker Image Specification v1.2").
+Source: OCI Image Format Specification, ``config.md``; ``Healthcheck``, ``Shell`` and ``OnBuild``
+are Docker's additions ("Docker Image Specification v1.2").
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class ImageConfig:
     """What an image says of its containers.
 
     ``env`` are ``NAME=value``, ``exposed_ports`` ``80/tcp``, ``volumes`` absolute folders,
-    ``user`` is ``name``, ``uid`` or either with ``:group``; empty strings and tuples are what the
-    image does not say.
+    ``user`` is ``name``, ``uid`` or either with ``:group``; ``on_build`` are instructions for those
+    builds that begin with the image.  Empty strings and tuples are what the image does not say.
     """
 
     env: tuple[str, ...] = ()
@@ -46,6 +46,7 @@ class ImageConfig:
     stop_signal: str = ""
     healthcheck: Healthcheck | None = None
     shell: tuple[str, ...] = ()
+    on_build: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def read_config(stored: Mapping[str, Any]) -> ImageConfig:
         stop_signal=_text(stored, "StopSignal"),
         healthcheck=_healthcheck(check) if isinstance(check, dict) else None,
         shell=_texts(stored, "Shell"),
+        on_build=_texts(stored, "OnBuild"),
     )
 
 
@@ -102,6 +104,7 @@ def write_config(config: ImageConfig) -> dict[str, Any]:
             "Retries": check.retries,
         },
         "Shell": list(config.shell),
+        "OnBuild": list(config.on_build),
     }
     return {name: value for name, value in whole.items() if value}
 

@@ -1,7 +1,7 @@
-"""Dockerfiles: their instructions, read strictly, and what those that set something set.
+"""Dockerfiles: their stages and instructions, read strictly, and what those that set something set.
 
-Heredocs, several stages and instructions of BuildKit are refused by name.  Source: Docker,
-"Dockerfile reference".
+What only BuildKit knows (heredocs, ``--mount``, ``--chmod``) is refused by name.  Sources: Docker,
+"Dockerfile reference"; moby, ``builder/dockerfile``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from gureum.images.config import ImageConfig
+from gureum.images.config import Healthcheck, ImageConfig
 from gureum.images.errors import ImageError
 
 KNOWN = frozenset(
-    """ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM LABEL MAINTAINER RUN SHELL STOPSIGNAL USER VOLUME
-    WORKDIR""".split()  # noqa: SIM905
+    """ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL
+    STOPSIGNAL USER VOLUME WORKDIR""".split()  # noqa: SIM905
 )
 SHELL = ("/bin/sh", "-c")
 SUBSTITUTED = frozenset("ADD COPY ENV EXPOSE FROM LABEL STOPSIGNAL USER VOLUME WORKDIR".split())  # noqa: SIM905
@@ -27,8 +27,23 @@ _VARIABLE = re.compile(
     r"|\{(?P<long>[A-Za-z_]\w*)(?::(?P<how>[-+])(?P<word>[^}]*))?\})",
     re.ASCII,
 )
-_PORT = re.compile(r"\d{1,5}(?:/(?:tcp|udp|sctp))?", re.ASCII)
-_FLAG = re.compile(r"--([a-z]+)=(\S*)\s*")
+_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.ASCII)
+_FLAG = re.compile(r"--([a-z-]+)(?:=(\S*))?(?:\s+|$)")
+_FLAGS = {
+    "ADD": frozenset({"chown"}),
+    "COPY": frozenset({"chown", "from"}),
+    "FROM": frozenset({"platform"}),
+    "HEALTHCHECK": frozenset({"interval", "timeout", "start-period", "retries"}),
+    "RUN": frozenset[str](),
+}
+_BUILDKIT = frozenset(
+    """checksum chmod exclude keep-git-dir link mount network parents security
+    start-interval""".split()  # noqa: SIM905
+)
+_STAGE = re.compile(r"[a-z][a-z0-9_.-]*", re.ASCII)
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)", re.ASCII)
+_NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9,
+                "h": 3600 * 10**9}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +58,78 @@ class Instruction:
     text: str
 
 
-def read_dockerfile(text: str) -> list[Instruction]:
-    """The instructions, the first of which are ARG and one FROM.
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one FROM begins: ``start`` is that, ``base`` the image or earlier stage as it is written
+    there, ``name`` what the stage is called, empty if it is not."""
+
+    start: Instruction
+    base: str
+    name: str
+    steps: tuple[Instruction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """ARGs for the bases of all stages, and the stages."""
+
+    arguments: tuple[Instruction, ...]
+    stages: tuple[Stage, ...]
+
+    def until(self, target: str) -> Dockerfile:
+        """Without the stages after the one that is called so; all of it if that is empty.
+
+        Raises:
+            ImageError: no stage is called so.
+        """
+        if not target:
+            return self
+        names = [stage.name for stage in self.stages]
+        if target.lower() not in names:
+            raise ImageError(f'target stage "{target[:80]}" could not be found')
+        return replace(self, stages=self.stages[: names.index(target.lower()) + 1])
+
+    @property
+    def size(self) -> int:
+        """How many instructions there are."""
+        return len(self.arguments) + sum(1 + len(stage.steps) for stage in self.stages)
+
+
+def read_dockerfile(text: str) -> Dockerfile:
+    """A Dockerfile.
 
     Raises:
         ImageError: it is none, or has what is not known here.
     """
     found = [read_instruction(line) for line in _lines(text)]
-    names = [each.name for each in found]
-    if names.count("FROM") != 1:
-        raise ImageError("a Dockerfile has one FROM here: several stages are not known")
-    if any(name != "ARG" for name in names[: names.index("FROM")]):
-        raise ImageError("no build stage in current context: only ARG may come before FROM")
-    return found
+    starts = [number for number, each in enumerate(found) if each.name == "FROM"]
+    if not starts or any(each.name != "ARG" for each in found[: starts[0]]):
+        raise ImageError("no build stage in current context")
+    ends = [*starts[1:], len(found)]
+    stages = [
+        _stage(found[start], tuple(found[start + 1 : end]))
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    names = [stage.name for stage in stages if stage.name]
+    for name in names:
+        if names.count(name) > 1:
+            raise ImageError(f"duplicate name {name}")
+    return Dockerfile(tuple(found[: starts[0]]), tuple(stages))
+
+
+def _stage(start: Instruction, steps: tuple[Instruction, ...]) -> Stage:
+    base, *more = start.rest.split()
+    if not more:
+        return Stage(start, base, "", steps)
+    if len(more) != 2 or more[0].lower() != "as":
+        raise ImageError("FROM requires either one or three arguments")
+    name = more[1].lower()
+    if _STAGE.fullmatch(name) is None:
+        raise ImageError(
+            f'invalid name for build stage: "{more[1][:80]}", '
+            "name can't start with a number or contain symbols"
+        )
+    return Stage(start, base, name, steps)
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -86,14 +160,22 @@ def read_instruction(line: str) -> Instruction:
     if not rest:
         raise ImageError(f"{name} requires at least one argument")
     flags = {}
-    while name in ("ADD", "COPY", "FROM", "RUN") and (match := _FLAG.match(rest)):
-        flags[match[1]] = match[2]
+    while name in _FLAGS and (match := _FLAG.match(rest)):
+        _check_flag(name, match[1])
+        flags[match[1]] = match[2] or ""
         rest = rest[match.end() :]
-    for flag in flags.keys() - ({"chown", "chmod"} if name in ("ADD", "COPY") else set()):
-        raise ImageError(f"{name}: the flag --{flag} is not known here")
+    if not rest:
+        raise ImageError(f"{name} requires at least one argument")
     if name in ("ADD", "COPY", "RUN") and re.search(r"<<-?['\"]?\w", rest):
         raise ImageError(f"{name}: heredocs are not known here")
     return Instruction(name, flags, rest, _listed(rest), line)
+
+
+def _check_flag(name: str, flag: str) -> None:
+    if flag in _BUILDKIT:
+        raise ImageError(f"the --{flag} option requires BuildKit, which is not here")
+    if flag not in _FLAGS[name]:
+        raise ImageError(f"{name}: unknown flag: {flag}")
 
 
 def _listed(rest: str) -> tuple[str, ...] | None:
@@ -168,7 +250,8 @@ def configured(config: ImageConfig, step: Instruction, values: Mapping[str, str]
     act = _SETTERS.get(step.name)
     if act is None:
         raise ImageError(f"{step.name} cannot be changed so")
-    return act(config, step, arguments(step, values))
+    words = [] if step.name in _WHOLE else arguments(step, values)
+    return act(config, step, words)
 
 
 def _env(config: ImageConfig, step: Instruction, words: list[str]) -> ImageConfig:
@@ -182,11 +265,14 @@ def _label(config: ImageConfig, step: Instruction, words: list[str]) -> ImageCon
 
 
 def _expose(config: ImageConfig, _step: Instruction, words: list[str]) -> ImageConfig:
+    ports = set(config.exposed_ports)
     for word in words:
-        if _PORT.fullmatch(word) is None:
+        match = _PORT.fullmatch(word)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if match is None or not first <= last < 1 << 16:
             raise ImageError(f"Invalid containerPort: {word[:40]}")
-    ports = {word if "/" in word else f"{word}/tcp" for word in words}
-    return replace(config, exposed_ports=tuple(sorted({*config.exposed_ports, *ports})))
+        ports |= {f"{port}/{match[3] or 'tcp'}" for port in range(first, last + 1)}
+    return replace(config, exposed_ports=tuple(sorted(ports)))
 
 
 def _volume(config: ImageConfig, _step: Instruction, words: list[str]) -> ImageConfig:
@@ -212,17 +298,77 @@ def _shell(config: ImageConfig, step: Instruction, _words: list[str]) -> ImageCo
     return replace(config, shell=step.words)
 
 
+def _healthcheck(config: ImageConfig, step: Instruction, _words: list[str]) -> ImageConfig:
+    kind, _, line = step.rest.partition(" ")
+    if kind.upper() == "NONE":
+        if line.strip():
+            raise ImageError("HEALTHCHECK NONE takes no arguments")
+        return replace(config, healthcheck=Healthcheck(("NONE",)))
+    if kind.upper() != "CMD":
+        raise ImageError(f'Unknown type "{kind[:40]}" in HEALTHCHECK (try CMD)')
+    words = _listed(line.strip()) or ()
+    if not line.strip():
+        raise ImageError("Missing command after HEALTHCHECK CMD")
+    return replace(config, healthcheck=Healthcheck(
+        ("CMD", *words) if words else ("CMD-SHELL", line.strip()),
+        duration(step.flags.get("interval", "")),
+        duration(step.flags.get("timeout", "")),
+        duration(step.flags.get("start-period", "")),
+        _retries(step.flags.get("retries", "")),
+    ))  # fmt: skip
+
+
+def duration(text: str) -> int:
+    """Nanoseconds as Go writes them (``1m30s``); 0 for the empty text.
+
+    Raises:
+        ImageError: it is no duration, or one below a millisecond.
+    """
+    found, end = 0.0, 0
+    for match in _DURATION.finditer(text):
+        if match.start() != end:
+            break
+        found, end = found + float(match[1]) * _NANOSECONDS[match[2]], match.end()
+    if end != len(text):
+        raise ImageError(f'invalid duration "{text[:40]}"')
+    if text and found < 10**6:
+        raise ImageError(f'Interval "{text[:40]}" cannot be less than 1ms')
+    return int(found)
+
+
+def _retries(text: str) -> int:
+    if not text:
+        return 0
+    if not text.isdecimal() or int(text) < 1:
+        raise ImageError(f"--retries must be at least 1 (not {text[:40]})")
+    return int(text)
+
+
+def _onbuild(config: ImageConfig, step: Instruction, _words: list[str]) -> ImageConfig:
+    later = read_instruction(step.rest)
+    if later.name == "ONBUILD":
+        raise ImageError("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")
+    if later.name in ("FROM", "MAINTAINER"):
+        raise ImageError(f"{later.name} isn't allowed as an ONBUILD trigger")
+    return replace(config, on_build=(*config.on_build, step.rest))
+
+
 def _same(config: ImageConfig, _step: Instruction, _words: list[str]) -> ImageConfig:
     return config
 
+
+_WHOLE = frozenset({"CMD", "ENTRYPOINT", "HEALTHCHECK", "MAINTAINER", "ONBUILD", "SHELL"})
+"""Those whose text is for somebody else, and may have quotation marks that do not end."""
 
 _SETTERS: dict[str, Callable[[ImageConfig, Instruction, list[str]], ImageConfig]] = {
     "CMD": _cmd,
     "ENTRYPOINT": _entrypoint,
     "ENV": _env,
     "EXPOSE": _expose,
+    "HEALTHCHECK": _healthcheck,
     "LABEL": _label,
     "MAINTAINER": _same,
+    "ONBUILD": _onbuild,
     "SHELL": _shell,
     "STOPSIGNAL": lambda config, _step, words: replace(config, stop_signal=words[0]),
     "USER": lambda config, _step, words: replace(config, user=words[0]),

@@ -14,7 +14,7 @@ from gureum.images.built import ImageInfo, ImageStore, Progress
 from gureum.images.catalog import Catalog, Entry, hex_of, read_json, write_json
 from gureum.images.clear import collect
 from gureum.images.config import ImageConfig, read_config, read_history, write_config
-from gureum.images.derive import Change, derive
+from gureum.images.derive import Change, derive, scratch
 from gureum.images.errors import ImageError, ImageInUseError, ImageNotFoundError
 from gureum.images.exchange import load
 from gureum.images.export import Form, save
@@ -283,6 +283,11 @@ class Store:
             below = self.find(base)
             digest = derive(self.catalog, below, change, parse(name) if name else None)
             return self.find(digest)
+
+    def scratch(self) -> Image:
+        """The image with nothing in it."""
+        with self.catalog.adding():
+            return self.find(scratch(self.catalog))
 
     def ensure(self, reference: str, progress: Progress = _silent) -> Image:
         """An image, built first if it is one of ours or fetched if it is not, and not there.

@@ -1,21 +1,26 @@
 """Copies files out of and into a container: run as a program, for it locks itself into the
 container's files and the instance's user namespace before it looks at any name.
 
-``archive.py stat|get|put PATH USERNS ROOT``.  ``stat`` and ``get`` print a line of JSON about PATH,
-``get`` then a tar file of it; ``put`` unpacks a tar file from its input into the folder PATH.
-Ends with 3 where PATH is not there, with 4 where it is no folder.
+``archive.py stat|get|put|copy PATH USERNS ROOT``.  ``stat`` and ``get`` print a line of JSON about
+PATH, ``get`` then a tar file of it; ``put`` unpacks a tar file from its input into the folder PATH.
+Ends with 3 where PATH is not there, with 4 where it is no folder.  ``copy`` does for the files of a
+container what ``context.py copy`` does for a context; its PATH is the order.
 
 Names are resolved in the container's root; nothing that is a link into another process is
 followed, for in the user namespace of the instance nobody may look into a process of ours.
 
-Sources: Docker Engine API 1.43, "ContainerArchive"; chroot(2), setns(2).
+Sources: Docker Engine API 1.43, "ContainerArchive"; Docker, "Dockerfile reference", COPY;
+chroot(2), setns(2).
 """
 
+import fnmatch
 import json
 import os
+import posixpath
 import stat
 import sys
 import tarfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -85,9 +90,58 @@ def put(path: str, source: BinaryIO) -> None:
             tar.extract(member, ".")
 
 
+def matches(pattern: str) -> Iterator[tuple[str, str]]:
+    """The paths that a pattern means, in which ``*`` is no slash, each with what it is if it is a
+    link.
+
+    Raises:
+        FileNotFoundError: there is none; with the pattern.
+    """
+    found = ["/"]
+    for part in posixpath.normpath(f"/{pattern}").strip("/").split("/"):
+        if any(char in part for char in "*?["):
+            folders = [each for each in found if os.path.isdir(each)]  # noqa: PTH112
+            found = [posixpath.join(each, name) for each in folders
+                     for name in sorted(os.listdir(each)) if fnmatch.fnmatchcase(name, part)]  # noqa: PTH208  # fmt: skip
+        else:
+            found = [posixpath.join(each, part) for each in found]
+    found = [path for path in found if os.path.exists(path)]  # noqa: PTH110
+    if not found:
+        raise FileNotFoundError(f"stat {pattern}: file does not exist")
+    return ((path, os.path.realpath(path)) for path in found)
+
+
+def copy(order: dict[str, Any], out: BinaryIO) -> None:
+    """Write the tar file that was ordered.
+
+    Raises:
+        FileNotFoundError: a source is not there.
+    """
+    chosen = [each for source in order["sources"] for each in matches(source)]
+    target, folder = order["target"].strip("/"), order["folder"] or len(chosen) > 1
+
+    def owned(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        member.uid, member.gid, member.uname, member.gname = order["uid"], order["gid"], "", ""
+        return None if member.isdev() else member
+
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        for path, real in chosen:
+            if not os.path.isdir(real):  # noqa: PTH112
+                last = posixpath.basename(path)
+                tar.add(real, posixpath.join(target, last) if folder else target, filter=owned)
+                continue
+            if not order["there"]:
+                tar.add(real, target, recursive=False, filter=owned)
+            for name in sorted(os.listdir(real)):  # noqa: PTH208
+                tar.add(posixpath.join(real, name), posixpath.join(target, name), filter=owned)
+
+
 def main(words: list[str]) -> None:
     """Errors go to stderr, in one line."""
     verb, path, userns, root = words
+    if verb == "copy":
+        _copy(path, userns, root)
+        return
     path = os.path.join("/", path)  # noqa: PTH118 - no path of ours
     try:
         enter(userns, root)
@@ -107,6 +161,16 @@ def main(words: list[str]) -> None:
         sys.exit(1)
     except (OSError, tarfile.TarError) as error:
         sys.exit(f"{path}: {error}")
+
+
+def _copy(order: str, userns: str, root: str) -> None:
+    try:
+        enter(userns, root)
+        copy(json.loads(order), sys.stdout.buffer)
+    except BrokenPipeError:
+        sys.exit(1)
+    except (OSError, tarfile.TarError, RecursionError) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

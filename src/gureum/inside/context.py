@@ -3,10 +3,10 @@ bounds on memory and time, which only reads its input and writes its output.
 
 ``context.py file NAME`` writes one file of it.  ``context.py copy ORDER``, a JSON object, writes a
 tar file for the root of a container: ``sources`` are patterns of paths in the context, ``target``
-is where they go, a folder if ``folder`` says so; ``uid`` and ``gid`` own them.  Ends with a
-sentence where something is not there.
+is where they go, a folder if ``folder`` says so, which is ``there`` or not; ``uid`` and ``gid`` own
+them; ``unpacked`` if archives are to be.  Ends with a sentence where something is not there.
 
-Source: Docker, "Dockerfile reference", COPY.
+Source: Docker, "Dockerfile reference", ADD, COPY.
 """
 
 import fnmatch
@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 MEMORY, SECONDS = 1 << 30, 600
+MOST_LINKS = 40
 LARGEST = 1 << 20
 """Bytes of a Dockerfile."""
 
@@ -91,14 +92,63 @@ class Context:
         chosen = [path for source in order["sources"] for path in self.matches(source)]
         target, folder = order["target"].strip("/"), order["folder"] or len(chosen) > 1
         with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-            for path in chosen:
+            for name in chosen:
+                path = self._followed(name)
                 if self.is_folder(path):
+                    if not order["there"]:
+                        self._add(tar, self._folder(path), target, order)
                     for inner, member in self.below(path):
                         self._add(tar, member, posixpath.join(target, inner), order)
-                else:
-                    last = path.rpartition("/")[2]
-                    name = posixpath.join(target, last) if folder else target
-                    self._add(tar, self.member(path), name, order)
+                elif not (order["unpacked"] and self._unpack(tar, self.member(path), target)):
+                    last = posixpath.basename(name)
+                    where = posixpath.join(target, last) if folder else target
+                    self._add(tar, self.member(path), where, order)
+
+    def _followed(self, path: str) -> str:
+        """What a source is if it is a link, as if the context were all there is.
+
+        Raises:
+            Missing: it leads nowhere.
+        """
+        at = path
+        for _ in range(MOST_LINKS):
+            member = self._members.get(at)
+            if member is None or not member.issym():
+                if member is None and not any(self.below(at)):
+                    break
+                return at
+            at = _path(posixpath.join("/", posixpath.dirname(at), member.linkname))
+        raise Missing(f"file not found in build context: stat {path}: file does not exist")
+
+    def _folder(self, path: str) -> tarfile.TarInfo:
+        made = tarfile.TarInfo(path)
+        made.type, made.mode = tarfile.DIRTYPE, 0o755
+        return self._members.get(path, made)
+
+    def _unpack(self, tar: tarfile.TarFile, member: tarfile.TarInfo, target: str) -> bool:
+        """Add what an archive has, with its owners; whether it is one."""
+        source = self._source(member)
+        if source is None:
+            return False
+        try:
+            archive = tarfile.open(fileobj=source, mode="r:*")  # noqa: SIM115 - closed below
+        except tarfile.ReadError:
+            return False
+        with archive:
+            if archive.next() is None:
+                return False
+            for each in archive:
+                path = _path(each.name)
+                if path and not each.isdev():
+                    made = tarfile.TarInfo(posixpath.join(target, path))
+                    made.mode, made.mtime = each.mode & 0o7777, each.mtime
+                    made.uid, made.gid, made.size = each.uid, each.gid, each.size
+                    made.type = tarfile.REGTYPE if each.isreg() else each.type
+                    made.linkname = each.linkname
+                    if each.islnk():
+                        made.linkname = posixpath.join(target, _path(each.linkname))
+                    tar.addfile(made, archive.extractfile(each) if each.isreg() else None)
+        return True
 
     def _add(
         self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str, order: dict[str, Any]

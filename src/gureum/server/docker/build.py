@@ -2,6 +2,7 @@
 
 It is a client of the engine: each step is a container of the instance, which it makes, runs and
 turns into an image by the same requests as anybody.  So a build can do no more than its instance.
+Stages are images on the way, which only the build knows.
 
 Sources: Docker Engine API 1.43, "ImageBuild"; moby, ``builder/dockerfile``.
 """
@@ -9,12 +10,12 @@ Sources: Docker Engine API 1.43, "ImageBuild"; moby, ``builder/dockerfile``.
 from __future__ import annotations
 
 import asyncio
-import base64
+import itertools
 import json
-import posixpath
-import sys
+import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import IO, Any
@@ -24,14 +25,20 @@ from gureum.containers.find import images_of
 from gureum.images import Change, Image, ImageConfig, ImageError
 from gureum.images.dockerfile import (
     SHELL,
+    Dockerfile,
     Instruction,
+    Stage,
     arguments,
     command,
     configured,
     read_dockerfile,
+    read_instruction,
     substituted,
 )
-from gureum.inside import context as context_program
+from gureum.images.manifest import architecture
+from gureum.server.docker import copies
+from gureum.server.docker.builder import Ask, Engine
+from gureum.server.docker.copies import Place
 from gureum.server.docker.core import Core
 from gureum.server.docker.http import Reply, Request
 from gureum.server.docker.images import Images, parsed
@@ -40,27 +47,57 @@ from gureum.server.docker.spool import spooled
 from gureum.server.docker.streams import end_child
 from gureum.server.docker.work import Works
 
+log = logging.getLogger(__name__)
+
 MOST_CONTEXT = 256 << 20
 """Bytes of a context."""
-FOLDER_BIT = 1 << 31
-"""Of a mode, as Go has it."""
-PIECE = 64 * 1024
+MOST_ROWS = 64
+"""Lines that a client may be behind."""
+PROXIES = frozenset(
+    name
+    for each in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+    for name in (each, each.lower())
+)
+"""What a client may give without that an ARG asks for it."""
 
-Ask = Callable[[Request], Awaitable[Reply]]
 Row = dict[str, Any]
 
 
 @dataclass
 class Build:
-    """One build: ``values`` are those of variables, ``args`` the ones that a client may give;
-    ``made`` the images that it has made so far."""
+    """One build: ``given`` are the variables that the client gives, ``used`` those of them that
+    were asked for; ``known`` are for the bases of stages, ``args`` of the current stage.  ``done``
+    are the images of the stages before, ``made`` all that the build has made so far."""
 
-    instance: str
+    engine: Engine
     context: IO[bytes]
     given: dict[str, str]
+    target: str = ""
+    quiet: bool = False
+    used: set[str] = field(default_factory=set)
+    known: dict[str, str] = field(default_factory=dict)
     args: dict[str, str] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()
+    done: list[Image] = field(default_factory=list)
     image: Image | None = None
+    commanded: bool = False
+    """Whether the stage has a CMD of its own, which a later ENTRYPOINT leaves."""
     made: list[str] = field(default_factory=list)
+    rows: asyncio.Queue[Row | None] = field(default_factory=lambda: asyncio.Queue(MOST_ROWS))
+    """What it tells, and None when it has ended."""
+    scratch: str = ""
+    """The image with nothing in it, if it was begun with."""
+
+    async def tell(self, **row: Any) -> None:
+        """Tell the client something, when it has heard what was before; one that wants it quiet
+        hears of the end only."""
+        if not self.quiet or not row.keys() & {"stream", "status"}:
+            await self.rows.put(row)
+
+    @property
+    def instance(self) -> str:
+        """Whose build it is."""
+        return self.engine.instance
 
     @property
     def base(self) -> Image:
@@ -69,10 +106,46 @@ class Build:
         return self.image
 
     @property
+    def env(self) -> dict[str, str]:
+        """What the image so far sets."""
+        env = self.image.config.env if self.image else ()
+        return dict(each.partition("=")[::2] for each in env)
+
+    @property
     def values(self) -> dict[str, str]:
         """What variables stand for: ENV is stronger than ARG."""
-        env = self.image.config.env if self.image else ()
-        return self.args | dict(each.partition("=")[::2] for each in env)
+        return self.args | self.env
+
+    @property
+    def passing(self) -> list[str]:
+        """The variables of a command that the image does not keep."""
+        own = self.env
+        proxies = {name: value for name, value in self.given.items() if name in PROXIES}
+        found = {**proxies, **self.args}
+        return [f"{name}={value}" for name, value in found.items() if name not in own]
+
+    def named(self, name: str) -> Image | None:
+        """An earlier stage by its name."""
+        for stage, image in zip(self.stages, self.done, strict=False):
+            if stage.name and stage.name == name.lower():
+                return image
+        return None
+
+    def stage(self, name: str) -> Image | None:
+        """An earlier stage by its name or number.
+
+        Raises:
+            DockerError: the number is none of an earlier stage.
+        """
+        image = self.named(name)
+        if image is not None or not name.isdecimal():
+            return image
+        number = int(name)
+        if number == len(self.done):
+            raise DockerError(400, f"invalid from flag value {name}: refers to current build stage")
+        if number > len(self.done):
+            raise DockerError(400, f"invalid from flag value {name}: index out of bounds")
+        return self.done[number]
 
 
 class Builds:
@@ -100,25 +173,44 @@ class Builds:
         given, labels = (_texts(request, name) for name in ("buildargs", "labels"))
         folder = self._core.keeper.machines.folder(request.instance)
         names = [str(parsed(text)) for text in request.values("t") if text]
-        build = Build(request.instance, await spooled(request, folder, MOST_CONTEXT), given)
+        engine = Engine(request.instance, self._ask_engine)
+        build = Build(
+            engine, await spooled(request, folder, MOST_CONTEXT), given,
+            request.query.get("target") or "", request.flag("q"),
+        )  # fmt: skip
         file = request.query.get("dockerfile") or "Dockerfile"
         return Reply(stream=self._lines(build, file, labels, names))
 
     async def _lines(
         self, build: Build, file: str, labels: dict[str, str], names: list[str]
     ) -> AsyncIterator[bytes]:
+        """What the build tells; it ends with who listens to it."""
         yield b""
+        task = asyncio.ensure_future(self._whole(build, file, labels, names))
+        try:
+            while (row := await build.rows.get()) is not None:
+                yield json.dumps(row).encode() + b"\r\n"
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _whole(
+        self, build: Build, file: str, labels: dict[str, str], names: list[str]
+    ) -> None:
         async with self._turns[build.instance]:
             before = {row.digest for row in images_of(self._core.view, build.instance)}
             try:
-                async for row in self._steps(build, file, labels, names):
-                    yield _line(row)
+                await self._steps(build, file, labels, names)
                 before.add(build.base.digest)
             except (ImageError, DockerError, OSError) as error:
-                yield _line({"errorDetail": {"message": str(error)}, "error": str(error)})
+                await build.tell(errorDetail={"message": str(error)}, error=str(error))
+            except Exception:
+                log.exception("a build of %s failed", build.instance)
+                await build.tell(error="the engine stumbled; its log says how")
             finally:
                 build.context.close()
                 await self._forget(build, before)
+        await build.rows.put(None)
 
     async def _forget(self, build: Build, stays: set[str]) -> None:
         """Let go of the images on the way."""
@@ -133,129 +225,174 @@ class Builds:
     # --- steps -----------------------------------------------------------------------------------
     async def _steps(
         self, build: Build, file: str, labels: dict[str, str], names: list[str]
-    ) -> AsyncIterator[Row]:
-        text = await self._read(build.context, "file", file)
-        steps = read_dockerfile(text.decode(errors="replace"))
-        for number, step in enumerate(steps, start=1):
-            yield {"stream": f"Step {number}/{len(steps)} : {step.text}\n"}
-            async for row in self._step(build, step):
-                yield row
-            if build.image is not None:
-                yield {"stream": f" ---> {_short(build.image)}\n"}
+    ) -> None:
+        text = await self._dockerfile(build.context, file)
+        plan = read_dockerfile(text.decode(errors="replace")).until(build.target)
+        await self._stages(build, plan)
+        unused = sorted(build.given.keys() - build.used - PROXIES)
+        if unused:
+            words = " ".join(unused)
+            await build.tell(
+                stream=f"[Warning] One or more build-args [{words}] were not consumed\n"
+            )
+        if build.base.digest == build.scratch:
+            raise DockerError(400, "No image was generated. Is your Dockerfile empty?")
         if labels:
             config = build.base.config
             await self._derive(build, Change(
                 None, _labelled(config, labels), "#(nop) labels", self._core.now()
             ))  # fmt: skip
-        yield {"aux": {"ID": build.base.digest}}
-        yield {"stream": f"Successfully built {_short(build.base)}\n"}
+        await build.tell(aux={"ID": build.base.digest})
+        if build.quiet:
+            await build.rows.put({"stream": f"{build.base.digest}\n"})
+        await build.tell(stream=f"Successfully built {build.base.id}\n")
         for name in names:
             await self._core.run(partial(self._images.keep, build.instance, build.base, name))
-            yield {"stream": f"Successfully tagged {parsed(name).short}\n"}
+            await build.tell(stream=f"Successfully tagged {parsed(name).short}\n")
 
-    async def _step(self, build: Build, step: Instruction) -> AsyncIterator[Row]:
+    async def _dockerfile(self, context: IO[bytes], name: str) -> bytes:
+        child = await copies.read(context, "file", name)
+        try:
+            found = b"".join([piece async for piece in copies.pieces(child)])
+            await copies.finished(child, "failed to read the Dockerfile")
+        finally:
+            await end_child(child)
+        return found
+
+    async def _stages(self, build: Build, plan: Dockerfile) -> None:
+        build.stages = plan.stages
+        numbers = itertools.count(1)
+
+        async def title(step: Instruction) -> None:
+            await build.tell(stream=f"Step {next(numbers)}/{plan.size} : {step.text}\n")
+
+        for step in plan.arguments:
+            await title(step)
+            build.known |= _declared(build, step, build.known)
+        for stage in plan.stages:
+            await title(stage.start)
+            await self._from(build, stage)
+            for step in stage.steps:
+                await title(step)
+                await self._step(build, step)
+                await build.tell(stream=f" ---> {build.base.id}\n")
+            build.done.append(build.base)
+
+    async def _step(self, build: Build, step: Instruction) -> None:
         match step.name:
-            case "FROM":
-                async for row in self._from(build, step):
-                    yield row
             case "ARG":
-                _declare(build, step)
+                build.args |= _declared(build, step, build.values)
             case "RUN":
-                async for row in self._run(build, step):
-                    yield row
+                await self._run(build, step)
             case "ADD" | "COPY":
                 await self._copy(build, step)
             case _:
-                config = configured(build.base.config, step, build.values)
+                before = build.base.config
+                config = configured(before, step, build.values)
+                if step.name == "ENTRYPOINT" and build.commanded:
+                    config = replace(config, cmd=before.cmd)
+                build.commanded |= step.name == "CMD"
                 note = f"{' '.join(SHELL)} #(nop) {step.text}"
                 await self._derive(build, Change(None, config, note, self._core.now()))
 
-    async def _from(self, build: Build, step: Instruction) -> AsyncIterator[Row]:
-        name = substituted(step.rest.split()[0], build.args)
-        if name == "scratch":
-            raise DockerError(400, "FROM scratch is not known here")
-        shelf = self._core.keeper.shelf
-        try:
-            seen = await self._core.run(lambda: shelf.find(build.instance, name))
-        except DockerError:
-            reply = await self._ask(build, "POST", "/images/create", {"fromImage": name})
-            if reply.stream is not None:
-                async for piece in reply.stream:
-                    for row in map(json.loads, piece.splitlines()):
-                        if "error" in row:
-                            raise DockerError(500, row["error"]) from None
-                        yield row
-            seen = await self._core.run(lambda: shelf.find(build.instance, name))
-        build.image, build.args = seen.image, {}
+    async def _from(self, build: Build, stage: Stage) -> None:
+        name = substituted(stage.base, build.known)
+        if not name:
+            raise DockerError(400, f"base name ({stage.base}) should not be blank")
+        platform = substituted(stage.start.flags.get("platform", ""), build.known)
+        if platform not in ("", "linux", f"linux/{architecture()}"):
+            raise DockerError(400, f"--platform={platform[:40]}: this is linux/{architecture()}")
+        build.args, build.commanded = {}, False
+        build.image = build.named(name)
+        if build.image is None and name == "scratch":
+            await self._scratch(build)
+        elif build.image is None:
+            build.image = await self._fetched(build, name)
+        await build.tell(stream=f" ---> {build.base.id}\n")
+        await self._triggers(build)
 
-    async def _run(self, build: Build, step: Instruction) -> AsyncIterator[Row]:
-        argv = command(step, build.base.config.shell)
-        key = await self._container(build, argv)
+    async def _triggers(self, build: Build) -> None:
+        """What the base wants to be done by who begins with it."""
+        steps = build.base.config.on_build
+        if not steps:
+            return
+        build.image = replace(build.base, config=replace(build.base.config, on_build=()))
+        count = f"{len(steps)} build trigger{'s' if len(steps) > 1 else ''}"
+        await build.tell(stream=f"# Executing {count}\n")
+        for step in steps:
+            await self._step(build, read_instruction(step))
+            await build.tell(stream=f" ---> {build.base.id}\n")
+
+    # --- images ----------------------------------------------------------------------------------
+    async def _find(self, build: Build, name: str) -> Image:
+        shelf = self._core.keeper.shelf
+        return (await self._core.run(lambda: shelf.find(build.instance, name))).image
+
+    async def _fetched(self, build: Build, name: str) -> Image:
+        """An image, pulled if it is not there."""
         try:
-            await self._ask(build, "POST", f"/containers/{key}/start", {})
+            return await self._find(build, name)
+        except DockerError:
+            pass
+        reply = await build.engine.ask("POST", "/images/create", {"fromImage": name})
+        if reply.stream is not None:
+            async for piece in reply.stream:
+                for row in map(json.loads, piece.splitlines()):
+                    if "error" in row:
+                        raise DockerError(500, row["error"])
+                    await build.tell(**row)
+        return await self._find(build, name)
+
+    async def _scratch(self, build: Build) -> None:
+        """An image with nothing in it."""
+        images = self._core.keeper.images
+
+        def act() -> Image:
+            with images.catalog.adding():
+                made = images.scratch()
+                self._images.keep(build.instance, made, "")
+            return made
+
+        build.image = await self._works.once(build.instance, act)
+        build.scratch = build.image.digest
+        build.made.append(build.image.digest)
+
+    # --- what steps do ---------------------------------------------------------------------------
+    async def _run(self, build: Build, step: Instruction) -> None:
+        argv = command(step, build.base.config.shell)
+        ask = build.engine.ask
+        async with build.engine.container(build.base.digest, argv, build.passing) as key:
+            await ask("POST", f"/containers/{key}/start")
             asked = {"follow": "1", "stdout": "1", "stderr": "1"}
-            logs = await self._ask(build, "GET", f"/containers/{key}/logs", asked)
+            logs = await ask("GET", f"/containers/{key}/logs", asked)
             assert logs.stream is not None
             async for piece in logs.stream:
                 if piece:
-                    yield {"stream": piece[8:].decode(errors="replace")}
+                    await build.tell(stream=piece[8:].decode(errors="replace"))
             code = self._core.container(build.instance, key).exit_code
             if code != 0:
                 raise DockerError(
                     500, f"The command '{' '.join(argv)}' returned a non-zero code: {code}"
                 )
             await self._changed(build, key, " ".join(argv))
-        finally:
-            await self._ask(build, "DELETE", f"/containers/{key}", {"force": "1", "v": "1"})
 
     async def _copy(self, build: Build, step: Instruction) -> None:
-        words = arguments(step, build.values)
-        if len(words) < 2:
-            raise DockerError(400, f"{step.name} requires at least two arguments")
-        *sources, target = words
-        if step.name == "ADD" and any(_is_special(each) for each in sources):
-            raise DockerError(400, "ADD neither fetches nor unpacks anything here")
-        path = posixpath.join("/", build.base.config.working_dir, target)
-        uid, gid = _owner(step.flags.get("chown", "0:0"))
-        key = await self._container(build, ("/bin/true",))
-        try:
-            folder = target.endswith("/") or len(sources) > 1 or target in (".", "..")
-            order = {"sources": sources, "target": posixpath.normpath(path), "uid": uid, "gid": gid,
-                     "folder": folder or await self._is_folder(build, key, path)}  # fmt: skip
-            child = await self._program(build.context, "copy", json.dumps(order))
-            try:
-                where = f"/containers/{key}/archive"
-                try:
-                    await self._ask(build, "PUT", where, {"path": "/"}, _pieces(child))
-                except DockerError:
-                    await _finished(child, f"{step.name} failed")
-                    raise
-                await _finished(child, f"{step.name} failed")
-            finally:
-                await end_child(child)
+        source, engine = None, build.engine
+        if "from" in step.flags:
+            name = step.flags["from"]
+            source = build.stage(name) or await self._fetched(build, name)
+        idle = ("/bin/true",)
+        async with engine.container(build.base.digest, idle, []) as key, AsyncExitStack() as stack:
+            place = Place(engine, key)
+            order = await copies.order(step, build.values, build.base.config.working_dir, place)
+            if source is None:
+                child = await copies.read(build.context, "copy", json.dumps(order))
+            else:
+                other = await stack.enter_async_context(engine.container(source.digest, idle, []))
+                reading = copies.reading(self._core, Place(engine, other), order)
+                child = await stack.enter_async_context(reading)
+            await copies.put(child, place, f"{step.name} failed")
             await self._changed(build, key, f"{' '.join(SHELL)} #(nop) {step.text}")
-        finally:
-            await self._ask(build, "DELETE", f"/containers/{key}", {"force": "1", "v": "1"})
-
-    async def _is_folder(self, build: Build, key: str, path: str) -> bool:
-        """Whether a path of a container is a folder; one that is not there is none."""
-        try:
-            reply = await self._ask(build, "HEAD", f"/containers/{key}/archive", {"path": path})
-        except DockerError:
-            return False
-        if reply.stream is not None:
-            async for _ in reply.stream:
-                pass
-        about = json.loads(base64.b64decode(reply.headers["X-Docker-Container-Path-Stat"]))
-        return bool(about["mode"] & FOLDER_BIT)
-
-    # --- what steps do ---------------------------------------------------------------------------
-    async def _container(self, build: Build, argv: tuple[str, ...]) -> str:
-        env = [f"{name}={value}" for name, value in build.args.items() if name not in _env(build)]
-        body = {"Image": build.base.digest, "Entrypoint": list(argv), "Cmd": [], "Env": env,
-                "Healthcheck": {"Test": ["NONE"]}}  # fmt: skip
-        reply = await self._ask(build, "POST", "/containers/create", {}, _once(body))
-        return str(reply.content["Id"])
 
     async def _changed(self, build: Build, key: str, note: str) -> None:
         upper = self._core.keeper.room.folder(build.instance, key) / "upper"
@@ -274,86 +411,24 @@ class Builds:
         build.image = await self._works.once(build.instance, act)
         build.made.append(build.image.digest)
 
-    async def _ask(
-        self, build: Build, method: str, path: str, query: dict[str, str],
-        body: AsyncIterator[bytes] | None = None,
-    ) -> Reply:  # fmt: skip
-        given = tuple(query.items())
-        return await self._ask_engine(
-            Request(build.instance, method, path, query, {}, body or _nothing(), given)
-        )
 
-    # --- the context -----------------------------------------------------------------------------
-    async def _program(
-        self, context: IO[bytes], verb: str, what: str
-    ) -> asyncio.subprocess.Process:
-        context.seek(0)
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", str(context_program.__file__), verb, what,
-            stdin=context, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-
-    async def _read(self, context: IO[bytes], verb: str, what: str) -> bytes:
-        child = await self._program(context, verb, what)
-        try:
-            found = b"".join([piece async for piece in _pieces(child)])
-            await _finished(child, "failed to read the Dockerfile")
-        finally:
-            await end_child(child)
-        return found
-
-
-async def _pieces(child: asyncio.subprocess.Process) -> AsyncIterator[bytes]:
-    assert child.stdout is not None
-    while piece := await child.stdout.read(PIECE):
-        yield piece
-
-
-async def _finished(child: asyncio.subprocess.Process, what: str) -> None:
-    assert child.stderr is not None
-    said = await child.stderr.read(PIECE)
-    if await child.wait() != 0:
-        raise DockerError(500, f"{what}: {said.decode(errors='replace').strip()}")
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    pieces: tuple[bytes, ...] = ()
-    for piece in pieces:
-        yield piece
-
-
-async def _once(body: Row) -> AsyncIterator[bytes]:
-    yield json.dumps(body).encode()
-
-
-def _declare(build: Build, step: Instruction) -> None:
-    """ARG: a name with a value of the client's, else its own."""
-    for word in arguments(step, build.values):
+def _declared(build: Build, step: Instruction, values: dict[str, str]) -> dict[str, str]:
+    """ARG: names with a value of the client's, else their own, else one from before the stages."""
+    found: dict[str, str] = {}
+    for word in arguments(step, values):
         name, equals, default = word.partition("=")
+        build.used.add(name)
         if name in build.given:
-            build.args[name] = build.given[name]
+            found[name] = build.given[name]
         elif equals:
-            build.args[name] = substituted(default, build.values)
-
-
-def _env(build: Build) -> set[str]:
-    return {each.partition("=")[0] for each in build.base.config.env}
+            found[name] = substituted(default, values | found)
+        elif name in build.known:
+            found[name] = build.known[name]
+    return found
 
 
 def _labelled(config: ImageConfig, labels: dict[str, str]) -> ImageConfig:
     return replace(config, labels={**config.labels, **labels})
-
-
-def _owner(text: str) -> tuple[int, int]:
-    uid, _, gid = text.partition(":")
-    if not (uid.isdigit() and (gid or uid).isdigit()):
-        raise DockerError(400, f"--chown={text[:40]}: only numbers are known here")
-    return int(uid), int(gid or uid)
-
-
-def _is_special(source: str) -> bool:
-    """Whether ADD would do more than copy."""
-    return "://" in source or source.endswith((".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2"))
 
 
 def _texts(request: Request, name: str) -> dict[str, str]:
@@ -362,11 +437,3 @@ def _texts(request: Request, name: str) -> dict[str, str]:
         return {str(key): str(value) for key, value in found.items() if value is not None}
     except (ValueError, AttributeError, RecursionError):
         raise DockerError(400, f"{name} is no JSON object") from None
-
-
-def _short(image: Image) -> str:
-    return image.id
-
-
-def _line(row: Row) -> bytes:
-    return json.dumps(row).encode() + b"\r\n"
