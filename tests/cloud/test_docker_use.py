@@ -12,16 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dns.message
+import dns.query
 import pytest
 
 from gureum.images import Store
 from tests.cloud.docker import Docker
 from tests.cloud.site import Guest, Site
+from tests.kernel import packets
 from tests.kernel.packets import eventually
 
 pytestmark = pytest.mark.kernel
 
 BASE = "gureum-base"
+METADATA = "instance-data.ap-northeast-2.compute.internal"
 MISSING = "No such container:path"  # in the client's words
 
 
@@ -230,6 +234,64 @@ def test_networks_of_ones_own(docker: Docker) -> None:
     assert eventually(lambda: docker.run("exec", "far", "ping", "-c1", "one").returncode == 0)
     assert "active endpoints" in docker.fails("network", "rm", "inner")
     docker("rm", "-f", "one", "two", "far")
+    docker("network", "rm", "inner")
+
+
+def _addresses(docker: Docker, name: str, asked: str) -> list[str]:
+    """What a container's name server says of a name."""
+    done = docker.run("exec", name, "nslookup", "-type=a", f"{asked}.")
+    return [row.split()[1] for row in done.stdout.splitlines() if row.startswith("Address: ")]
+
+
+def _asked(ns: Path, name: str, how: str) -> str:
+    """The address that the name server in a container's network tells."""
+    query = dns.message.make_query(f"{name}.", "A")
+    with packets.inside(ns):
+        said = getattr(dns.query, how)(query, "127.0.0.11", timeout=10)
+    return str(next(iter(said.answer[0])))
+
+
+def test_names_on_networks_of_ones_own(docker: Docker, guest: Guest) -> None:
+    docker("network", "create", "inner")
+    inner = ("--network", "inner", "--network-alias")
+    for name in ("asks", "one", "two", "three"):
+        docker("run", "-d", "--name", name, *inner, f"{name[0]}all", BASE, "sleep", "1000")
+    shown = docker("exec", "asks", "cat", "/etc/resolv.conf", "/etc/hosts")
+    assert shown.splitlines()[0] == "nameserver 127.0.0.11"
+    assert "two" not in shown
+    known = set(_addresses(docker, "asks", "tall"))
+    assert len(known) == 2
+    for first in known:  # each in its turn
+        assert eventually(lambda it=first: _addresses(docker, "asks", "tall")[0] == it)  # type: ignore[misc]
+    (two,) = _addresses(docker, "asks", "two.inner")
+    assert two in known
+    assert "name = two.inner" in docker("exec", "asks", "nslookup", two)
+    # all else is asked of the instance's own name server, by UDP and TCP
+    guest.site.ec2.modify_vpc_attribute(VpcId=guest.site.vpc, EnableDnsHostnames={"Value": True})
+    running = docker("inspect", "-f", "{{.State.Pid}}", "asks")
+    for name, address in ((METADATA, "169.254.169.254"), ("two", two)):
+        for how in ("udp", "tcp"):
+            assert _asked(Path(f"/proc/{running}/ns/net"), name, how) == address
+    assert _addresses(docker, "asks", "nobody") == []
+    docker("rm", "-f", "three")
+    assert _addresses(docker, "asks", "tall") == [two]
+    assert _addresses(docker, "asks", "three") == []
+    # a container may have a name server of its own
+    docker("exec", "-d", "one", "nc", "-ll", "-p", "53", "-e", "echo", "own")
+    own = ("exec", "one", "sh", "-c", "nc -w 1 127.0.0.1 53 </dev/null || true")
+    assert eventually(lambda: docker(*own) == "own")
+    # one that comes later, on the default network before, has the names of its own networks
+    docker("run", "-d", "--name", "late", BASE, "sleep", "1000")
+    assert "127.0.0.11" not in docker("exec", "late", "cat", "/etc/resolv.conf")
+    docker("network", "connect", "inner", "late")
+    assert eventually(lambda: _addresses(docker, "late", "two") == [two])
+    docker("network", "disconnect", "inner", "late")
+    assert eventually(lambda: "127.0.0.11" not in docker("exec", "late", "cat", "/etc/resolv.conf"))
+    # another daemon serves those that run
+    guest.site.daemon.kill()
+    guest.site.daemon.start()
+    assert eventually(lambda: _addresses(docker, "asks", "two") == [two])
+    docker("rm", "-f", "asks", "one", "two", "late")
     docker("network", "rm", "inner")
 
 

@@ -67,7 +67,7 @@ class InnerEngine:
     def __init__(self, tag: str) -> None:
         self._tag = tag
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"gu{tag}-inner")
-        self._spaces = self._on_thread(lambda: _Spaces(tag))
+        self._spaces = self._on_thread(lambda: Spaces(tag))
         self._instances: dict[str, _Inside] = {}
 
     def netns(self, container: str) -> Path:
@@ -140,7 +140,7 @@ def _lay_anew(book: Book, change: Change, instance: str) -> None:
             change.put.add(item)
 
 
-class _Spaces(Namespaces):
+class Spaces(Namespaces):
     """Namespaces of instances, which the cloud's engine makes and removes, and those of containers,
     which are made here.  ``instance`` is the one at work and ``wanted`` are those to look at."""
 

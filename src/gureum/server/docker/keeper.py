@@ -25,6 +25,7 @@ from gureum.containers import (
 from gureum.containers import changes as change
 from gureum.containers.find import container, containers_of, images_of, volumes_of
 from gureum.containers.lower import inside
+from gureum.containers.names import named_networks
 from gureum.containers.networks import networks_of
 from gureum.engines import EngineError
 from gureum.engines.linux.inner import InnerEngine
@@ -37,8 +38,9 @@ from gureum.reconcile import Clock, MachineTasks
 from gureum.resources.instance import Instance
 from gureum.server.docker.failures import exit_code, explained
 from gureum.server.docker.holds import Holds
+from gureum.server.docker.names import Names
 from gureum.server.docker.shelf import Shelf
-from gureum.server.docker.spec import Specs, hosts
+from gureum.server.docker.spec import Specs, hosts, resolver, servers
 from gureum.store import Commit
 from gureum.store import Store as Rows
 
@@ -76,6 +78,7 @@ class Keeper:
         self.clock = clock
         self.machines = machines
         self._inner = inner
+        self._names = Names(tag, rows)
         self._netns_of = netns_of
         self._tasks = MachineTasks(self._converge, WORKERS)
         self.room = NestedRoom(machines, self._tasks.wake)
@@ -84,7 +87,7 @@ class Keeper:
         self._broken: dict[str, str] = {}
         self.exits: OrderedDict[str, tuple[int, str]] = OrderedDict()
         self._boots: dict[str, int] = {}
-        self._names: dict[str, tuple[int, str]] = {}
+        self._told: dict[str, tuple[int, dict[str, str]]] = {}
         self._cleared: dict[str, int] = {}
         """Of containers that do not run, the run of which nothing is left; most are so."""
         self._pauses: dict[str, tuple[float, float]] = {}
@@ -95,6 +98,7 @@ class Keeper:
     # --- life ------------------------------------------------------------------------------------
     def start(self) -> None:
         """Take up what there is, then follow the commits.  The cloud's network is in force."""
+        self._names.start()
         self.rows.subscribe(self._follow)
         view = self.rows.view
         self._inner.keep_only({row.id for row in view.all(Container) if row.wanted})
@@ -116,6 +120,7 @@ class Keeper:
             for timer in self._timers:
                 timer.cancel()
         self.room.close()
+        self._names.stop()
         self._inner.close()
 
     def tear_down(self) -> None:
@@ -129,7 +134,7 @@ class Keeper:
             if isinstance(row, OURS):
                 woken.add(row.instance)
                 if isinstance(row, Container | ContainerImage) and new is None:
-                    self._names.pop(row.id, None)
+                    self._told.pop(row.id, None)
                     self._cleared.pop(row.id, None)
                     self.holds.forget(row)
             elif isinstance(row, Instance) and self._concerns(row.id):
@@ -182,6 +187,7 @@ class Keeper:
 
     def _powered_off(self, instance: str) -> None:
         """What ran in an instance ended with it."""
+        self._names.keep(instance, ())
         self._inner.forget(instance)
         self._boots.pop(instance, None)
         for row in containers_of(self.rows.view, instance):
@@ -211,7 +217,13 @@ class Keeper:
                 self._keep_one(each, view)
             except Exception:
                 log.exception("container %s of %s could not be seen to", each.id[:12], instance)
+        self._serve_only(instance)
         self._sweep(instance)
+
+    def _serve_only(self, instance: str) -> None:
+        view = self.rows.view
+        runs = [row for row in containers_of(view, instance) if row.wanted]
+        self._names.keep(instance, {row.id for row in runs if any(named_networks(row, view))})
 
     def _arrange(self, instance: str, view: View, but: str = "") -> None:
         try:
@@ -224,7 +236,7 @@ class Keeper:
 
     def _keep_one(self, row: Container, view: View) -> None:
         if not row.wanted:
-            self._names.pop(row.id, None)
+            self._told.pop(row.id, None)
             if self._cleared.get(row.id) != row.run:
                 if self.room.record(row.instance, row.id) is not None:
                     self.room.end(row.instance, row.id)
@@ -247,13 +259,22 @@ class Keeper:
             self._name(row, view)
 
     def _name(self, row: Container, view: View) -> None:
-        """Tell a container who is on its networks by now."""
+        """Tell a container its own names and its name server, which a change of its networks
+        changes."""
         if row.mode != "network":
             return
-        text = hosts(row, view)
-        if self._names.get(row.id) != (row.run, text):
-            self.room.tell(row.instance, row.id, "hosts", text)
-            self._names[row.id] = row.run, text
+        resolv = self._resolv(row)
+        self._serve(row, view, resolv)
+        texts = {"hosts": hosts(row, view), "resolv.conf": resolver(row, view, resolv)}
+        if self._told.get(row.id) != (row.run, texts):
+            for name, text in texts.items():
+                self.room.tell(row.instance, row.id, name, text)
+            self._told[row.id] = row.run, texts
+
+    def _serve(self, row: Container, view: View, resolv: str) -> None:
+        """Have names answered on user-defined networks."""
+        if any(named_networks(row, view)):
+            self._names.serve(row, servers(row, resolv))
 
     def _begin(self, row: Container, view: View) -> None:
         """Start what is to run; a start that a killed daemon had begun is begun anew."""
@@ -262,7 +283,10 @@ class Keeper:
             netns = self._netns(row)
             if instance in self._broken:
                 raise StartError(f"failed to set up container networking: {self._broken[instance]}")
-            self.room.create(instance, self.specs.of(row, view, netns, self._resolv(row)))
+            resolv = self._resolv(row)
+            if row.mode == "network":
+                self._serve(row, view, resolv)
+            self.room.create(instance, self.specs.of(row, view, netns, resolv))
             with self._lock:
                 waiting = self._ready.pop(row.id, [])
             for ready in waiting:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from pathlib import Path
 
 from gureum.containers import Container, ContainerNetwork, DockerError
 from gureum.containers.find import container
-from gureum.containers.networks import endpoints_on
+from gureum.containers.names import named_networks
+from gureum.engines.linux.inner_names import ADDRESS
 from gureum.images import ImageError, Store
 from gureum.machines import oci
 from gureum.machines.nested import Bind, NestedRoom, Spec
@@ -89,9 +89,9 @@ class Specs:
         if row.mode.startswith("container:"):
             other = container(view, row.instance, row.mode.partition(":")[2])
             return (("hosts", hosts(other, view)), ("hostname", f"{other.hostname}\n"),
-                    ("resolv.conf", resolver(other, resolv)))  # fmt: skip
+                    ("resolv.conf", resolver(other, view, resolv)))  # fmt: skip
         return (("hosts", hosts(row, view)), ("hostname", f"{row.hostname}\n"),
-                ("resolv.conf", resolver(row, resolv)))  # fmt: skip
+                ("resolv.conf", resolver(row, view, resolv)))  # fmt: skip
 
 
 def capabilities(row: Container) -> tuple[str, ...]:
@@ -120,33 +120,34 @@ def hosts(row: Container, view: Reader) -> str:
         lines.append(f"{_gateway(row, view) if ip == 'host-gateway' else ip}\t{name}")
     own = row.hostname if not row.domain else f"{row.hostname}.{row.domain} {row.hostname}"
     lines += [f"{end.ip}\t{own}" for end in row.endpoints if end.ip]
-    lines += [f"{ip}\t{' '.join(names)}" for ip, names in neighbours(row, view)]
     return "".join(f"{line}\n" for line in lines)
 
 
-def neighbours(row: Container, view: Reader) -> list[tuple[str, tuple[str, ...]]]:
-    """The others on the user-defined networks of a container, by address, with their names."""
-    found = []
-    for end in row.endpoints:
-        network = view.find(ContainerNetwork, end.network)
-        if network is None or network.name == "bridge":
-            continue
-        for other, there in endpoints_on(view, network.id):
-            if there.ip and other.id != row.id:
-                found.append((there.ip, tuple(dict.fromkeys((other.name, *there.aliases)))))
-    return sorted(found, key=lambda each: int(ipaddress.ip_address(each[0])))
-
-
-def resolver(row: Container, instance: str) -> str:
-    """``/etc/resolv.conf``: the instance's, with what was asked for in its place."""
-    if not row.dns and not row.dns_search:
+def resolver(row: Container, view: Reader, instance: str) -> str:
+    """``/etc/resolv.conf``: the instance's, with what was asked for in its place; on user-defined
+    networks the name server is ours."""
+    named = any(named_networks(row, view))
+    if not named and not row.dns and not row.dns_search:
         return instance
     lines = [line for line in instance.splitlines() if line.startswith("nameserver")]
-    if row.dns:
+    if named:
+        lines = [f"nameserver {ADDRESS}"]
+    elif row.dns:
         lines = [f"nameserver {each}" for each in row.dns]
     if row.dns_search:
         lines.append(f"search {' '.join(row.dns_search)}")
+    elif named:
+        lines += [line for line in instance.splitlines() if line.startswith("search")]
+    if named:
+        lines.append("options ndots:0")
     return "".join(f"{line}\n" for line in lines)
+
+
+def servers(row: Container, instance: str) -> tuple[str, ...]:
+    """Who knows the names that are on no network of a container: what was asked for, else the
+    instance's own name servers."""
+    rows = (line.split() for line in instance.splitlines())
+    return row.dns or tuple(words[1] for words in rows if words[:1] == ["nameserver"] and words[1:])
 
 
 def resolv_of(machine: Machine | None) -> str:
