@@ -55,6 +55,21 @@ def test_all_that_is_written_last_arrives(room: Room) -> None:
     assert output == b"".join(b"%05d\r\n" % each for each in range(1, 25001))
 
 
+def test_without_a_terminal_of_ours_input_ends_and_so_does_output(one_room: Room) -> None:
+    one_room.start(machine())
+    done = subprocess.run(
+        on_tty(one_room, "cat"), input=b"given\n", capture_output=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, b"given\r\ngiven\r\n")
+    with subprocess.Popen(
+        on_tty(one_room, "yes"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as yes:
+        assert yes.stdout
+        yes.stdout.read(100)
+        yes.stdout.close()
+        assert yes.wait(PATIENCE) == 128 + signal.SIGPIPE
+
+
 def test_a_terminal_that_others_keep_holds_nobody_up(room: Room) -> None:
     room.start(machine())
     script = "trap '' HUP; (while :; do echo more; sleep 0.01; done) & echo ended; exit 5"

@@ -38,6 +38,8 @@ BLOCK = 4096
 HELD = 1 << 16
 """More than a terminal holds (``drivers/tty/pty.c``: 8 KiB under way; ``n_tty.c``: 4 KiB to be
 read): so much is read of one that others go on writing to when the program has ended."""
+END_OF_INPUT = b"\x04"
+"""What a terminal takes for the end of input, unless a program wants every key as it is."""
 NO_TERMINAL = 255
 """The exit code where a runtime leaves well and gave no terminal; that of its own failures is 255,
 too."""
@@ -252,7 +254,7 @@ class _Passage:
         if not self._typed:
             if os.isatty(_IN):  # raw as it is, it has no other end of input
                 raise SignalError(signal.SIGHUP)
-            self._hears = False
+            self._hears, self._typed = False, END_OF_INPUT
 
     def _type(self) -> None:
         with contextlib.suppress(OSError):  # it takes no more for now; or nobody has it open
