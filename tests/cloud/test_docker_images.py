@@ -4,6 +4,7 @@ containers that stand still."""
 from __future__ import annotations
 
 import json
+import os
 import signal
 import tarfile
 from collections.abc import Iterator
@@ -113,7 +114,7 @@ def test_a_dockerfile(docker: Docker, tmp_path: Path) -> None:
     (tmp_path / "with space").write_text("spaced")
     (tmp_path / "run.sh").write_text(RUN)
     (tmp_path / "run.sh").chmod(0o755)
-    before = docker("images", "-aq", "--no-trunc").split()
+    before = docker("images", "-q", "--no-trunc").split()
     done = build(docker, tmp_path, DOCKERFILE, "-t", "app:1", "-t", "other", "--build-arg",
                  "BASE=gureum-base", "--build-arg", "GREETING=hello")  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -137,9 +138,9 @@ def test_a_dockerfile(docker: Docker, tmp_path: Path) -> None:
     assert (config["ExposedPorts"], config["Volumes"]) == ({"8080/tcp": {}}, {"/data": {}})
     assert config["Labels"]["made.by"] == "test"
     assert len(image["RootFS"]["Layers"]) == 5  # the base's, and those of RUN, COPY, COPY, ADD
-    # neither containers nor images on the way are left
+    # neither containers nor images on the way are to be seen
     assert docker("ps", "-aq") == ""
-    assert set(docker("images", "-aq", "--no-trunc").split()) - set(before) == {image["Id"]}
+    assert set(docker("images", "-q", "--no-trunc").split()) - set(before) == {image["Id"]}
     docker("rmi", "app:1", "other")
 
 
@@ -161,12 +162,12 @@ def test_a_dockerfile(docker: Docker, tmp_path: Path) -> None:
     ],
 )
 def test_a_build_that_fails(docker: Docker, tmp_path: Path, line: str, shown: str) -> None:
-    before = docker("images", "-aq")
+    before = docker("images", "-q")
     done = build(docker, tmp_path, f"FROM gureum-base\nENV A=b\n{line}", "-t", "bad")
     assert done.returncode != 0
     assert shown in done.stderr
     assert docker("ps", "-aq") == ""
-    assert docker("images", "-aq") == before
+    assert docker("images", "-q") == before
 
 
 STAGES = """
@@ -196,7 +197,7 @@ RUN never
 
 
 def test_stages(docker: Docker, tmp_path: Path) -> None:
-    before = docker("images", "-aq")
+    before = docker("images", "-q")
     given = ("--build-arg", "BASE=gureum-base", "--build-arg", "WHO=me", "--build-arg", "NO=one")
     done = build(docker, tmp_path, STAGES, "-t", "staged", "--target", "Whole", *given)
     assert done.returncode == 0, done.stderr
@@ -226,7 +227,7 @@ def test_stages(docker: Docker, tmp_path: Path) -> None:
     assert image["Config"]["Healthcheck"]["Test"] == ["CMD", "/bin/busybox", "true"]
     assert docker("ps", "-aq") == ""
     docker("rmi", "staged")
-    assert docker("images", "-aq") == before
+    assert docker("images", "-q") == before
     done = build(docker, tmp_path, STAGES, "--target", "third", *given)
     assert 'target stage "third" could not be found' in done.stderr
 
@@ -239,6 +240,35 @@ def test_what_a_base_wants_of_those_built_on_it(docker: Docker, tmp_path: Path) 
     assert docker("run", "--rm", "built") == "42\nFROM wants\nCMD cat /answer /srv/*"
     assert json.loads(docker("image", "inspect", "built"))[0]["Config"].get("OnBuild") is None
     docker("rmi", "built", "wants")
+
+
+def test_steps_are_kept_for_other_builds(docker: Docker, tmp_path: Path) -> None:
+    text = "FROM gureum-base\nARG X\nRUN date +%N$X >/when\nCOPY a* /a/\nCMD cat /when /a/*"
+
+    def built(*more: str) -> tuple[int, list[str]]:
+        done = build(docker, tmp_path, text, "-t", "kept", *more)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.count(" ---> Using cache"), docker("run", "--rm", "kept").split()
+
+    (tmp_path / "a1").write_text("one")
+    count, first = built()
+    assert count == 0
+    os.utime(tmp_path / "a1", (1, 1))  # when a file was changed does not count
+    assert built() == (3, first)
+    (tmp_path / "a1").write_text("two")
+    assert built() == (1, [first[0], "two"])
+    assert built("--build-arg", "X=1")[0] == 0
+    count, anew = built("--no-cache")
+    assert count == 0
+    assert anew != first
+    assert built() == (3, anew)
+    on_the_way = set(docker("images", "-aq").split()) - set(docker("images", "-q").split())
+    assert on_the_way
+    docker("builder", "prune", "-f")
+    assert not on_the_way & set(docker("images", "-aq").split())
+    assert built()[0] == 0
+    docker("rmi", "kept")
+    docker("image", "prune", "-f")
 
 
 def test_archives_are_unpacked_by_add_alone(docker: Docker, tmp_path: Path) -> None:
@@ -279,7 +309,7 @@ RUN echo loud
 
 
 def test_a_build_whose_client_goes(docker: Docker, tmp_path: Path) -> None:
-    before = docker("images", "-aq")
+    before = docker("images", "-q")
     (tmp_path / "Dockerfile").write_text("FROM gureum-base\nENV A=b\nRUN sleep 1000")
     classic = docker.environment | {"DOCKER_BUILDKIT": "0"}
     words = [str(docker.program), "build", str(tmp_path)]
@@ -287,7 +317,7 @@ def test_a_build_whose_client_goes(docker: Docker, tmp_path: Path) -> None:
         assert eventually(lambda: docker("ps", "-q") != "")
         client.kill()
     assert eventually(lambda: docker("ps", "-aq") == "")
-    assert eventually(lambda: docker("images", "-aq") == before)
+    assert eventually(lambda: docker("images", "-q") == before)
 
 
 def test_saved_and_loaded(docker: Docker, tmp_path: Path) -> None:

@@ -236,6 +236,21 @@ def test_images_are_bounded(txn: Txn, monkeypatch: pytest.MonkeyPatch) -> None:
         changes.name_image(txn, HOST, "sha256:2", "c", NOW)
 
 
+def test_steps_of_builds_are_kept_for_others(txn: Txn) -> None:
+    for number in range(4):
+        changes.keep_step(txn, HOST, f"sha256:{number}", "sha256:base", f"step {number}",
+                          f"2026-11-29T08:00:0{number}.000Z")  # fmt: skip
+    changes.name_image(txn, HOST, "sha256:0", "result", NOW)
+    changes.keep_step(txn, HOST, "sha256:0", "sha256:base", "again", NOW)
+    rows = {row.digest: row for row in find.images_of(txn.view, HOST)}
+    assert (rows["sha256:0"].step, rows["sha256:0"].passing) == ("again", False)
+    assert (rows["sha256:1"].parent, rows["sha256:1"].passing) == ("sha256:base", True)
+    assert changes.forget_steps(txn, HOST, 2) == ["sha256:1"]
+    changes.name_image(txn, HOST, "sha256:2", "", NOW)  # somebody wants it for itself
+    assert changes.forget_steps(txn, HOST, 0) == ["sha256:3"]
+    assert {row.digest for row in find.images_of(txn.view, HOST)} == {"sha256:0", "sha256:2"}
+
+
 # --- pausing ------------------------------------------------------------------------------------
 def test_who_runs_can_stand_still(txn: Txn) -> None:
     row = run(txn, "web")

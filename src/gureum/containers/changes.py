@@ -335,7 +335,8 @@ def name_image(txn: Txn, instance: str, digest: str, name: str, now: str) -> Con
     more = (name,) if name else ()
     for row in known:
         if row.digest == digest:
-            return txn.put(replace(row, names=tuple(dict.fromkeys((*row.names, *more)))))
+            names = tuple(dict.fromkeys((*row.names, *more)))
+            return txn.put(replace(row, names=names, passing=False))
     if len(known) >= MOST:
         raise DockerError(500, f"there are {MOST} images on this instance already")
     return txn.put(
@@ -345,6 +346,31 @@ def name_image(txn: Txn, instance: str, digest: str, name: str, now: str) -> Con
             names=more,
         )
     )
+
+
+def keep_step(
+    txn: Txn, instance: str, digest: str, parent: str, step: str, now: str
+) -> ContainerImage:
+    """Have an instance have an image that a build made of ``parent``, for other builds.
+
+    Raises:
+        DockerError: there are too many.
+    """
+    for row in find.images_of(txn.view, instance):
+        if row.digest == digest:
+            return txn.put(replace(row, parent=parent, step=step))
+    row = name_image(txn, instance, digest, "", now)
+    return txn.put(replace(row, parent=parent, step=step, passing=True))
+
+
+def forget_steps(txn: Txn, instance: str, most: int) -> list[str]:
+    """Have an instance forget what it has for builds only, but for the last; the digests."""
+    used = {row.digest for row in find.containers_of(txn.view, instance)}
+    rows = [row for row in find.images_of(txn.view, instance) if row.passing]
+    gone = [row for row in rows[most:] if row.digest not in used]
+    for row in gone:
+        txn.delete(row)
+    return [row.digest for row in gone]
 
 
 def unname_image(txn: Txn, row: ContainerImage, name: str) -> None:

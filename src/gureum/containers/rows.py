@@ -219,8 +219,12 @@ class ContainerImage(
 ):
     """An image that an instance has for itself, beside those of the cloud that all see: one that it
     pulled, made or gave a name.  ``digest`` is the image's and ``names`` are what it is called in
-    this instance only, whole."""
+    this instance only, whole.  Of one that a build made ``parent`` and ``step`` say of which image,
+    and by what; it is ``passing`` if it is kept for other builds only."""
 
     instance: str = ref("cascade")
     digest: str
     names: tuple[str, ...] = ()
+    parent: str = ""
+    step: str = ""
+    passing: bool = False

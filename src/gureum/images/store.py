@@ -77,7 +77,13 @@ class Store:
         """All images, by name; those without one come last."""
         self._adopt()
         names = self._names()
-        found = [self._image(digest, names) for digest in self.catalog.digests()]
+        found = []
+        for digest in self.catalog.digests():
+            try:
+                found.append(self._image(digest, names))
+            except ImageError:
+                if digest in self.catalog.digests():  # else it has just gone
+                    raise
         return sorted(found, key=lambda image: (not image.names, image.names, image.digest))
 
     def find(self, reference: str) -> Image:

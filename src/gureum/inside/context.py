@@ -4,12 +4,14 @@ bounds on memory and time, which only reads its input and writes its output.
 ``context.py file NAME`` writes one file of it.  ``context.py copy ORDER``, a JSON object, writes a
 tar file for the root of a container: ``sources`` are patterns of paths in the context, ``target``
 is where they go, a folder if ``folder`` says so, which is ``there`` or not; ``uid`` and ``gid`` own
-them; ``unpacked`` if archives are to be.  Ends with a sentence where something is not there.
+them; ``unpacked`` if archives are to be.  ``context.py digest ORDER`` writes what tells that file
+from others.  Ends with a sentence where something is not there.
 
 Source: Docker, "Dockerfile reference", ADD, COPY.
 """
 
 import fnmatch
+import hashlib
 import json
 import os
 import posixpath
@@ -17,16 +19,34 @@ import resource
 import sys
 import tarfile
 from collections.abc import Iterator
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 MEMORY, SECONDS = 1 << 30, 600
 MOST_LINKS = 40
 LARGEST = 1 << 20
 """Bytes of a Dockerfile."""
+PIECE = 1 << 16
 
 
 class Missing(Exception):  # noqa: N818 - a verdict on the context, not a fault of ours
     """Something is not in the context; the text says what."""
+
+
+class Digest:
+    """Says whether two orders come to the same; when a file was changed does not count."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def addfile(self, member: tarfile.TarInfo, source: IO[bytes] | None = None) -> None:
+        """Take a member into account."""
+        about = (member.name, member.mode, member.uid, member.gid, member.linkname, member.size)
+        self._hash.update(repr((*about, member.type)).encode(errors="surrogateescape"))
+        while source is not None and (piece := source.read(PIECE)):
+            self._hash.update(piece)
+
+    def __str__(self) -> str:
+        return self._hash.hexdigest()
 
 
 class Context:
@@ -83,26 +103,25 @@ class Context:
         """A member by its path."""
         return self._members[path]
 
-    def copy(self, order: dict[str, Any], out: BinaryIO) -> None:
-        """Write the tar file that was ordered.
+    def copy(self, order: dict[str, Any], tar: "tarfile.TarFile | Digest") -> None:
+        """Add what was ordered.
 
         Raises:
             Missing: a source is not there.
         """
         chosen = [path for source in order["sources"] for path in self.matches(source)]
         target, folder = order["target"].strip("/"), order["folder"] or len(chosen) > 1
-        with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-            for name in chosen:
-                path = self._followed(name)
-                if self.is_folder(path):
-                    if not order["there"]:
-                        self._add(tar, self._folder(path), target, order)
-                    for inner, member in self.below(path):
-                        self._add(tar, member, posixpath.join(target, inner), order)
-                elif not (order["unpacked"] and self._unpack(tar, self.member(path), target)):
-                    last = posixpath.basename(name)
-                    where = posixpath.join(target, last) if folder else target
-                    self._add(tar, self.member(path), where, order)
+        for name in chosen:
+            path = self._followed(name)
+            if self.is_folder(path):
+                if not order["there"]:
+                    self._add(tar, self._folder(path), target, order)
+                for inner, member in self.below(path):
+                    self._add(tar, member, posixpath.join(target, inner), order)
+            elif not (order["unpacked"] and self._unpack(tar, self.member(path), target)):
+                last = posixpath.basename(name)
+                where = posixpath.join(target, last) if folder else target
+                self._add(tar, self.member(path), where, order)
 
     def _followed(self, path: str) -> str:
         """What a source is if it is a link, as if the context were all there is.
@@ -125,7 +144,9 @@ class Context:
         made.type, made.mode = tarfile.DIRTYPE, 0o755
         return self._members.get(path, made)
 
-    def _unpack(self, tar: tarfile.TarFile, member: tarfile.TarInfo, target: str) -> bool:
+    def _unpack(
+        self, tar: "tarfile.TarFile | Digest", member: tarfile.TarInfo, target: str
+    ) -> bool:
         """Add what an archive has, with its owners; whether it is one."""
         source = self._source(member)
         if source is None:
@@ -151,7 +172,11 @@ class Context:
         return True
 
     def _add(
-        self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str, order: dict[str, Any]
+        self,
+        tar: "tarfile.TarFile | Digest",
+        member: tarfile.TarInfo,
+        name: str,
+        order: dict[str, Any],
     ) -> None:
         made = tarfile.TarInfo(name)
         made.mode, made.mtime = member.mode & 0o7777, member.mtime
@@ -188,8 +213,14 @@ def main(words: list[str]) -> None:
         context = Context(sys.stdin.buffer)
         if verb == "file":
             sys.stdout.buffer.write(context.file(what))
+        elif verb == "digest":
+            digest = Digest()
+            context.copy(json.loads(what), digest)
+            sys.stdout.write(str(digest))
         else:
-            context.copy(json.loads(what), sys.stdout.buffer)
+            out = sys.stdout.buffer
+            with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+                context.copy(json.loads(what), tar)
     except Missing as error:
         sys.exit(str(error))
     except BrokenPipeError:

@@ -10,6 +10,8 @@ Sources: Docker Engine API 1.43, "ImageBuild"; moby, ``builder/dockerfile``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import itertools
 import json
 import logging
@@ -20,9 +22,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import IO, Any
 
-from gureum.containers import ContainerImage, DockerError
+from gureum.containers import DockerError
+from gureum.containers.changes import forget_steps
 from gureum.containers.find import images_of
 from gureum.images import Change, Image, ImageConfig, ImageError
+from gureum.images.config import write_config
 from gureum.images.dockerfile import (
     SHELL,
     Dockerfile,
@@ -51,6 +55,8 @@ log = logging.getLogger(__name__)
 
 MOST_CONTEXT = 256 << 20
 """Bytes of a context."""
+KEPT = 100
+"""Images on the way to others that an instance keeps for its next builds."""
 MOST_ROWS = 64
 """Lines that a client may be behind."""
 PROXIES = frozenset(
@@ -67,13 +73,15 @@ Row = dict[str, Any]
 class Build:
     """One build: ``given`` are the variables that the client gives, ``used`` those of them that
     were asked for; ``known`` are for the bases of stages, ``args`` of the current stage.  ``done``
-    are the images of the stages before, ``made`` all that the build has made so far."""
+    are the images of the stages before."""
 
     engine: Engine
     context: IO[bytes]
     given: dict[str, str]
     target: str = ""
     quiet: bool = False
+    anew: bool = False
+    """Whether no step of other builds will do."""
     used: set[str] = field(default_factory=set)
     known: dict[str, str] = field(default_factory=dict)
     args: dict[str, str] = field(default_factory=dict)
@@ -82,7 +90,6 @@ class Build:
     image: Image | None = None
     commanded: bool = False
     """Whether the stage has a CMD of its own, which a later ENTRYPOINT leaves."""
-    made: list[str] = field(default_factory=list)
     rows: asyncio.Queue[Row | None] = field(default_factory=lambda: asyncio.Queue(MOST_ROWS))
     """What it tells, and None when it has ended."""
     scratch: str = ""
@@ -160,9 +167,10 @@ class Builds:
         )
 
     async def prune(self, request: Request) -> Reply:
-        """No steps are kept."""
-        del request
-        return Reply(content={"CachesDeleted": None, "SpaceReclaimed": 0})
+        """Steps are kept no more."""
+        instance = request.instance
+        gone = await self._core.change(instance, lambda txn, _: forget_steps(txn, instance, 0))
+        return Reply(content={"CachesDeleted": gone or None, "SpaceReclaimed": 0})
 
     async def build(self, request: Request) -> Reply:
         """``docker build`` with ``DOCKER_BUILDKIT=0``."""
@@ -176,7 +184,7 @@ class Builds:
         engine = Engine(request.instance, self._ask_engine)
         build = Build(
             engine, await spooled(request, folder, MOST_CONTEXT), given,
-            request.query.get("target") or "", request.flag("q"),
+            request.query.get("target") or "", request.flag("q"), request.flag("nocache"),
         )  # fmt: skip
         file = request.query.get("dockerfile") or "Dockerfile"
         return Reply(stream=self._lines(build, file, labels, names))
@@ -198,10 +206,8 @@ class Builds:
         self, build: Build, file: str, labels: dict[str, str], names: list[str]
     ) -> None:
         async with self._turns[build.instance]:
-            before = {row.digest for row in images_of(self._core.view, build.instance)}
             try:
                 await self._steps(build, file, labels, names)
-                before.add(build.base.digest)
             except (ImageError, DockerError, OSError) as error:
                 await build.tell(errorDetail={"message": str(error)}, error=str(error))
             except Exception:
@@ -209,18 +215,11 @@ class Builds:
                 await build.tell(error="the engine stumbled; its log says how")
             finally:
                 build.context.close()
-                await self._forget(build, before)
+                with contextlib.suppress(DockerError):  # the instance has gone
+                    await self._core.change(
+                        build.instance, lambda txn, _: forget_steps(txn, build.instance, KEPT)
+                    )
         await build.rows.put(None)
-
-    async def _forget(self, build: Build, stays: set[str]) -> None:
-        """Let go of the images on the way."""
-
-        def act(txn: Any, _now: str) -> None:
-            for row in images_of(txn.view, build.instance):
-                if row.digest in build.made and row.digest not in stays and not row.names:
-                    txn.delete(txn.view.find(ContainerImage, row.id))
-
-        await self._core.change(build.instance, act)
 
     # --- steps -----------------------------------------------------------------------------------
     async def _steps(
@@ -239,15 +238,15 @@ class Builds:
             raise DockerError(400, "No image was generated. Is your Dockerfile empty?")
         if labels:
             config = build.base.config
-            await self._derive(build, Change(
-                None, _labelled(config, labels), "#(nop) labels", self._core.now()
-            ))  # fmt: skip
+            await self._set(build, _labelled(config, labels), "#(nop) labels")
         await build.tell(aux={"ID": build.base.digest})
         if build.quiet:
             await build.rows.put({"stream": f"{build.base.digest}\n"})
         await build.tell(stream=f"Successfully built {build.base.id}\n")
-        for name in names:
+        own = {row.digest for row in images_of(self._core.view, build.instance)}
+        for name in names or ([""] if build.base.digest in own else []):
             await self._core.run(partial(self._images.keep, build.instance, build.base, name))
+        for name in names:
             await build.tell(stream=f"Successfully tagged {parsed(name).short}\n")
 
     async def _dockerfile(self, context: IO[bytes], name: str) -> bytes:
@@ -293,7 +292,7 @@ class Builds:
                     config = replace(config, cmd=before.cmd)
                 build.commanded |= step.name == "CMD"
                 note = f"{' '.join(SHELL)} #(nop) {step.text}"
-                await self._derive(build, Change(None, config, note, self._core.now()))
+                await self._set(build, config, note)
 
     async def _from(self, build: Build, stage: Stage) -> None:
         name = substituted(stage.base, build.known)
@@ -350,40 +349,54 @@ class Builds:
         def act() -> Image:
             with images.catalog.adding():
                 made = images.scratch()
-                self._images.keep(build.instance, made, "")
+                self._images.keep_step(build.instance, made, "", "scratch")
             return made
 
         build.image = await self._works.once(build.instance, act)
         build.scratch = build.image.digest
-        build.made.append(build.image.digest)
 
     # --- what steps do ---------------------------------------------------------------------------
+    async def _set(self, build: Build, config: ImageConfig, note: str) -> None:
+        key = _key("set", write_config(config), note)
+        if not await self._cached(build, key):
+            await self._derive(build, Change(None, config, note, self._core.now()), key)
+
     async def _run(self, build: Build, step: Instruction) -> None:
         argv = command(step, build.base.config.shell)
+        key = _key("run", argv, sorted(build.passing))
+        if await self._cached(build, key):
+            return
         ask = build.engine.ask
-        async with build.engine.container(build.base.digest, argv, build.passing) as key:
-            await ask("POST", f"/containers/{key}/start")
+        async with build.engine.container(build.base.digest, argv, build.passing) as made:
+            await ask("POST", f"/containers/{made}/start")
             asked = {"follow": "1", "stdout": "1", "stderr": "1"}
-            logs = await ask("GET", f"/containers/{key}/logs", asked)
+            logs = await ask("GET", f"/containers/{made}/logs", asked)
             assert logs.stream is not None
             async for piece in logs.stream:
                 if piece:
                     await build.tell(stream=piece[8:].decode(errors="replace"))
-            code = self._core.container(build.instance, key).exit_code
+            code = self._core.container(build.instance, made).exit_code
             if code != 0:
                 raise DockerError(
                     500, f"The command '{' '.join(argv)}' returned a non-zero code: {code}"
                 )
-            await self._changed(build, key, " ".join(argv))
+            await self._changed(build, made, " ".join(argv), key)
 
     async def _copy(self, build: Build, step: Instruction) -> None:
         source, engine = None, build.engine
         if "from" in step.flags:
             name = step.flags["from"]
             source = build.stage(name) or await self._fetched(build, name)
+            digest = source.digest
+        else:
+            digest = await copies.digest(build.context, step, build.values)
+        owner = substituted(step.flags.get("chown", ""), build.values)
+        key = _key(step.name, digest, copies.words(step, build.values), owner)
+        if await self._cached(build, key):
+            return
         idle = ("/bin/true",)
-        async with engine.container(build.base.digest, idle, []) as key, AsyncExitStack() as stack:
-            place = Place(engine, key)
+        async with engine.container(build.base.digest, idle, []) as made, AsyncExitStack() as stack:
+            place = Place(engine, made)
             order = await copies.order(step, build.values, build.base.config.working_dir, place)
             if source is None:
                 child = await copies.read(build.context, "copy", json.dumps(order))
@@ -392,24 +405,34 @@ class Builds:
                 reading = copies.reading(self._core, Place(engine, other), order)
                 child = await stack.enter_async_context(reading)
             await copies.put(child, place, f"{step.name} failed")
-            await self._changed(build, key, f"{' '.join(SHELL)} #(nop) {step.text}")
+            await self._changed(build, made, f"{' '.join(SHELL)} #(nop) {step.text}", key)
 
-    async def _changed(self, build: Build, key: str, note: str) -> None:
-        upper = self._core.keeper.room.folder(build.instance, key) / "upper"
+    async def _cached(self, build: Build, key: str) -> bool:
+        """Take what the same step has made of the same image before, if that is there."""
+        if build.anew:
+            return False
+        for row in images_of(self._core.view, build.instance):
+            if (row.parent, row.step) == (build.base.digest, key):
+                build.image = await self._find(build, row.digest)
+                await build.tell(stream=" ---> Using cache\n")
+                return True
+        return False
+
+    async def _changed(self, build: Build, container: str, note: str, key: str) -> None:
+        upper = self._core.keeper.room.folder(build.instance, container) / "upper"
         change = Change(upper, build.base.config, note[:4000], self._core.now())
-        await self._derive(build, change)
+        await self._derive(build, change, key)
 
-    async def _derive(self, build: Build, change: Change) -> None:
-        images = self._core.keeper.images
+    async def _derive(self, build: Build, change: Change, key: str) -> None:
+        images, base = self._core.keeper.images, build.base.digest
 
         def act() -> Image:
             with images.catalog.adding():
-                made = images.derive(build.base.digest, change)
-                self._images.keep(build.instance, made, "")
+                made = images.derive(base, change)
+                self._images.keep_step(build.instance, made, base, key)
             return made
 
         build.image = await self._works.once(build.instance, act)
-        build.made.append(build.image.digest)
 
 
 def _declared(build: Build, step: Instruction, values: dict[str, str]) -> dict[str, str]:
@@ -425,6 +448,11 @@ def _declared(build: Build, step: Instruction, values: dict[str, str]) -> dict[s
         elif name in build.known:
             found[name] = build.known[name]
     return found
+
+
+def _key(*what: object) -> str:
+    """What tells a step from others that begin with the same image."""
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 
 def _labelled(config: ImageConfig, labels: dict[str, str]) -> ImageConfig:

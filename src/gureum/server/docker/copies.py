@@ -49,6 +49,20 @@ class Place:
         return f"/containers/{self.key}/archive"
 
 
+def words(step: Instruction, values: dict[str, str]) -> list[str]:
+    """What is to be copied, and where to.
+
+    Raises:
+        DockerError: it says too little, or what cannot be.
+    """
+    found = arguments(step, values)
+    if len(found) < 2:
+        raise DockerError(400, f"{step.name} requires at least two arguments")
+    if step.name == "ADD" and any("://" in each for each in found):
+        raise DockerError(400, "ADD fetches nothing here")
+    return found
+
+
 async def order(
     step: Instruction, values: dict[str, str], cwd: str, target: Place
 ) -> dict[str, Any]:
@@ -58,12 +72,7 @@ async def order(
     Raises:
         DockerError: it says what cannot be.
     """
-    words = arguments(step, values)
-    if len(words) < 2:
-        raise DockerError(400, f"{step.name} requires at least two arguments")
-    *sources, name = words
-    if step.name == "ADD" and any("://" in each for each in sources):
-        raise DockerError(400, "ADD fetches nothing here")
+    *sources, name = words(step, values)
     path = posixpath.join("/", cwd, name)
     there = await _is_folder(target, path)
     folder = name.endswith("/") or len(sources) > 1 or name in (".", "..")
@@ -77,6 +86,24 @@ async def order(
         "gid": gid,
         "unpacked": step.name == "ADD",
     }
+
+
+async def digest(context: IO[bytes], step: Instruction, values: dict[str, str]) -> str:
+    """What tells the files of a context that a COPY or ADD takes from others.
+
+    Raises:
+        DockerError: one is not there.
+    """
+    *sources, _ = words(step, values)
+    about = {"sources": sources, "target": "/", "folder": True, "there": False, "uid": 0, "gid": 0,
+             "unpacked": False}  # fmt: skip
+    child = await read(context, "digest", json.dumps(about))
+    try:
+        found = b"".join([piece async for piece in pieces(child)])
+        await finished(child, f"{step.name} failed")
+    finally:
+        await end_child(child)
+    return found.decode()
 
 
 async def read(context: IO[bytes], verb: str, what: str) -> Process:

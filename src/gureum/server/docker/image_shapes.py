@@ -19,12 +19,13 @@ from gureum.server.docker.shelf import Seen, named
 
 def summary(seen: Seen) -> dict[str, Any]:
     """One line of ``docker images``."""
-    image = seen.image
+    image, known = seen.image, bool(seen.names or seen.sources)
     return {
         "Id": image.digest,
-        "ParentId": "",
-        "RepoTags": tags(seen) or ["<none>:<none>"],
-        "RepoDigests": list(seen.sources),
+        "ParentId": seen.row.parent if seen.row else "",
+        # clients show one without any name by these words
+        "RepoTags": tags(seen) if known else ["<none>:<none>"],
+        "RepoDigests": list(seen.sources) if known else ["<none>@<none>"],
         "Created": seconds(image.created),
         "Size": image.size,
         "VirtualSize": image.size,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from gureum.containers import Container, ContainerImage, DockerError
@@ -51,6 +51,8 @@ class Images:
         wanted, dangling = filters.get("reference"), filters.get("dangling")
         shelf = self._core.keeper.shelf
         chosen = await self._core.run(lambda: shelf.list(request.instance))
+        if not request.flag("all"):
+            chosen = [seen for seen in chosen if seen.row is None or not seen.row.passing]
         if wanted:
             chosen = [seen for each in chosen if (seen := shapes.called(each, wanted)).names]
         if dangling:
@@ -130,9 +132,22 @@ class Images:
             ImageNotFoundError: the image has just gone.
         """
 
-        def act(txn: Txn, now: str) -> ContainerImage:
-            return change.name_image(txn, instance, image.digest, name, now)
+        self._hold(instance, lambda txn, now: change.name_image(
+            txn, instance, image.digest, name, now
+        ))  # fmt: skip
 
+    def keep_step(self, instance: str, image: Image, parent: str, step: str) -> None:
+        """Have an instance have an image for other builds, which a step made of another.
+
+        Raises:
+            DockerError: it has too many.
+            ImageNotFoundError: the image has just gone.
+        """
+        self._hold(instance, lambda txn, now: change.keep_step(
+            txn, instance, image.digest, parent, step, now
+        ))  # fmt: skip
+
+    def _hold(self, instance: str, act: Callable[[Txn, str], ContainerImage]) -> None:
         row = self._core.change_now(instance, act)
         try:
             self._core.keeper.holds.take(row)
@@ -231,7 +246,7 @@ class Images:
             gone = [
                 row
                 for row in found.images_of(txn.view, request.instance)
-                if row.digest not in used and (everything or not row.names)
+                if row.digest not in used and (everything or not (row.names or row.passing))
             ]
             for row in gone:
                 txn.delete(row)
