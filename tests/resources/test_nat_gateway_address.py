@@ -8,7 +8,7 @@ import pytest
 
 from gureum.program import Address, PublicAddress, Translator
 from tests.conftest import Cloud
-from tests.resources.building import make_address, make_interface
+from tests.resources.building import make_address, make_interface, make_subnet
 from tests.resources.routing import refusal
 from tests.resources.test_nat_gateway import create, place, settle, shown
 
@@ -69,6 +69,22 @@ def test_a_second_elastic_ip(cloud: Cloud) -> None:
     )
     make_interface(cloud, subnet, PrivateIpAddress="10.0.1.10")
     cloud.call("ReleaseAddress", AllocationId=second["AllocationId"])
+
+
+def test_named_addresses_are_taken_before_the_primary_one_is_drawn(cloud: Cloud) -> None:
+    vpc, _, _ = place(cloud)
+    subnet = make_subnet(cloud, vpc, "10.0.9.0/28")
+    make_interface(cloud, subnet, SecondaryPrivateIpAddressCount=2)
+    (row,) = cloud.call("DescribeSubnets", SubnetIds=[subnet])["Subnets"]
+    assert row["AvailableIpAddressCount"] == 8
+    taken = {
+        item["PrivateIpAddress"]
+        for eni in cloud.call("DescribeNetworkInterfaces")["NetworkInterfaces"]
+        for item in eni["PrivateIpAddresses"]
+    }
+    primary, *further = (ip for ip in (f"10.0.9.{n}" for n in range(4, 15)) if ip not in taken)
+    key = private(cloud, subnet, SecondaryPrivateIpAddresses=further)
+    assert [ip for ip, _, _ in addresses(cloud, key)] == [primary, *further]
 
 
 def test_a_gateway_made_with_several(cloud: Cloud) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
@@ -104,6 +103,27 @@ def test_unasked_prefixes_come_out_of_reservations_for_them(cloud: Cloud) -> Non
     assert assign(cloud, eni, Ipv4Prefixes=["10.0.1.16/28"]) == ["10.0.1.16/28"]
 
 
+def leave_room(cloud: Cloud, subnet: str, *free: str) -> None:
+    """Take what is no part of the two prefixes of the subnet but for some addresses."""
+    outside = (*range(4, 16), *range(48, 63))
+    ips = [ip for ip in (f"10.0.1.{last}" for last in outside) if ip not in free]
+    named = [{"PrivateIpAddress": ip, "Primary": ip == ips[0]} for ip in ips]
+    make_interface(cloud, subnet, PrivateIpAddresses=named)
+
+
+BOTH = [{"Ipv4Prefix": "10.0.1.16/28"}, {"Ipv4Prefix": "10.0.1.32/28"}]
+
+
+def test_prefixes_are_taken_before_addresses_are_drawn(cloud: Cloud, subnet: str) -> None:
+    leave_room(cloud, subnet, "10.0.1.9", "10.0.1.50")
+    made = make_interface(cloud, subnet, Ipv4Prefixes=BOTH)
+    assert made["PrivateIpAddress"] in {"10.0.1.9", "10.0.1.50"}
+    assert made["Ipv4Prefixes"] == BOTH
+    cloud.call("DeleteNetworkInterface", NetworkInterfaceId=made["NetworkInterfaceId"])
+    made = make_interface(cloud, subnet, Ipv4PrefixCount=2)
+    assert made["Ipv4Prefixes"] == BOTH
+
+
 def test_lowering(cloud: Cloud, subnet: str) -> None:
     made = make_interface(cloud, subnet, PrivateIpAddress="10.0.1.4", Ipv4PrefixCount=1)
     plug_in(cloud, made["NetworkInterfaceId"])
@@ -171,18 +191,27 @@ def test_instances_are_launched_with_prefixes(cloud: Cloud) -> None:
     named = launch(cloud, subnet, Ipv4Prefixes=[{"Ipv4Prefix": found[0]}])
     assert refusal(cloud, "RunInstances", **named)[0] == "InvalidIPAddress.InUse"
     cloud.call("UnassignPrivateIpAddresses", NetworkInterfaceId=eni, Ipv4Prefixes=found[:1])
-    # an own address that is drawn may be one of the prefix, and then that is in use
-    has = {each["PrivateIpAddress"] for each in made}
-    blocks = [IPv4Network(each) for each in found]
-    own = next(
-        str(ip)
-        for ip in IPv4Network("10.0.1.64/26")
-        if str(ip) not in has and all(ip not in block for block in blocks)
-    )
-    named = launch(cloud, subnet, Ipv4Prefixes=[{"Ipv4Prefix": found[0]}], PrivateIpAddress=own)
     (row,) = cloud.call("RunInstances", **named)["Instances"]
     shown = row["NetworkInterfaces"][0]
     assert shown["Ipv4Prefixes"] == [{"Ipv4Prefix": found[0]}]
+
+
+def test_what_one_interface_names_no_other_of_the_launch_draws(cloud: Cloud, subnet: str) -> None:
+    leave_room(cloud, subnet, "10.0.1.9", "10.0.1.10", "10.0.1.50")
+    asked = launch(cloud, subnet)
+    own = {"Primary": True, "PrivateIpAddress": "10.0.1.9"}
+    second = {"PrivateIpAddresses": [own, {"PrivateIpAddress": "10.0.1.10"}], "Ipv4Prefixes": BOTH}
+    asked["NetworkInterfaces"].append({"DeviceIndex": 1, "SubnetId": subnet, **second})
+    (row,) = cloud.call("RunInstances", **asked, InstanceType="t3.large")["Instances"]
+    first, other = sorted(
+        row["NetworkInterfaces"], key=lambda each: int(each["Attachment"]["DeviceIndex"])
+    )
+    assert first["PrivateIpAddress"] == "10.0.1.50"
+    assert [each["PrivateIpAddress"] for each in other["PrivateIpAddresses"]] == [
+        "10.0.1.9",
+        "10.0.1.10",
+    ]
+    assert other["Ipv4Prefixes"] == BOTH
 
 
 def test_launches_with_prefixes_that_are_refused(cloud: Cloud, subnet: str) -> None:

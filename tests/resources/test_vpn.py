@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import secrets
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
@@ -228,6 +230,19 @@ def test_a_connection_has_two_tunnels_that_are_down(cloud: Cloud) -> None:
         Filters=only({"vpn-gateway-id": gateway, "bgp-asn": "65000", "state": "available"}),
     )["VpnConnections"]
     assert [each["VpnConnectionId"] for each in found] == [key]
+
+
+def test_a_block_is_named_before_the_other_tunnels_is_drawn(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = "169.254.9.0/30"
+    number = 9 * 256 // 4  # of the block, among those that are drawn from
+    draws = itertools.chain([1, number, 2, number], itertools.count(3))
+    monkeypatch.setattr(secrets, "randbelow", lambda bound: next(draws) % bound)
+    options = [{"DPDTimeoutSeconds": 40}, {"TunnelInsideCidr": named}]
+    made = make_connection(cloud, make_gateway(cloud), TunnelOptions=options)
+    one, two = made["Options"]["TunnelOptions"]
+    assert one["TunnelInsideCidr"] != named == two["TunnelInsideCidr"]
 
 
 def test_a_connection_holds_its_ends_and_is_forgotten_later(cloud: Cloud) -> None:

@@ -17,6 +17,7 @@ from gureum.model.timestamps import age
 from gureum.program import Host, Translator
 from gureum.resources import network_interface
 from gureum.resources.elastic_ip import ElasticIp, associate
+from gureum.resources.interface_addresses import Asked, counted
 from gureum.resources.network_interface import AMAZON, Attachment, NetworkInterface
 from gureum.resources.shapes import tag_list, unsupported
 from gureum.resources.subnet import Subnet
@@ -100,11 +101,7 @@ def create_nat_gateway(call: Call) -> Shape:
         state="pending",
         allocation=address.id if address else None,
     )
-    row = _equipped(call, row, subnet, address)
-    eni = call.txn.find(NetworkInterface, row.interface)
-    if eni is not None:
-        row = add_addresses(call, row, eni, private, allocations)
-    row = call.created(row)
+    row = call.created(_equipped(call, row, subnet, address, private, allocations))
     return {"NatGateway": show(row, call.txn.view), "ClientToken": call.get("ClientToken", "")}
 
 
@@ -159,7 +156,7 @@ def asked_private(named: Sequence[str], count: int) -> Sequence[str | None]:
     """
     if named and count:
         raise invalid_combination("Private IP addresses and their number cannot both be given.")
-    return list(named) or network_interface.counted(count)
+    return list(named) or counted(count)
 
 
 def add_addresses(
@@ -175,17 +172,34 @@ def add_addresses(
         ApiError: the codes of :func:`gureum.resources.subnet.lease` and of
             :func:`gureum.resources.elastic_ip.associate`, ``AddressLimitExceeded``.
     """
+    _check_addresses(row, len(eni.ips) + len(private))
+    before = len(eni.ips)
+    for ip in private:
+        eni = network_interface.give_address(call, eni, ip)
+    return _mapped(call, row, eni, eni.ips[before:], allocations)
+
+
+def _check_addresses(row: NatGateway, count: int) -> None:
     most = MAX_ADDRESSES[row.connectivity]
-    if len(eni.ips) + len(private) > most:
+    if count > most:
         raise ApiError(
             "AddressLimitExceeded",
             f"Performing this operation would exceed the limit of {most} addresses of a "
             f"{row.connectivity} NAT gateway",
         )
+
+
+def _mapped(
+    call: Call,
+    row: NatGateway,
+    eni: NetworkInterface,
+    ips: Sequence[str],
+    allocations: Sequence[str],
+) -> NatGateway:
+    """The gateway with further addresses that its interface has, each with its Elastic IP."""
     added = []
-    for index, ip in enumerate(private):
-        eni = network_interface.give_address(call, eni, ip)
-        item = SecondaryAddress(ip=eni.ips[-1])
+    for index, ip in enumerate(ips):
+        item = SecondaryAddress(ip=ip)
         if allocations:
             address = call.txn.get(ElasticIp, allocations[index])
             mapped = associate(call, address, eni, item.ip, reassociate=False)
@@ -203,15 +217,22 @@ def _check_quota(call: Call, subnet: Subnet) -> None:
         )
 
 
-def _equipped(call: Call, row: NatGateway, subnet: Subnet, address: ElasticIp | None) -> NatGateway:
-    """The gateway with its interface and Elastic IP, or failed where AWS's would fail."""
+def _equipped(
+    call: Call,
+    row: NatGateway,
+    subnet: Subnet,
+    address: ElasticIp | None,
+    private: Sequence[str | None],
+    allocations: Sequence[str],
+) -> NatGateway:
+    """The gateway with its interface and addresses, or failed where AWS's would fail."""
+    _check_addresses(row, 1 + len(private))
     eni = network_interface.create(
         call,
         subnet,
         groups=(),
         description=f"Interface for NAT Gateway {row.id}",
-        private_ip=call.get("PrivateIpAddress") or None,
-        ipv6=0,
+        asked=Asked(ips=(call.get("PrivateIpAddress") or None, *private), ips6=()),
         interface_type="nat_gateway",
         requester_managed=True,
         tags=(),
@@ -233,14 +254,15 @@ def _equipped(call: Call, row: NatGateway, subnet: Subnet, address: ElasticIp | 
         device_index=1,
         attach_time=call.now,
     )
-    call.txn.put(replace(eni, attachment=attachment, host=row.id))
-    return replace(
+    eni = call.txn.put(replace(eni, attachment=attachment, host=row.id))
+    row = replace(
         row,
         interface=eni.id,
         ip=eni.ip,
         association=mapped.id if mapped else None,
         public_ip=mapped.ip if mapped else None,
     )
+    return _mapped(call, row, eni, eni.ips[1:], allocations)
 
 
 def _reason(error: ApiError, subnet: Subnet, row: NatGateway) -> str:

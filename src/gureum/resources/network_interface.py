@@ -9,11 +9,11 @@ Sources: EC2 User Guide, "Elastic network interfaces"; EC2 API Reference.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
-from gureum.errors import ApiError, invalid_value
+from gureum.errors import ApiError
 from gureum.kind import Call, Lowering, Shape
 from gureum.model import Reader, Resource, Tags, Txn, View, ref
 from gureum.program import (
@@ -28,6 +28,7 @@ from gureum.resources import public_ip, public_ways
 from gureum.resources.dhcp_options import internal_domain
 from gureum.resources.flow_log import flow_logs_of
 from gureum.resources.group_filter import Direction, filter_id, group_filters
+from gureum.resources.interface_addresses import Asked, Wanted, take_all
 from gureum.resources.public_ip import Association, associations
 from gureum.resources.region import zone_id
 from gureum.resources.security_group import (
@@ -42,10 +43,6 @@ from gureum.resources.vpc import Vpc
 
 MAX_GROUPS = 5
 """Security groups per interface (VPC quotas)."""
-
-MAX_ADDRESSES = 100
-"""Addresses of a family per interface that can be asked for by number: no instance type has more
-(EC2 User Guide, "IP addresses per network interface per instance type")."""
 
 MAC_PREFIXES = ("02", "06", "0a")
 """First octets that AWS's interfaces have: locally administered unicast (IEEE 802)."""
@@ -113,9 +110,6 @@ class NetworkInterface(
         return self.ips[0]
 
 
-Take = Callable[[Call, Subnet, str, str | None], str]
-"""Takes an address that is asked for, or any free one, of a subnet for a holder."""
-
 At = Call | Txn
 """Where a change happens: in an API call, or in a transaction of the system's own."""
 
@@ -131,9 +125,7 @@ def create(
     *,
     groups: tuple[str, ...] | None,
     description: str = "",
-    private_ip: str | None = None,
-    secondary: Sequence[str] | int = 0,
-    ipv6: Sequence[str] | int | None = None,
+    asked: Asked = Asked(),  # noqa: B008 - a frozen value
     primary_ipv6: bool = False,
     interface_type: str = "interface",
     requester_managed: bool = False,
@@ -141,18 +133,45 @@ def create(
 ) -> NetworkInterface:
     """A new interface in a subnet, attached to nothing.
 
-    ``groups`` None means the VPC's default group; ``secondary`` are further addresses, or how many
-    of them; so is ``ipv6``, where None means what the subnet gives unasked; ``tags`` None means
-    those that the call gives for interfaces.
+    ``groups`` None means the VPC's default group; ``tags`` None means those that the call gives for
+    interfaces.
 
     Raises:
-        ApiError: the codes of :func:`gureum.resources.subnet.lease`, :func:`checked_groups` and
-            :func:`counted`.
+        ApiError: the codes of :func:`begin` and :func:`equip`.
+    """
+    eni = begin(
+        call,
+        subnet,
+        groups=groups,
+        description=description,
+        primary_ipv6=primary_ipv6,
+        interface_type=interface_type,
+        requester_managed=requester_managed,
+        tags=tags,
+    )
+    (made,) = equip(call, [(eni, asked)])
+    return made
+
+
+def begin(
+    call: Call,
+    subnet: Subnet,
+    *,
+    groups: tuple[str, ...] | None,
+    description: str,
+    primary_ipv6: bool,
+    interface_type: str = "interface",
+    requester_managed: bool = False,
+    tags: Tags | None = None,
+) -> NetworkInterface:
+    """A new interface as :func:`create` makes it, without addresses: :func:`equip` gives them.
+
+    Raises:
+        ApiError: the codes of :func:`checked_groups`.
     """
     common = call.common(NetworkInterface)
     if tags is not None:
         common["tags"] = tags
-    place = f"subnet {subnet.id}"
     eni = NetworkInterface(
         **common,
         vpc=subnet.vpc,
@@ -160,47 +179,31 @@ def create(
         zone=subnet.zone,
         mac=_new_mac(),
         ips=(),
-        groups=checked_groups(call, groups, subnet.vpc, place),
+        groups=checked_groups(call, groups, subnet.vpc, f"subnet {subnet.id}"),
         description=description,
         source_dest_check=not requester_managed,
         interface_type=interface_type,
         requester_managed=requester_managed,
         primary_ipv6=primary_ipv6,
     )
-    call.txn.put(eni)  # addresses are leased to a row that exists
-    wanted = counted(secondary) if isinstance(secondary, int) else secondary
-    ips = _leased(call, subnet, eni.id, (private_ip, *wanted), lease)
-    if ipv6 is None:
-        ipv6 = 1 if subnet.assign_ipv6 else 0
-    wanted6 = counted(ipv6) if isinstance(ipv6, int) else ipv6
-    ips6 = _leased(call, subnet, eni.id, wanted6, lease_ipv6)
-    return call.created(replace(eni, ips=ips, ips6=ips6))
+    return call.txn.put(eni)  # addresses are leased to a row that exists
 
 
-def _leased(
-    call: Call, subnet: Subnet, holder: str, asked: Sequence[str | None], take: Take
-) -> tuple[str, ...]:
-    """The addresses asked for, any free one for None.  Those that are named are taken first, lest
-    a random one be one of them."""
-    named_ones = {ip: take(call, subnet, holder, ip) for ip in asked if ip}
-    return tuple(named_ones[ip] if ip else take(call, subnet, holder, None) for ip in asked)
-
-
-def counted(count: int) -> list[None]:
-    """So many addresses that are asked for by number only, which may be any free ones.
+def equip(call: Call, begun: Sequence[tuple[NetworkInterface, Asked]]) -> list[NetworkInterface]:
+    """The interfaces that were begun, with the addresses that each is to have.
 
     Raises:
-        ApiError: ``PrivateIpAddressLimitExceeded``, ``InvalidParameterValue``.
+        ApiError: the codes of :func:`gureum.resources.interface_addresses.take_all`.
     """
-    if count < 0:
-        raise invalid_value("addressCount", count, "It must not be negative")
-    if count > MAX_ADDRESSES:
-        raise ApiError(
-            "PrivateIpAddressLimitExceeded",
-            f"The number of addresses asked for ({count}) exceeds the limit of {MAX_ADDRESSES} "
-            "addresses per network interface.",
-        )
-    return [None] * count
+    wanted = [
+        Wanted(subnet=call.txn.target(Subnet, eni.subnet), holder=eni.id, asked=asked)
+        for eni, asked in begun
+    ]
+    given = zip(begun, take_all(call, wanted), strict=True)
+    return [
+        call.created(replace(eni, ips=each.ips, ips6=each.ips6, prefixes=each.prefixes))
+        for (eni, _), each in given
+    ]
 
 
 def _new_mac() -> str:

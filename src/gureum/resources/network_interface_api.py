@@ -11,11 +11,11 @@ from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
 from gureum.kind import Call, Kind, Listing, Shape
+from gureum.resources.interface_addresses import Asked, Wishes, counted
 from gureum.resources.network_interface import (
     Attachment,
     NetworkInterface,
     checked_groups,
-    counted,
     create,
     delete,
     give_address,
@@ -49,33 +49,33 @@ def create_network_interface(call: Call) -> Shape:
     """CreateNetworkInterface in a subnet, in the VPC's default group unless groups are given."""
     unsupported(call, *_NOT_YET)
     subnet = call.txn.see(Subnet, call.params["SubnetId"])
-    primary, secondary = asked_addresses(call.params)
-    prefixes = asked_prefixes(call.params)
     eni = create(
         call,
         subnet,
         groups=tuple(call.params["Groups"]) if call.get("Groups") else None,
         description=call.get("Description", ""),
-        private_ip=primary,
-        secondary=secondary,
-        ipv6=asked_ipv6(call.params),
+        asked=asked_addresses(call.params),
         primary_ipv6=call.get("EnablePrimaryIpv6", False),
         interface_type=call.get("InterfaceType", "interface"),
     )
-    eni = give_prefixes(call, eni, prefixes)
     return {
         "NetworkInterface": show(eni, call.txn.view),
         "ClientToken": call.get("ClientToken", ""),
     }
 
 
-def asked_addresses(params: Any) -> tuple[str | None, list[str] | int]:
-    """The primary address and the secondary ones (or how many) that a request asks for, in any of
-    the API's three ways.
+def asked_addresses(params: Any) -> Asked:
+    """What a request asks for of a new interface.
 
     Raises:
-        ApiError: ``InvalidParameterCombination``, ``InvalidParameterValue``.
+        ApiError: ``InvalidParameterCombination``, ``InvalidParameterValue``, the codes of
+            :func:`counted` and :func:`asked_prefixes`.
     """
+    return Asked(ips=_asked_ipv4(params), ips6=_asked_ipv6(params), prefixes=asked_prefixes(params))
+
+
+def _asked_ipv4(params: Any) -> list[str | None]:
+    """The primary address and the secondary ones, in any of the API's three ways."""
     listed = params.get("PrivateIpAddresses") or []
     count = params.get("SecondaryPrivateIpAddressCount") or 0
     primary = params.get("PrivateIpAddress") or None
@@ -90,23 +90,19 @@ def asked_addresses(params: Any) -> tuple[str | None, list[str] | int]:
             "InvalidParameterValue", "Only one primary private IP address can be specified."
         )
     rest = [item.get("PrivateIpAddress") for item in listed if not item.get("Primary")]
-    return primary or next(iter(main), None), rest or count
+    return [primary or next(iter(main), None), *(rest or counted(count))]
 
 
-def asked_ipv6(params: Any) -> list[str] | int | None:
-    """The IPv6 addresses, or how many, that a request asks for; None where it says nothing, which
-    leaves it to the subnet.  A count of 0 is asked for, too.
-
-    Raises:
-        ApiError: ``InvalidParameterCombination``.
-    """
+def _asked_ipv6(params: Any) -> Wishes | None:
+    """The IPv6 addresses; None where the request says nothing, which leaves it to the subnet.  A
+    count of 0 is asked for, too."""
     listed = [item.get("Ipv6Address") for item in params.get("Ipv6Addresses") or ()]
     count = params.get("Ipv6AddressCount")
     if listed and count:
         raise invalid_combination(
             "The parameters ipv6Addresses and ipv6AddressCount may not be used together."
         )
-    return listed or count
+    return listed or (None if count is None else counted(count))
 
 
 def delete_network_interface(call: Call) -> Shape:

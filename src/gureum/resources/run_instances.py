@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
@@ -23,10 +23,10 @@ from gureum.resources.instance_options import checked_cpus
 from gureum.resources.instance_profile import associate, profile_arn
 from gureum.resources.instance_shape import show
 from gureum.resources.instance_types import DEFAULT, TYPES, burstable
+from gureum.resources.interface_addresses import Asked
 from gureum.resources.key_pair import key_named
 from gureum.resources.network_interface import NetworkInterface, checked_groups
-from gureum.resources.network_interface_api import asked_addresses, asked_ipv6
-from gureum.resources.network_interface_prefix import asked_prefixes, give_prefixes
+from gureum.resources.network_interface_api import asked_addresses
 from gureum.resources.placement_group import placed
 from gureum.resources.security_group import named
 from gureum.resources.shapes import unsupported
@@ -74,11 +74,8 @@ class Station:
     subnet: Subnet
     existing: NetworkInterface | None = None
     groups: tuple[str, ...] | None = None
-    primary: str | None = None
-    secondary: list[str] | int = 0
-    ipv6: list[str] | int | None = None
+    asked: Asked = field(default_factory=Asked)
     primary_ipv6: bool = False
-    prefixes: Sequence[str | None] = ()
     description: str = ""
     delete: bool = True
 
@@ -188,10 +185,7 @@ def _stations(call: Call, count: int) -> list[Station]:
 
 def _check_shared(stations: list[Station], count: int) -> None:
     """What can be had once goes with one instance, and all stations must be neighbours."""
-    if count > 1 and any(
-        each.existing or each.primary or isinstance(each.ipv6, list) or any(each.prefixes)
-        for each in stations
-    ):
+    if count > 1 and any(each.existing or each.asked.named for each in stations):
         raise invalid_combination(
             "Network interfaces and IP addresses may not be specified when launching "
             "more than one instance."
@@ -217,16 +211,12 @@ def _station(call: Call, item: Mapping[str, Any]) -> Station:
     if key := item.get("NetworkInterfaceId"):
         return _existing(call, key, index, item)
     subnet = _subnet(call, item.get("SubnetId") or call.get("SubnetId"))
-    primary, secondary = asked_addresses(item)
     return Station(
         index=index,
         subnet=subnet,
         groups=_groups(call, item, subnet),
-        primary=primary,
-        secondary=secondary,
-        ipv6=asked_ipv6(item),
+        asked=asked_addresses(item),
         primary_ipv6=bool(item.get("PrimaryIpv6")),
-        prefixes=asked_prefixes(item),
         description=item.get("Description") or "",
         delete=item.get("DeleteOnTermination", True),
     )
@@ -415,8 +405,7 @@ def _launch(
             delete_on_termination=device.delete,
         )
         volume.create(call, device, common.zone, attachment=how)
-    for station in stations:
-        eni = station.existing or _new_interface(call, station)
+    for station, eni in zip(stations, _interfaces(call, stations), strict=True):
         eni = network_interface.attach(call, eni, key, station.index, station.delete)
         eni = network_interface.plug(call, eni, key)
         if station.index == 0 and common.auto_public:
@@ -431,15 +420,21 @@ def _devices(call: Call, image: Image) -> tuple[BlockDevice, ...]:
     return devices
 
 
-def _new_interface(call: Call, station: Station) -> NetworkInterface:
-    eni = network_interface.create(
-        call,
-        station.subnet,
-        groups=station.groups,
-        description=station.description,
-        private_ip=station.primary,
-        secondary=station.secondary,
-        ipv6=station.ipv6,
-        primary_ipv6=station.primary_ipv6,
-    )
-    return give_prefixes(call, eni, station.prefixes)
+def _interfaces(call: Call, stations: Sequence[Station]) -> list[NetworkInterface]:
+    """The interface of each: what one of them names is taken before another draws."""
+    begun = [
+        (
+            network_interface.begin(
+                call,
+                each.subnet,
+                groups=each.groups,
+                description=each.description,
+                primary_ipv6=each.primary_ipv6,
+            ),
+            each.asked,
+        )
+        for each in stations
+        if each.existing is None
+    ]
+    made = iter(network_interface.equip(call, begun))
+    return [each.existing or next(made) for each in stations]

@@ -17,6 +17,7 @@ from gureum.program import Attachment, AttachmentTable, RecordedLink, Served, Tr
 from gureum.program import Foot as Stand
 from gureum.resources import network_interface, transit_gateway_peering
 from gureum.resources.flow_log import flow_logs_about
+from gureum.resources.interface_addresses import Asked
 from gureum.resources.network_acl import filters_of
 from gureum.resources.network_interface import AMAZON, NetworkInterface
 from gureum.resources.network_interface import Attachment as Plug
@@ -135,7 +136,7 @@ def _interface(call: Call, row: TransitGatewayAttachment, subnet: Subnet) -> Net
         subnet,
         groups=(),
         description=f"Network Interface for Transit Gateway Attachment {row.id}",
-        ipv6=1 if "Ipv6Support" in row.enabled and subnet.ipv6 else 0,
+        asked=Asked(ips6=(None,) if "Ipv6Support" in row.enabled and subnet.ipv6 else ()),
         interface_type="transit_gateway",
         requester_managed=True,
         tags=(),

@@ -20,6 +20,7 @@ from gureum.kind import Call, Shape
 from gureum.model import Reader, Resource, Txn, ref
 from gureum.resources import network_interface
 from gureum.resources.endpoint_service import INTERFACE, Service
+from gureum.resources.interface_addresses import Asked
 from gureum.resources.network_interface import AMAZON, Attachment, NetworkInterface
 from gureum.resources.subnet import Subnet
 
@@ -120,8 +121,7 @@ def _interface(call: Call, row: VpcEndpoint, subnet: Subnet, ip: str | None) -> 
         subnet,
         groups=row.groups,
         description=f"VPC Endpoint Interface {row.id}",
-        private_ip=ip,
-        ipv6=0,
+        asked=Asked(ips=(ip,), ips6=()),
         interface_type="vpc_endpoint",
         requester_managed=True,
         tags=(),

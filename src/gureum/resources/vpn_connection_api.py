@@ -96,12 +96,13 @@ def _check_quota(call: Call, gateway: VpnGateway) -> None:
 def _tunnels(call: Call, row: VpnConnection, gateway: VpnGateway) -> tuple[Tunnel, ...]:
     asked = [*call.get("Options", {}).get("TunnelOptions", ()), {}, {}][:TUNNELS]
     taken = {each.inside for other in live(call.txn.view, gateway.id) for each in other.tunnels}
-    found: list[Tunnel] = []
-    for given in asked:
+    made: dict[int, Tunnel] = {}
+    # a block that is drawn must not be the one that the other tunnel names
+    for number in sorted(range(TUNNELS), key=lambda each: not asked[each].get("TunnelInsideCidr")):
         outside = public_ip.allocate(call, row.id)
-        found.append(vpn_tunnel.make(given, outside, taken))
-        taken.add(found[-1].inside)
-    return tuple(found)
+        made[number] = vpn_tunnel.make(asked[number], outside, taken)
+        taken.add(made[number].inside)
+    return tuple(made[number] for number in range(TUNNELS))
 
 
 def delete(call: Call) -> Shape:
