@@ -127,6 +127,35 @@ def test_addresses_come_and_go(dual: Dual) -> None:
     assert tcp(dual.site.me, ipv6(web), 80) == "refused"
 
 
+def test_addresses_of_a_delegated_prefix(daemon: Daemon, dual: Dual) -> None:
+    """They reach the instance, are its own in its groups and flow logs, and are explained."""
+    ec2, web, db, me = dual.site.ec2, dual.web, dual.db, dual.site.me
+    eni = web.show()["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    ec2.create_flow_logs(
+        ResourceIds=[eni], ResourceType="NetworkInterface", TrafficType="ALL",
+        LogDestinationType="s3", LogDestination="arn:aws:s3:::prefix",
+    )  # fmt: skip
+    asked = ("--network-interface-id", eni, "--ipv6-prefix-count", "1")
+    (prefix,) = aws(daemon, "assign-ipv6-addresses", *asked)["AssignedIpv6Prefixes"]
+    pod, other = (str(IPv6Network(prefix)[number]) for number in (5, 6))
+    run(web.ns, "ip", "address", "add", f"{pod}/128", "dev", "eth0", "nodad")
+    with listening(web.ns, 80, ANY), listening(db.ns, 3306, ANY):
+        assert tcp(me, pod, 80) == "open"
+        assert tcp(me, pod, 81, patience=0.3) == "timeout"
+        assert tcp(db.ns, pod, 80) == "open"
+        assert tcp(web.ns, ipv6(db), 3306, source=pod) == "open"  # as a member of its group
+        explained = daemon.gureum("explain", "me", other, "80", "--json")
+        assert explained.returncode == 0, explained.stdout
+    rows = json.loads(daemon.gureum("flow-logs", "--json").stdout)["rows"]
+    told = {(row["way"], row["to"], row["action"]) for row in rows if pod in row["to"]}
+    assert {("in", f"[{pod}]:80", "ACCEPT"), ("in", f"[{pod}]:81", "REJECT")} <= told
+    gone = ("--network-interface-id", eni, "--ipv6-prefixes", prefix)
+    assert aws(daemon, "unassign-ipv6-addresses", *gone)["UnassignedIpv6Prefixes"] == [prefix]
+    assert tcp(me, pod, 80, patience=0.3) == "timeout"
+    assert tcp(web.ns, ipv6(db), 3306, source=pod, patience=0.3) == "timeout"
+    run(web.ns, "ip", "address", "del", f"{pod}/128", "dev", "eth0")
+
+
 def test_a_rule_is_in_force_when_the_call_returns(dual: Dual) -> None:
     group = dual.db.show()["SecurityGroups"][0]["GroupId"]
     rule = {"IpProtocol": "udp", "FromPort": 53, "ToPort": 53}

@@ -58,13 +58,24 @@ def test_a_rule_in_nft(rule: Rule, expected: str) -> None:
     assert _first(rule) == expected
 
 
+BLOCKS = "ip6 saddr & ffff:ffff:ffff:ffff:ffff:: == @m6b-sg-2"
+"""Who is in a block that is delegated to a member."""
+
+
 @pytest.mark.parametrize(
     ("protocol", "expected"),
     [
-        (6, ["ip saddr @m-sg-2 meta l4proto 6", "ip6 saddr @m6-sg-2 meta l4proto 6"]),
-        (None, ["ip saddr @m-sg-2", "ip6 saddr @m6-sg-2"]),
+        (
+            6,
+            [
+                "ip saddr @m-sg-2 meta l4proto 6",
+                "ip6 saddr @m6-sg-2 meta l4proto 6",
+                f"{BLOCKS} meta l4proto 6",
+            ],
+        ),
+        (None, ["ip saddr @m-sg-2", "ip6 saddr @m6-sg-2", BLOCKS]),
         (1, ["ip saddr @m-sg-2 meta l4proto 1"]),
-        (58, ["ip6 saddr @m6-sg-2 meta l4proto 58"]),
+        (58, ["ip6 saddr @m6-sg-2 meta l4proto 58", f"{BLOCKS} meta l4proto 58"]),
     ],
 )
 def test_a_group_has_members_of_both_versions(protocol: int | None, expected: list[str]) -> None:

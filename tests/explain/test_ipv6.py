@@ -135,6 +135,23 @@ def test_what_works(shop: Shop) -> None:
     assert shop.ask(db, Packet(DB, ME.ip6, UDP, None, 53)).works
 
 
+def test_addresses_of_a_prefix(shop: Shop) -> None:
+    """All of them are the interface's, and their neighbours nobody's."""
+    call, prefix = shop.cloud.call, "3fff:1:2:301:a::/80"
+    eni = shop.start(shop.web).id
+    call("AssignIpv6Addresses", NetworkInterfaceId=eni, Ipv6Prefixes=[prefix])
+    own, other, outside = "3fff:1:2:301:a::5", "3fff:1:2:301:a:1:2:3", "3fff:1:2:301:b::5"
+    web, db = shop.start(shop.web), shop.start(shop.db)
+    assert shop.ask(ME, tcp("3fff:800::10", own, 80)).works
+    assert shop.ask(db, tcp(DB, other, 80)).works
+    assert shop.ask(web, tcp(own, DB, 3306)).works  # as a member of its group
+    assert codes(shop.ask(ME, tcp("3fff:800::10", own, 81))) == [Code.ENI_SG_RULES_MISMATCH]
+    assert not shop.ask(ME, tcp("3fff:800::10", outside, 80)).works
+    assert codes(shop.ask(web, tcp(outside, DB, 3306)))[:1] == [Code.ENI_ADDRESS_RESTRICTION]
+    call("UnassignIpv6Addresses", NetworkInterfaceId=eni, Ipv6Prefixes=[prefix])
+    assert not shop.ask(ME, tcp("3fff:800::10", own, 80)).works
+
+
 def test_a_route_to_an_interface_without_ipv6(shop: Shop) -> None:
     """It passes packets on, of IPv4, and its group would let these in."""
     call = shop.cloud.call

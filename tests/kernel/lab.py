@@ -66,6 +66,8 @@ class Lab:
         for each in self.statements:
             if isinstance(each, InternetHost):
                 found |= {each.name: each.ip, f"{each.name}6": each.ip6}
+            elif isinstance(each, Address) and each.delegated:
+                pass
             elif isinstance(each, Address) and each.port.index == 0 and ":" in each.ip:
                 found[f"{each.port.host.removeprefix('i-')}6"] = each.ip
             elif isinstance(each, Address) and each.primary and each.port.index == 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gureum.program import (
@@ -82,6 +84,29 @@ def test_nothing_is_translated_on_the_way_from_the_internet() -> None:
     assert reach.why(me, web, 58, ECHO) == ("sgr-ping",)
     assert [node.id for node in reach.targets(me, 6, 443)] == ["eni-web"]
     assert reach.point(me, web, 1) == NONE, "ICMP of IPv4 is a protocol like others"
+
+
+def test_a_delegated_block_is_known_by_its_first_address() -> None:
+    """It comes and goes without a trace for others."""
+    before = shop()
+    guard = next(each for each in before if isinstance(each, Guard) and each.port.id == "eni-web")
+    block = "3fff:0:0:1001:b::/80"
+    after = [each for each in before if each != guard]
+    after += [
+        replace(guard, addresses=(*guard.addresses, block)),
+        Address(guard.port, block, primary=False, delegated=True),
+        Member("vpc-1", "sg-w", block),
+        GlobalAddress("igw", "vpc-1", block),
+    ]
+    old, new = Reach(before, 6), Reach(after, 6)
+    me = new.outside(ME.ip6)
+    web, first = new.node("eni-web"), "3fff:0:0:1001:b::"
+    assert new.point(me, web, 6, 443, address=first) == EVERY
+    assert new.point(me, web, 6, 444, address=first) == NONE
+    assert old.point(me, old.node("eni-web"), 6, 443, address=first) == NONE
+    for port in ("eni-web", "eni-app"):
+        assert new.spans(me, new.node(port)) == old.spans(me, old.node(port))
+    assert list(difference(old, new)) == []
 
 
 def test_an_egress_only_gateway_lets_out_what_begins_and_its_answers_in() -> None:

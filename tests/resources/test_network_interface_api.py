@@ -170,12 +170,9 @@ def test_addresses_in_three_ways(
             "Address 10.0.1.77 is in use.",
         ),
         (
-            {"Ipv6PrefixCount": 1},
-            "UnsupportedOperation",
-            (
-                "The parameter Ipv6PrefixCount of CreateNetworkInterface is not available in this "
-                "cloud yet."
-            ),
+            {"Ipv6PrefixCount": 1, "Ipv6AddressCount": 1},
+            "InvalidParameterCombination",
+            "IPv6 prefixes and IPv6 addresses may not be used together.",
         ),
         (
             {"Groups": ["sg-0123456789abcdef0"]},

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from tests.daemon import Daemon
@@ -86,6 +87,13 @@ def prefix_is_reserved(seen: Seen) -> None:
     assert prefix.prefixlen == 28
     # Not always its first: an address that was given out before the reservation may lie in it.
     assert prefix.subnet_of(IPv4Network("10.0.1.64/26")), "delegated from the reservation"
+    made = seen.made["prefixes6"]
+    parts = list(IPv6Network(made["block"]).subnets(prefixlen_diff=8))
+    node = IPv6Network(made["node"])
+    assert node.prefixlen == 80
+    assert node.subnet_of(parts[7]), "delegated from the reservation of IPv6"
+    router = next(itertools.islice(IPv6Network(made["block"]).subnets(new_prefix=80), 100, None))
+    assert IPv6Network(made["router"]) == router, "the one that is asked for"
 
 
 # --- observing ----------------------------------------------------------------------------------

@@ -20,12 +20,14 @@ variable "mail" {
 }
 
 resource "aws_vpc" "main" {
-  cidr_block = "10.0.0.0/16"
+  cidr_block                       = "10.0.0.0/16"
+  assign_generated_ipv6_cidr_block = true
 }
 
 resource "aws_subnet" "main" {
-  vpc_id     = aws_vpc.main.id
-  cidr_block = "10.0.1.0/24"
+  vpc_id          = aws_vpc.main.id
+  cidr_block      = "10.0.1.0/24"
+  ipv6_cidr_block = cidrsubnet(aws_vpc.main.ipv6_cidr_block, 8, 1)
 }
 
 resource "aws_internet_gateway" "main" {
@@ -52,11 +54,25 @@ resource "aws_ec2_subnet_cidr_reservation" "pods" {
   description      = "pods"
 }
 
+resource "aws_ec2_subnet_cidr_reservation" "pods6" {
+  subnet_id        = aws_subnet.main.id
+  cidr_block       = cidrsubnet(aws_subnet.main.ipv6_cidr_block, 8, 7)
+  reservation_type = "prefix"
+}
+
 resource "aws_network_interface" "node" {
   subnet_id         = aws_subnet.main.id
   private_ips       = ["10.0.1.10"]
   ipv4_prefix_count = 1
-  depends_on        = [aws_ec2_subnet_cidr_reservation.pods]
+  ipv6_prefix_count = 1
+  depends_on        = [aws_ec2_subnet_cidr_reservation.pods, aws_ec2_subnet_cidr_reservation.pods6]
+}
+
+# The hundredth /80 of the subnet.
+resource "aws_network_interface" "router" {
+  subnet_id     = aws_subnet.main.id
+  private_ips   = ["10.0.1.11"]
+  ipv6_prefixes = [cidrsubnet(aws_subnet.main.ipv6_cidr_block, 16, 100)]
 }
 
 resource "aws_network_interface_permission" "guest" {
@@ -89,4 +105,12 @@ resource "aws_eip_domain_name" "mail" {
 
 output "prefix" {
   value = one(aws_network_interface.node.ipv4_prefixes)
+}
+
+output "prefixes6" {
+  value = {
+    block  = aws_subnet.main.ipv6_cidr_block
+    node   = one(aws_network_interface.node.ipv6_prefixes)
+    router = one(aws_network_interface.router.ipv6_prefixes)
+  }
 }

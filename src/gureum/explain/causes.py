@@ -114,7 +114,7 @@ def interface_at(view: View, vpc: str, ip: str) -> NetworkInterface | None:
     """The interface with a private address in a VPC, up or not."""
     for subnet in view.referrers(vpc, Subnet):
         if any(contains(cidr, ip) for cidr in subnet.cidrs):
-            lease = lease_of(view, subnet.id, ip_address(ip))
+            lease = lease_of(view, subnet.id, str(ip_address(ip)))
             return view.find(NetworkInterface, lease.holder) if lease else None
     return None
 

@@ -34,7 +34,7 @@ class FilterWalk(ServiceWalk):
             return
         router = port.segment.router
         own = self.packet.target if direction == "in" else self.packet.source
-        role: Role = "owner" if own in guard.addresses else "transit"
+        role: Role = "owner" if guard.owns(own) else "transit"
         before: Admission = (router, self.packet.reply().flow, _OTHER[direction], role)
         if before in self.flows.tracked:
             said = "an answer to a flow that was let through"

@@ -41,7 +41,7 @@ def matches_service(rule: Rule, packet: Packet) -> bool:
 def _matches_peer(network: Network, filter_: Filter, rule: Rule, packet: Packet) -> bool:
     peer = _peer(filter_, packet)
     if is_group(rule):
-        return peer in network.members.get((filter_.router, rule.peer), ())
+        return network.is_member(filter_.router, rule.peer, peer)
     return contains(rule.peer, peer)
 
 

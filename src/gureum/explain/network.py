@@ -8,7 +8,7 @@ from copy import copy
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from gureum.model.cidr import router_address
+from gureum.model.cidr import delegated_block, router_address
 from gureum.program import (
     Address,
     Attachment,
@@ -132,7 +132,7 @@ class Network:
                 self.ports_of[it.host].append(it)
             case Address():
                 self.stations[it.port.segment.id, it.ip] = it.port
-                if ":" in it.ip:
+                if ":" in it.ip and not it.delegated:
                     self._dual.add(it.port.id)
             case Guard():
                 self.guards[it.port.id] = it
@@ -177,6 +177,20 @@ class Network:
                 self.internet |= {ip: it for ip in (it.ip, it.ip6) if ip}
             case _:
                 pass
+
+    def station(self, segment: str, ip: str) -> Port | None:
+        """The port of a segment that has an address, by itself or in a block."""
+        found = self.stations.get((segment, ip))
+        return found or self.stations.get((segment, delegated_block(ip)))
+
+    def is_member(self, router: str, group: str, ip: str) -> bool:
+        """Whether a group reference in the router's rules stands for an address."""
+        members = self.members.get((router, group), set())
+        return ip in members or delegated_block(ip) in members
+
+    def is_assigned(self, gateway: str, ip: str) -> bool:
+        """Whether a gateway lets an IPv6 address pass."""
+        return not self.assigned.isdisjoint(((gateway, ip), (gateway, delegated_block(ip))))
 
     def with_host(self, host: InternetHost) -> Network:
         """The same network with one more host on the internet."""
@@ -230,8 +244,8 @@ class Network:
         None where it has none of the target's version."""
         guard = self.guards.get(port.id)
         v6 = ":" in target
-        mine = (ip for ip in guard.addresses if (":" in ip) == v6) if guard else ()
-        return next(iter(mine), None)
+        own = guard.addresses if guard else ()
+        return next((ip for ip in own if (":" in ip) == v6 and "/" not in ip), None)
 
     def way_in(self, ip: str) -> GlobalPrefix | None:
         """The gateway by which the internet reaches an IPv6 address, with the segment that it is
@@ -245,4 +259,4 @@ class Network:
     def port_with(self, host: str, ip: str) -> Port | None:
         """The host's port that has an address."""
         mine = self.ports_of[host]
-        return next((p for p in mine if self.stations.get((p.segment.id, ip)) == p), None)
+        return next((p for p in mine if self.station(p.segment.id, ip) == p), None)

@@ -47,7 +47,7 @@ class ServiceWalk(Teller):
         target = self.packet.target
         self._tell("service", router, "a service answers: no group and no ACL applies")
         segment = self.network.segment_at(router, target)
-        port = self.network.stations.get((segment.id, target)) if segment else None
+        port = self.network.station(segment.id, target) if segment else None
         if segment is None or port is None:
             said = f"nobody that is up has {target}"
             self._end("route", router, said, Code.NO_POSSIBLE_DESTINATION)
@@ -67,7 +67,7 @@ class ServiceWalk(Teller):
             ports = ", ".join(_port(each) for each in services)
             said = f"the router answers {ports} at {target}, and nothing else"
             self._end("service", router, said, Code.NO_POSSIBLE_DESTINATION)
-        elif guard is not None and self.packet.source not in guard.addresses:
+        elif guard is not None and not guard.owns(self.packet.source):
             said = f"who asks a service in another's name than {port.id}'s is not answered"
             self._end("service", router, said, Code.ENI_ADDRESS_RESTRICTION)
         else:

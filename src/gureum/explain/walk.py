@@ -106,14 +106,14 @@ class Walk(FilterWalk):
     # --- in a subnet ---------------------------------------------------------------------------
     def _check_source(self, port: Port, guard: Guard | None) -> None:
         source = self.packet.source
-        if guard is None or guard.forwarding or source in guard.addresses:
+        if guard is None or guard.forwarding or guard.owns(source):
             return
         said = f"{port.id} may send from {', '.join(guard.addresses)} only, not from {source}"
         self._tell("source-check", port.id, said, code=Code.ENI_ADDRESS_RESTRICTION)
 
     def _within(self, port: Port, guard: Guard | None, segment: Segment) -> None:
         """From a port to a neighbour of the same segment: switched, no route and no ACL."""
-        target = self.network.stations.get((segment.id, self.packet.target))
+        target = self.network.station(segment.id, self.packet.target)
         if target is None:
             router = self.network.is_routers(segment.router, self.packet.target)
             said = _SILENT if router else "nobody that is up"
@@ -210,7 +210,7 @@ class Walk(FilterWalk):
         """To whoever has the address in one of the router's segments."""
         target = self.packet.target
         segment = self.network.segment_at(router, target)
-        port = self.network.stations.get((segment.id, target)) if segment else None
+        port = self.network.station(segment.id, target) if segment else None
         if segment is None or port is None:
             where = f"in {segment.id}" if segment else "in any subnet"
             said = f"nobody that is up has {target} {where}"
@@ -231,7 +231,7 @@ class Walk(FilterWalk):
             return
         guard = self.network.guards.get(port.id)
         self._group(port, guard, "in")
-        if guard is None or self.packet.target in guard.addresses:
+        if guard is None or guard.owns(self.packet.target):
             self._deliver(port)
         elif not guard.forwarding:
             said = f"{port.id} takes packets to {', '.join(guard.addresses)} only"
@@ -246,7 +246,7 @@ class Walk(FilterWalk):
     def _neighbour(self, port: Port) -> str:
         """How the router finds the port: as a neighbour with the target's address, or as the hop of
         a route."""
-        own = self.network.stations.get((port.segment.id, self.packet.target)) == port
+        own = self.network.station(port.segment.id, self.packet.target) == port
         whose = self.packet.target if own else "the next hop"
         return f"{whose} is at {port.mac}, which is {port.id}"
 
@@ -388,7 +388,7 @@ class Walk(FilterWalk):
     def _out_of_gateway6(self, gateway: str) -> None:
         source = self.packet.source
         only_out = gateway in self.network.egress_only
-        if (gateway, source) not in self.network.assigned:
+        if not self.network.is_assigned(gateway, source):
             said = f"{source} is assigned to no interface of {self.network.uplinks[gateway]}"
             self._end("gateway", gateway, said, Code.GATEWAY_REJECTS_SPOOFED_TRAFFIC)
             return
@@ -417,7 +417,7 @@ class Walk(FilterWalk):
 
     def _into_gateway6(self, way_in: GlobalPrefix) -> None:
         gateway, target = way_in.gateway, self.packet.target
-        if (gateway, target) not in self.network.assigned:
+        if not self.network.is_assigned(gateway, target):
             said = f"{target} belongs to nobody that is up"
             code = Code.IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS
             self._end("gateway", gateway, said, code)

@@ -41,6 +41,7 @@ IDS: Mapping[str, str] = {
     "SecurityGroups": "GroupId",
     "ServiceConfigurations": "ServiceId",
     "SubnetIpv4CidrReservations": "SubnetCidrReservationId",
+    "SubnetIpv6CidrReservations": "SubnetCidrReservationId",
     "Subnets": "SubnetId",
     "TransitGatewayAttachments": "TransitGatewayAttachmentId",
     "TransitGatewayPeeringAttachments": "TransitGatewayAttachmentId",

@@ -40,6 +40,7 @@ _FIRST: Mapping[str, Read] = {
     "Subnets": networks.subnet,
     "NetworkAcls": filters.acl,
     "SubnetIpv4CidrReservations": networks.reservation,
+    "SubnetIpv6CidrReservations": networks.reservation,
     "SecurityGroups": filters.group,
     "VpcPeeringConnections": ways.peering,
 }

@@ -25,6 +25,7 @@ _MORE = {
     "LaunchTemplateVersions": "DescribeLaunchTemplateVersions",
     "PrefixLists": "DescribePrefixLists",
     "SubnetIpv4CidrReservations": "GetSubnetCidrReservations",
+    "SubnetIpv6CidrReservations": "GetSubnetCidrReservations",
     "TransitGatewayPrefixListReferences": "GetTransitGatewayPrefixListReferences",
 }
 _KINDS: Mapping[str, Any] = {

@@ -71,8 +71,7 @@ def shown(what: str, listed: Listed, rows: list[Any], view: View) -> Shape:
 
 def _reserved(kept: list[CidrReservation], view: View) -> Shape:
     items = [subnet_reservation.show(each, view) for each in sorted(kept, key=lambda row: row.id)]
-    answer = {"SubnetIpv4CidrReservations": items, "SubnetIpv6CidrReservations": []}
-    return plain("GetSubnetCidrReservations", answer)
+    return plain("GetSubnetCidrReservations", subnet_reservation.by_version(items))
 
 
 def _versions(row: LaunchTemplate, view: View) -> Shape:

@@ -22,7 +22,7 @@ from gureum.resources.placement import PlacementGroup, named
 from gureum.resources.public_ip import Association, PublicIp
 from gureum.resources.region import zones
 from gureum.resources.subnet import Subnet, lease, lease_ipv6
-from gureum.resources.subnet_prefix import lease_prefix
+from gureum.resources.subnet_prefix import lease_prefix, lease_prefix6
 from gureum.resources.transit_gateway import TransitGatewayAttachment
 from gureum.resources.volume import Volume, VolumeAttachment
 from gureum.resources.volume_types import Performance
@@ -128,6 +128,7 @@ def interface(reading: Reading, item: Item) -> None:
         attachment=attachment,
         host=_host(reading, item, attachment),
         prefixes=tuple(part["Ipv4Prefix"] for part in item.get("Ipv4Prefixes", ())),
+        prefixes6=tuple(part["Ipv6Prefix"] for part in item.get("Ipv6Prefixes", ())),
         public_name=item.get("PublicIpDnsNameOptions", {}).get("DnsHostnameType"),
     )
     reading.put(eni)
@@ -137,6 +138,8 @@ def interface(reading: Reading, item: Item) -> None:
         lease_ipv6(reading.call, subnet, eni.id, ip)
     for prefix in eni.prefixes:
         lease_prefix(reading.call, subnet, eni.id, prefix)
+    for prefix in eni.prefixes6:
+        lease_prefix6(reading.call, subnet, eni.id, prefix)
     for private, part in _public_parts(item):
         _map(reading, eni, private, part)
 

@@ -167,7 +167,7 @@ def reservation(reading: Reading, item: Item) -> None:
         CidrReservation(
             **reading.common(CidrReservation, item, item["SubnetCidrReservationId"]),
             subnet=reading.call.txn.get(Subnet, item["SubnetId"]).id,
-            cidr=str(ipv4_network(item["Cidr"])),
+            cidr=str(ip_network(item["Cidr"])),
             type=item["ReservationType"],
             description=item.get("Description"),
         )

@@ -6,6 +6,7 @@ Sources: VPC User Guide, "VPC CIDR blocks" and "Subnet CIDR blocks".
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -16,6 +17,10 @@ from ipaddress import (
 )
 
 from gureum.errors import ApiError
+
+DELEGATED = {4: 28, 6: 80}
+"""The lengths of the prefixes that an interface can be given whole, by IP version (EC2 User Guide,
+"Prefix delegation for Amazon EC2 network interfaces")."""
 
 RESERVED = 5
 """Addresses of a subnet that AWS keeps: network, router, DNS, future use, broadcast."""
@@ -78,6 +83,13 @@ def inside(cidr: str, other: str) -> bool:
 def is_ipv6(text: str) -> bool:
     """Whether an address or a block, which is well-formed, is one of IPv6."""
     return ":" in text
+
+
+@lru_cache(maxsize=1 << 14)
+def delegated_block(ip: str) -> str:
+    """The prefix that an address is in, of those that are delegated whole."""
+    length = DELEGATED[6 if is_ipv6(ip) else 4]
+    return str(ip_network((ip, length), strict=False))
 
 
 def router_address(cidr: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from gureum.model.cidr import delegated_block
 from gureum.program.inner import InnerHost, InnerPort, InnerSegment, Published
 from gureum.program.machine import Machine
 from gureum.program.mirroring import Mirror
@@ -94,7 +95,9 @@ class Address:
     that one unless it chooses another.
 
     A ``delegated`` one reaches the port without being the host's own (AWS: prefix delegation): the
-    host gives it to itself or to whom it likes.
+    host gives it to itself or to whom it likes.  Of IPv6 it is a whole block, ``ip`` its prefix;
+    members, guards, recorded and mirrored ports and gateways name such a block as they name
+    addresses.
     """
 
     port: Port
@@ -338,9 +341,10 @@ class Member:
 class Guard:
     """What a port may send and receive.
 
-    ``addresses`` are the port's own.  With ``forwarding`` (AWS: source/destination check off) it
-    may also send from and receive for other addresses.  ``filter_in`` and ``filter_out`` are ids of
-    stateful filters, None where groups do not apply (a NAT gateway).
+    ``addresses`` are the port's own, and the blocks that are delegated to it.  With ``forwarding``
+    (AWS: source/destination check off) it may also send from and receive for other addresses.
+    ``filter_in`` and ``filter_out`` are ids of stateful filters, None where groups do not apply (a
+    NAT gateway).
     """
 
     port: Port
@@ -348,6 +352,10 @@ class Guard:
     forwarding: bool
     filter_in: str | None
     filter_out: str | None
+
+    def owns(self, ip: str) -> bool:
+        """Whether an address is the port's own."""
+        return ip in self.addresses or delegated_block(ip) in self.addresses
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ V = TypeVar("V")
 
 @lru_cache(maxsize=1 << 16)
 def number(ip: str) -> int:
-    """An address as a number."""
+    """An address as a number; a block that is delegated to a port is known by its first one."""
     if ":" in ip:
-        return int(IPv6Address(ip))
+        return int(IPv6Address(ip.partition("/")[0]))
     a, b, c, d = ip.split(".")
     return int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d)
 

@@ -185,8 +185,9 @@ def _show_interface(eni: NetworkInterface, view: View) -> Shape:
             address["Association"] = _part(item["Association"], _ASSOCIATION)
         addresses.append(address)
     shape["PrivateIpAddresses"] = addresses
-    if "Ipv4Prefixes" in whole:
-        shape["Ipv4Prefixes"] = whole["Ipv4Prefixes"]
+    for name in ("Ipv4Prefixes", "Ipv6Prefixes"):
+        if name in whole:
+            shape[name] = whole[name]
     if "Association" in addresses[0]:
         shape["Association"] = addresses[0]["Association"]
     return shape

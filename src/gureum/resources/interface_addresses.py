@@ -15,7 +15,7 @@ from typing import TypeAlias
 from gureum.errors import ApiError, invalid_value
 from gureum.kind import Call
 from gureum.resources.subnet import Subnet, lease, lease_ipv6
-from gureum.resources.subnet_prefix import lease_prefix
+from gureum.resources.subnet_prefix import lease_prefix, lease_prefix6
 
 MAX_ADDRESSES = 100
 """Addresses of a family per interface that can be asked for by number: no instance type has more
@@ -33,11 +33,12 @@ class Asked:
     ips: Wishes = (None,)
     ips6: Wishes | None = None
     prefixes: Wishes = ()
+    prefixes6: Wishes = ()
 
     @property
     def named(self) -> bool:
         """Whether it names what can be had only once."""
-        return any((*self.ips, *(self.ips6 or ()), *self.prefixes))
+        return any((*self.ips, *(self.ips6 or ()), *self.prefixes, *self.prefixes6))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class Wanted:
     asked: Asked
 
     def wishes(self, field: str) -> Wishes:
-        """What it wishes of ``prefixes``, ``ips`` or ``ips6``."""
+        """What it wishes of a field of :class:`Given`."""
         found: Wishes | None = getattr(self.asked, field)
         return (None,) * self.subnet.assign_ipv6 if found is None else found
 
@@ -61,10 +62,12 @@ class Given:
     ips: tuple[str, ...]
     ips6: tuple[str, ...]
     prefixes: tuple[str, ...]
+    prefixes6: tuple[str, ...]
 
 
 _TAKES: Mapping[str, Callable[[Call, Subnet, str, str | None], str]] = {
     "prefixes": lease_prefix,
+    "prefixes6": lease_prefix6,
     "ips": lease,
     "ips6": lease_ipv6,
 }
@@ -76,8 +79,8 @@ def take_all(call: Call, wanted: Sequence[Wanted]) -> list[Given]:
 
     Raises:
         ApiError: the codes of :func:`gureum.resources.subnet.lease`,
-            :func:`gureum.resources.subnet.lease_ipv6` and
-            :func:`gureum.resources.subnet_prefix.lease_prefix`.
+            :func:`gureum.resources.subnet.lease_ipv6`,
+            :func:`gureum.resources.subnet_prefix.lease_prefix` and its twin for IPv6.
     """
     taken: dict[tuple[str, int, int], str] = {}
     for drawn in (False, True):

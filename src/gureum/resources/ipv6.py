@@ -8,14 +8,14 @@ Sources: VPC User Guide, "VPC CIDR blocks" and "Subnet CIDR blocks"; EC2 API Ref
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 
 from gureum.errors import ApiError, invalid_value
 from gureum.kind import Call, Kind, Shape
 from gureum.model import Reader, Resource, ref
-from gureum.model.cidr import ipv6_network
+from gureum.model.cidr import DELEGATED, ipv6_network
 from gureum.model.internet import CUSTOMERS6
 
 POOL = IPv6Network(CUSTOMERS6)
@@ -198,10 +198,62 @@ def checked_address(cidr: str, text: str) -> str:
     return str(address)
 
 
-def drawn_address(cidr: str) -> str:
-    """Any address of a subnet's block but the first four and the last, which AWS keeps."""
+Holder = Callable[[str], str | None]
+"""Says what has an address or a prefix: itself or the prefix around it; None where it is free."""
+
+
+def drawn_address(cidr: str, kept: Iterable[str], holder: Holder) -> str | None:
+    """Any free address of a subnet's block but the first four and the last, which AWS keeps, and
+    those of ``kept`` blocks; None where there is none."""
     network = IPv6Network(cidr)
-    return str(network.network_address + 4 + secrets.randbelow(network.num_addresses - 5))
+    return _drawn(int(network[4]), int(network[-2]), 128, kept, holder)
+
+
+def drawn_prefix(cidr: str, kept: Iterable[str], holder: Holder) -> str | None:
+    """Any free prefix of a block, of those that are delegated whole, outside of ``kept`` blocks;
+    None where there is none."""
+    network = IPv6Network(cidr)
+    return _drawn(int(network[0]), int(network[-1]), DELEGATED[6], kept, holder)
+
+
+def _drawn(first: int, last: int, length: int, kept: Iterable[str], holder: Holder) -> str | None:
+    """A part of that length between two addresses, outside of ``kept``: any one, or the next after
+    it that is free."""
+    size = 1 << (128 - length)
+    gaps = list(_gaps(first, last, size, kept))
+    total = sum(count for _, count in gaps)
+    start = secrets.randbelow(total) if total else 0
+    for at, end in ((start, total), (0, start)):
+        while at < end:
+            base, left = _numbered(gaps, size, at)
+            part = str(IPv6Address(base)) + ("" if length == 128 else f"/{length}")
+            held = holder(part)
+            if held is None:
+                return part
+            beyond = int(IPv6Network(held)[-1]) + 1
+            at += min(max(1, (beyond - base) // size), left)
+    return None
+
+
+def _gaps(first: int, last: int, size: int, kept: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """What is left of a range beside blocks: where each gap begins, and how many whole parts of a
+    size it has."""
+    blocks = [IPv6Network(each) for each in kept]
+    ends = sorted((int(each[0]), int(each[-1])) for each in blocks)
+    for low, high in (*ends, (last + 1, last)):
+        begin = -(-first // size) * size
+        if (count := (low - begin) // size) > 0:
+            yield begin, count
+        first = max(first, high + 1)
+
+
+def _numbered(gaps: Iterable[tuple[int, int]], size: int, number: int) -> tuple[int, int]:
+    """The address at which a part begins, and how many there are from it on to the gap's end."""
+    for begin, count in gaps:
+        if number < count:
+            return begin + number * size, count - number
+        number -= count
+    raise IndexError(number)
 
 
 KIND = Kind(row=Ipv6Block)

@@ -75,8 +75,8 @@ class NetworkInterface(
     noun="networkInterface",
 ):
     """A network interface; the first of ``ips`` is the primary private address, ``ips6`` are its
-    IPv6 addresses, ``prefixes`` are blocks that are delegated to it.  With ``primary_ipv6`` the
-    first of ``ips6`` stays, as the primary one, until the interface is detached.
+    IPv6 addresses, ``prefixes`` and ``prefixes6`` are blocks that are delegated to it.  With
+    ``primary_ipv6`` the first of ``ips6`` stays, as the primary one, until it is detached.
 
     ``host`` is what it is plugged into *now*: the instance while that is up, a NAT gateway; None
     while the interface is free or its instance is stopped.
@@ -96,13 +96,20 @@ class NetworkInterface(
     attachment: Attachment | None = None
     host: str | None = ref("weak", default=None)
     prefixes: tuple[str, ...] = ()
+    prefixes6: tuple[str, ...] = ()
     public_name: str | None = None
     primary_ipv6: bool = False
 
     @property
     def delegated(self) -> tuple[str, ...]:
-        """The addresses of the delegated blocks."""
-        return tuple(str(ip) for prefix in self.prefixes for ip in IPv4Network(prefix))
+        """The addresses of the delegated IPv4 blocks, and the IPv6 blocks themselves."""
+        each = (str(ip) for prefix in self.prefixes for ip in IPv4Network(prefix))
+        return (*each, *self.prefixes6)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """All that is its own: addresses, and IPv6 blocks that are delegated to it."""
+        return (*self.ips, *self.ips6, *self.delegated)
 
     @property
     def ip(self) -> str:
@@ -200,10 +207,7 @@ def equip(call: Call, begun: Sequence[tuple[NetworkInterface, Asked]]) -> list[N
         for eni, asked in begun
     ]
     given = zip(begun, take_all(call, wanted), strict=True)
-    return [
-        call.created(replace(eni, ips=each.ips, ips6=each.ips6, prefixes=each.prefixes))
-        for (eni, _), each in given
-    ]
+    return [call.created(replace(eni, **vars(each))) for (eni, _), each in given]
 
 
 def _new_mac() -> str:
@@ -434,6 +438,8 @@ def show(eni: NetworkInterface, view: View) -> Shape:
         shape["RequesterId"] = eni.account
     if eni.prefixes:
         shape["Ipv4Prefixes"] = [{"Ipv4Prefix": prefix} for prefix in eni.prefixes]
+    if eni.prefixes6:
+        shape["Ipv6Prefixes"] = [{"Ipv6Prefix": prefix} for prefix in eni.prefixes6]
     if eni.public_name:
         shape["PublicIpDnsNameOptions"] = {"DnsHostnameType": eni.public_name}
         if name := shape.get("PublicDnsName"):
@@ -467,7 +473,7 @@ def lower(eni: NetworkInterface, lowering: Lowering) -> None:
     if port is None:
         return
     lowering.say(port)
-    own = (*eni.ips, *eni.delegated, *eni.ips6)
+    own = eni.own
     for ip in own:
         primary, delegated = ip in (eni.ip, *eni.ips6[:1]), ip in eni.delegated
         lowering.say(Address(port=port, ip=ip, primary=primary, delegated=delegated))

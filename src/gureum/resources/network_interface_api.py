@@ -29,17 +29,12 @@ from gureum.resources.network_interface import (
 from gureum.resources.network_interface_prefix import (
     asked_prefixes,
     give_prefixes,
+    give_prefixes6,
     take_prefix,
 )
 from gureum.resources.security_group import show_identifiers
 from gureum.resources.shapes import unsupported
 from gureum.resources.subnet import Lease, Subnet, lease_id
-
-_NOT_YET = (
-    "Ipv6Prefixes",
-    "Ipv6PrefixCount",
-)
-
 
 PUBLIC_NAMES = ("public-dual-stack-dns-name", "public-ipv4-dns-name", "public-ipv6-dns-name")
 """The kinds of public host names."""
@@ -47,7 +42,6 @@ PUBLIC_NAMES = ("public-dual-stack-dns-name", "public-ipv4-dns-name", "public-ip
 
 def create_network_interface(call: Call) -> Shape:
     """CreateNetworkInterface in a subnet, in the VPC's default group unless groups are given."""
-    unsupported(call, *_NOT_YET)
     subnet = call.txn.see(Subnet, call.params["SubnetId"])
     eni = create(
         call,
@@ -71,7 +65,12 @@ def asked_addresses(params: Any) -> Asked:
         ApiError: ``InvalidParameterCombination``, ``InvalidParameterValue``, the codes of
             :func:`counted` and :func:`asked_prefixes`.
     """
-    return Asked(ips=_asked_ipv4(params), ips6=_asked_ipv6(params), prefixes=asked_prefixes(params))
+    ips6, prefixes6 = _asked_ipv6(params), asked_prefixes(params, 6)
+    if ips6 and prefixes6:
+        raise invalid_combination("IPv6 prefixes and IPv6 addresses may not be used together.")
+    return Asked(
+        ips=_asked_ipv4(params), ips6=ips6, prefixes=asked_prefixes(params), prefixes6=prefixes6
+    )
 
 
 def _asked_ipv4(params: Any) -> list[str | None]:
@@ -262,14 +261,18 @@ def modify_public_names(call: Call) -> Shape:
 
 # --- IPv6 addresses -----------------------------------------------------------------------------
 def assign_ipv6_addresses(call: Call) -> Shape:
-    """AssignIpv6Addresses: the given ones, or any free ones, beside those that are there."""
-    unsupported(call, "Ipv6Prefixes", "Ipv6PrefixCount")
-    eni = _own(call)
+    """AssignIpv6Addresses: the given ones, or any free ones, beside those that are there; so with
+    prefixes."""
+    eni, prefixes = _own(call), asked_prefixes(call.params, 6)
     ips, count = call.get("Ipv6Addresses", []), call.get("Ipv6AddressCount", 0)
-    if bool(ips) == bool(count):
+    if [bool(ips), bool(count), bool(prefixes)].count(True) != 1:
         raise invalid_combination(
-            "Exactly one of ipv6Addresses and ipv6AddressCount must be given."
+            "Exactly one of ipv6Addresses, ipv6AddressCount, ipv6Prefixes and ipv6PrefixCount must "
+            "be given."
         )
+    if prefixes:
+        given = give_prefixes6(call, eni, prefixes).prefixes6[len(eni.prefixes6) :]
+        return {"NetworkInterfaceId": eni.id, "AssignedIpv6Prefixes": list(given)}
     before = len(eni.ips6)
     for ip in ips or counted(count):
         eni = give_ipv6(call, eni, ip)
@@ -277,12 +280,13 @@ def assign_ipv6_addresses(call: Call) -> Shape:
 
 
 def unassign_ipv6_addresses(call: Call) -> Shape:
-    """UnassignIpv6Addresses: all of those that are named, or none."""
-    unsupported(call, "Ipv6Prefixes")
+    """UnassignIpv6Addresses: all of the addresses and prefixes that are named, or none."""
     eni = _own(call)
-    gone = list(call.get("Ipv6Addresses", []))
-    if not gone:
+    gone, prefixes = list(call.get("Ipv6Addresses", [])), list(call.get("Ipv6Prefixes", []))
+    if not gone and not prefixes:
         raise missing_parameter("ipv6Addresses")
+    for prefix in prefixes:
+        eni = take_prefix(call, eni, prefix)
     for text in gone:
         ip = _canonical(text)
         if ip not in eni.ips6:
@@ -297,7 +301,11 @@ def unassign_ipv6_addresses(call: Call) -> Shape:
                 f"address of {eni.id}",
             )
         eni = take_ipv6(call, eni, ip)
-    return {"NetworkInterfaceId": eni.id, "UnassignedIpv6Addresses": gone}
+    return {
+        "NetworkInterfaceId": eni.id,
+        "UnassignedIpv6Addresses": gone,
+        "UnassignedIpv6Prefixes": prefixes,
+    }
 
 
 def _canonical(text: str) -> str:

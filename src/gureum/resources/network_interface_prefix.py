@@ -1,4 +1,6 @@
-"""Prefix delegation: an interface with whole /28 blocks, whose addresses the host uses as it likes.
+"""Prefix delegation: an interface with whole blocks, whose addresses the host uses as it likes.
+
+An IPv4 prefix is a /28, an IPv6 prefix a /80.
 
 Source: EC2 User Guide, "Prefix delegation for Amazon EC2 network interfaces".
 """
@@ -7,16 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
 from gureum.kind import Call
+from gureum.model.cidr import ipv6_network, is_ipv6
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.subnet import Subnet, release
-from gureum.resources.subnet_prefix import MAX_PREFIXES, lease_prefix, no_free_prefixes
+from gureum.resources.subnet_prefix import (
+    MAX_PREFIXES,
+    lease_prefix,
+    lease_prefix6,
+    no_free_prefixes,
+)
+
+Version = Literal[4, 6]
 
 
-def asked_prefixes(params: Mapping[str, Any]) -> Sequence[str | None]:
+def asked_prefixes(params: Mapping[str, Any], version: Version = 4) -> Sequence[str | None]:
     """The prefixes that a request names, or None for each that it only counts.  Instances name
     them in structures.
 
@@ -24,19 +34,21 @@ def asked_prefixes(params: Mapping[str, Any]) -> Sequence[str | None]:
         ApiError: ``InvalidParameterCombination``; ``InsufficientCidrBlocks`` where no subnet has so
             many.
     """
-    named, count = params.get("Ipv4Prefixes") or [], params.get("Ipv4PrefixCount") or 0
+    name = f"Ipv{version}Prefix"
+    named, count = params.get(f"{name}es") or [], params.get(f"{name}Count") or 0
     if named and count:
         raise invalid_combination(
-            "The parameters ipv4Prefixes and ipv4PrefixCount may not be used together."
+            f"The parameters ipv{version}Prefixes and ipv{version}PrefixCount may not be used "
+            "together."
         )
-    if (named or count) and params.get("SecondaryPrivateIpAddressCount"):
+    if version == 4 and (named or count) and params.get("SecondaryPrivateIpAddressCount"):
         raise invalid_combination(
             "The parameter secondaryPrivateIpAddressCount may not be used together with IPv4 "
             "prefixes."
         )
-    texts = [each["Ipv4Prefix"] if isinstance(each, Mapping) else each for each in named]
+    texts = [each.get(name) if isinstance(each, Mapping) else each for each in named]
     if count < 0:
-        raise invalid_value("ipv4PrefixCount", count, "It must not be negative")
+        raise invalid_value(f"ipv{version}PrefixCount", count, "It must not be negative")
     if count > MAX_PREFIXES:
         raise no_free_prefixes()
     return texts or [None] * count
@@ -45,29 +57,45 @@ def asked_prefixes(params: Mapping[str, Any]) -> Sequence[str | None]:
 def give_prefixes(
     call: Call, eni: NetworkInterface, asked: Sequence[str | None]
 ) -> NetworkInterface:
-    """The interface with further prefixes: those that are named, any free one for None.
+    """The interface with further IPv4 prefixes: those that are named, any free one for None.
 
     Raises:
         ApiError: the codes of :func:`gureum.resources.subnet_prefix.lease_prefix`.
     """
-    if not asked:
-        return eni
     subnet = call.txn.target(Subnet, eni.subnet)
     added = tuple(lease_prefix(call, subnet, eni.id, text) for text in asked)
     return call.txn.put(replace(eni, prefixes=(*eni.prefixes, *added)))
 
 
+def give_prefixes6(
+    call: Call, eni: NetworkInterface, asked: Sequence[str | None]
+) -> NetworkInterface:
+    """The interface with further IPv6 prefixes: those that are named, any free one for None.
+
+    Raises:
+        ApiError: the codes of :func:`gureum.resources.subnet_prefix.lease_prefix6`.
+    """
+    subnet = call.txn.target(Subnet, eni.subnet)
+    added = tuple(lease_prefix6(call, subnet, eni.id, text) for text in asked)
+    return call.txn.put(replace(eni, prefixes6=(*eni.prefixes6, *added)))
+
+
 def take_prefix(call: Call, eni: NetworkInterface, prefix: str) -> NetworkInterface:
-    """The interface without one of its prefixes.
+    """The interface without one of its prefixes, of either IP version.
 
     Raises:
         ApiError: ``InvalidParameterValue``.
     """
-    if prefix not in eni.prefixes:
+    key = str(ipv6_network(prefix, "ipv6Prefix")) if is_ipv6(prefix) else prefix
+    if key not in (*eni.prefixes, *eni.prefixes6):
         raise ApiError(
             "InvalidParameterValue",
             f"Some of the specified prefixes cannot be unassigned: {prefix} is not assigned to "
             f"interface {eni.id}",
         )
-    release(call, eni.subnet, prefix)
-    return call.txn.put(replace(eni, prefixes=tuple(p for p in eni.prefixes if p != prefix)))
+    release(call, eni.subnet, key)
+    rest, rest6 = (
+        tuple(each for each in prefixes if each != key)
+        for prefixes in (eni.prefixes, eni.prefixes6)
+    )
+    return call.txn.put(replace(eni, prefixes=rest, prefixes6=rest6))

@@ -21,6 +21,9 @@ class Reached(Situated, Protocol):
     def ips6(self) -> tuple[str, ...]: ...
 
     @property
+    def prefixes6(self) -> tuple[str, ...]: ...
+
+    @property
     def interface_type(self) -> str: ...
 
 
@@ -31,7 +34,7 @@ def lower(eni: Reached, lowering: Lowering) -> None:
         return
     for gateway in (vpc.gateway, vpc.egress_gateway):
         if gateway and admits(view, eni, outwards=gateway == vpc.egress_gateway):
-            for ip in eni.ips6:
+            for ip in (*eni.ips6, *eni.prefixes6):
                 lowering.say(GlobalAddress(gateway=gateway, router=eni.vpc, ip=ip))
     translates = eni.interface_type == "nat_gateway"
     if vpc.gateway is None or not admits(view, eni, outwards=translates):

@@ -45,11 +45,7 @@ _NOT_YET = (
     "LicenseSpecifications",
     "SecondaryInterfaces",
 )
-_INTERFACE_NOT_YET = (
-    "AssociateCarrierIpAddress",
-    "Ipv6PrefixCount",
-    "Ipv6Prefixes",
-)
+_INTERFACE_NOT_YET = ("AssociateCarrierIpAddress",)
 
 
 _OF_THE_INSTANCE = {

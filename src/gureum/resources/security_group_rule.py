@@ -428,7 +428,7 @@ def far_members(lowering: Lowering, key: tuple[str, str]) -> None:
         return
     for eni in view.referrers(name, NetworkInterface):
         if name in eni.groups and eni.vpc == group.vpc and port_of(view, eni):
-            for ip in (*eni.ips, *eni.delegated, *eni.ips6):
+            for ip in eni.own:
                 lowering.say(Member(router=vpc, group=name, ip=ip), name, by)
 
 

@@ -9,14 +9,21 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
 from typing import ClassVar
 
 from gureum.errors import ApiError, invalid_combination, invalid_value
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, Txn, View, ref
-from gureum.model.cidr import ipv4_network, is_ipv6, is_reserved, router_address, usable
+from gureum.model.cidr import (
+    delegated_block,
+    ipv4_network,
+    is_ipv6,
+    is_reserved,
+    router_address,
+    usable,
+)
 from gureum.program import Segment, SegmentMode
 from gureum.resources import ipv6
 from gureum.resources.region import zone_id, zones
@@ -28,9 +35,6 @@ from gureum.resources.vpc import Vpc
 
 MAX_SUBNETS = 200
 """Subnets per VPC (VPC quotas)."""
-
-PREFIX_LENGTH = 28
-"""The length of an IPv4 prefix that an interface can be given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,23 +138,31 @@ def lease_ipv6(call: Call, subnet: Subnet, holder: str, ip: str | None = None) -
 
     Raises:
         ApiError: ``InvalidParameterValue`` (no IPv6 block, outside of it, reserved),
-            ``InvalidIPAddress.InUse``.
+            ``InvalidIPAddress.InUse``, ``InsufficientFreeAddressesInSubnet``.
+    """
+    block = ipv6_of(subnet)
+    if ip is not None:
+        taken = ipv6.checked_address(block, ip)
+        if is_taken(call.txn, subnet, taken):
+            raise ApiError("InvalidIPAddress.InUse", f"Address {ip} is in use.")
+    else:
+        taken = _free_ipv6(call.txn, subnet, block)
+    take(call, subnet, holder, taken)
+    return taken
+
+
+def ipv6_of(subnet: Subnet) -> str:
+    """The subnet's IPv6 block.
+
+    Raises:
+        ApiError: ``InvalidParameterValue`` where it has none.
     """
     if subnet.ipv6 is None:
         raise ApiError(
             "InvalidParameterValue",
             f"The subnet '{subnet.id}' does not have an IPv6 CIDR block associated with it.",
         )
-    if ip is not None:
-        taken = ipv6.checked_address(subnet.ipv6.cidr, ip)
-        if lease_id(subnet.id, taken) in call.txn.view.rows:
-            raise ApiError("InvalidIPAddress.InUse", f"Address {ip} is in use.")
-    else:
-        taken = ipv6.drawn_address(subnet.ipv6.cidr)
-        while lease_id(subnet.id, taken) in call.txn.view.rows:  # of at least 2^64
-            taken = ipv6.drawn_address(subnet.ipv6.cidr)
-    take(call, subnet, holder, taken)
-    return taken
+    return subnet.ipv6.cidr
 
 
 def take(call: Call, subnet: Subnet, holder: str, taken: str) -> None:
@@ -190,21 +202,19 @@ def _asked_address(txn: Txn, subnet: Subnet, ip: str) -> str:
         )
     if is_reserved(subnet.cidr, ip):
         raise ApiError("InvalidParameterValue", "Address is in subnet's reserved address range")
-    if is_taken(txn, subnet, address):
+    if is_taken(txn, subnet, str(address)):
         raise ApiError("InvalidIPAddress.InUse", f"Address {ip} is in use.")
     return str(address)
 
 
-def is_taken(txn: Txn, subnet: Subnet, address: IPv4Address) -> bool:
+def is_taken(txn: Txn, subnet: Subnet, ip: str) -> bool:
     """Whether the address is leased, by itself or in a prefix."""
-    return lease_of(txn.view, subnet.id, address) is not None
+    return lease_of(txn.view, subnet.id, ip) is not None
 
 
-def lease_of(reader: Reader, subnet_id: str, address: IPv4Address | IPv6Address) -> Lease | None:
+def lease_of(reader: Reader, subnet_id: str, ip: str) -> Lease | None:
     """The lease of an address, by itself or in a prefix."""
-    names = [str(address)]
-    if address.version == 4:
-        names.append(str(IPv4Network((address, PREFIX_LENGTH), strict=False)))
+    names = (ip, delegated_block(ip))
     found = (reader.find(Lease, lease_id(subnet_id, name)) for name in names)
     return next((lease for lease in found if lease is not None), None)
 
@@ -213,15 +223,34 @@ def _free_address(txn: Txn, subnet: Subnet) -> str:
     """A random free address outside of reservations: a few draws nearly always hit; a full search
     follows if not."""
     network = IPv4Network(subnet.cidr)
-    kept = [IPv4Network(row.cidr) for row in reservations(txn.view, subnet.id)]
+    rows = reservations(txn.view, subnet.id)
+    kept = [IPv4Network(row.cidr) for row in rows if not is_ipv6(row.cidr)]
     count, first = usable(subnet.cidr), network.network_address + 4
     draws = (secrets.randbelow(count) for _ in range(20))
     for offset in chain(draws, range(count)):
         candidate = first + offset
-        if any(candidate in block for block in kept) or is_taken(txn, subnet, candidate):
+        if any(candidate in block for block in kept) or is_taken(txn, subnet, str(candidate)):
             continue
         return str(candidate)
-    raise ApiError(
+    raise _full(subnet)
+
+
+def _free_ipv6(txn: Txn, subnet: Subnet, cidr: str) -> str:
+    """A random free address outside of reservations."""
+    kept = [row.cidr for row in reservations(txn.view, subnet.id) if is_ipv6(row.cidr)]
+
+    def holder(ip: str) -> str | None:
+        lease = lease_of(txn.view, subnet.id, ip)
+        return lease.ip if lease else None
+
+    found = ipv6.drawn_address(cidr, kept, holder)
+    if found is None:
+        raise _full(subnet)
+    return found
+
+
+def _full(subnet: Subnet) -> ApiError:
+    return ApiError(
         "InsufficientFreeAddressesInSubnet",
         f"The subnet '{subnet.id}' does not have enough free addresses to satisfy the request.",
     )
@@ -353,7 +382,7 @@ def modify_subnet_attribute(call: Call) -> Shape:
 def free_addresses(subnet: Subnet, view: View) -> int:
     """AvailableIpAddressCount: usable addresses less those that are taken."""
     leases = (row.ip for row in view.referrers(subnet.id, Lease) if not is_ipv6(row.ip))
-    return usable(subnet.cidr) - sum(2 ** (32 - PREFIX_LENGTH) if "/" in ip else 1 for ip in leases)
+    return usable(subnet.cidr) - sum(IPv4Network(ip).num_addresses for ip in leases)
 
 
 def arn(row: Resource) -> str:

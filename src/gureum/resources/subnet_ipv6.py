@@ -12,7 +12,7 @@ from gureum.kind import Call, Kind, Shape
 from gureum.model.cidr import is_ipv6
 from gureum.resources import ipv6
 from gureum.resources.shapes import unsupported
-from gureum.resources.subnet import Lease, Subnet, ipv6_parts
+from gureum.resources.subnet import Lease, Subnet, ipv6_parts, reservations
 
 
 def associate_subnet_cidr_block(call: Call) -> Shape:
@@ -51,6 +51,9 @@ def _disassociate(call: Call, subnet: Subnet, block: ipv6.SubnetBlock) -> Shape:
             "InvalidCidrBlock.InUse",
             f"The subnet '{subnet.id}' has IPv6 addresses of the CIDR block {block.cidr} in use",
         )
+    for reserved in reservations(call.txn.view, subnet.id):
+        if is_ipv6(reserved.cidr):
+            call.txn.delete(reserved)  # nothing is left of it to keep
     call.txn.put(replace(subnet, ipv6=None, assign_ipv6=False))
     shown = ipv6.show_part(block, "disassociating")
     return {"SubnetId": subnet.id, "Ipv6CidrBlockAssociation": shown}

@@ -8,38 +8,43 @@ Sources: VPC User Guide, "Subnet CIDR reservations"; EC2 API Reference, CreateSu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network
 
 from gureum.errors import invalid_value
 from gureum.kind import Call, Kind, Listing, Shape
 from gureum.model import View
-from gureum.model.cidr import ipv4_network
+from gureum.model.cidr import DELEGATED, inside, ipv4_network, ipv6_network, is_ipv6
 from gureum.resources.shapes import tag_list
-from gureum.resources.subnet import PREFIX_LENGTH, CidrReservation, Subnet, reservations
+from gureum.resources.subnet import CidrReservation, Subnet, reservations
 
-MAX_LENGTH = {"explicit": 32, "prefix": PREFIX_LENGTH}
-"""The smallest block of each type: what is given out as prefixes must hold one."""
+MAX_LENGTH = {
+    4: {"explicit": 32, "prefix": DELEGATED[4]},
+    6: {"explicit": 128, "prefix": DELEGATED[6]},
+}
+"""The smallest block of each type, by IP version: what is given out as prefixes must hold one."""
 
 
 def create_reservation(call: Call) -> Shape:
     """CreateSubnetCidrReservation: addresses in it that are in use stay so."""
     subnet = call.txn.get(Subnet, call.params["SubnetId"])
-    network, kind = ipv4_network(call.params["Cidr"], "cidr"), call.params["ReservationType"]
-    if kind not in MAX_LENGTH:
+    text, kind = call.params["Cidr"], call.params["ReservationType"]
+    network = ipv6_network(text, "cidr") if is_ipv6(text) else ipv4_network(text, "cidr")
+    cidr, lengths = str(network), MAX_LENGTH[network.version]
+    if kind not in lengths:
         raise invalid_value("reservationType", kind)
-    if not network.subnet_of(IPv4Network(subnet.cidr)):
-        raise invalid_value("cidr", str(network), f"It is not within the subnet {subnet.cidr}.")
-    if network.prefixlen > MAX_LENGTH[kind]:
-        least = f"A {kind} reservation is a /{MAX_LENGTH[kind]} or larger."
-        raise invalid_value("cidr", str(network), least)
+    if not any(inside(cidr, block) for block in subnet.cidrs):
+        blocks = " and ".join(subnet.cidrs)
+        raise invalid_value("cidr", cidr, f"It is not within the subnet {blocks}.")
+    if network.prefixlen > lengths[kind]:
+        least = f"A {kind} reservation is a /{lengths[kind]} or larger."
+        raise invalid_value("cidr", cidr, least)
     for other in reservations(call.txn.view, subnet.id):
-        if network.overlaps(IPv4Network(other.cidr)):
-            raise invalid_value("cidr", str(network), f"It overlaps with {other.id}, {other.cidr}.")
+        if inside(cidr, other.cidr) or inside(other.cidr, cidr):
+            raise invalid_value("cidr", cidr, f"It overlaps with {other.id}, {other.cidr}.")
     row = call.created(
         CidrReservation(
             **call.common(CidrReservation),
             subnet=subnet.id,
-            cidr=str(network),
+            cidr=cidr,
             type=kind,
             description=call.get("Description"),
         )
@@ -72,6 +77,16 @@ def _listed(call: Call) -> Iterator[CidrReservation]:
     return iter(reservations(call.txn.view, subnet.id))
 
 
+def by_version(shown: list[Shape]) -> Shape:
+    """Reservations as they are answered: those of each IP version by themselves."""
+    return {
+        f"SubnetIpv{version}CidrReservations": [
+            each for each in shown if is_ipv6(each["Cidr"]) == (version == 6)
+        ]
+        for version in (4, 6)
+    }
+
+
 KIND = Kind(
     row=CidrReservation,
     actions={
@@ -84,7 +99,7 @@ KIND = Kind(
             result="SubnetIpv4CidrReservations",
             show=show,
             rows=_listed,
-            beside=lambda call: {"SubnetIpv6CidrReservations": []},
+            summary=by_version,
         ),
     ),
 )

@@ -123,9 +123,8 @@ def lower(row: TrafficMirrorSession, lowering: Lowering) -> None:
         mirror for each in sessions if (mirror := _mirror(each, lowering.view)) is not None
     )
     if mirrors:
-        own = (*source.ips, *source.delegated, *source.ips6)
         lowering.say(
-            Mirrored(port=port, addresses=own, ip=source.ip, mirrors=mirrors),
+            Mirrored(port=port, addresses=source.own, ip=source.ip, mirrors=mirrors),
             *(mirror.session for mirror in mirrors),
         )
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from gureum.engines.flows import Flow
 from gureum.model import View
+from gureum.model.cidr import delegated_block
 from gureum.resources.flow_log import FlowLog
 from gureum.resources.flow_log_format import FIELDS, TRANSIT_FIELDS, fields_of, version_of
 from gureum.resources.instance import Instance
@@ -98,8 +99,7 @@ _OF_INTERFACE: Mapping[str, Callable[[Entry], str]] = {
 def own_address(interface: NetworkInterface, ip: str) -> str:
     """The interface's address where a packet has ``ip`` on the interface's side: that one if it has
     it, else (it forwards for others) its primary one."""
-    own = (*interface.ips, *interface.delegated, *interface.ips6)
-    if ip in own:
+    if ip in interface.own or delegated_block(ip) in interface.own:
         return ip
     return next(iter(interface.ips6), ip) if ":" in ip else interface.ip
 

@@ -141,6 +141,8 @@ def _interface(view: View, eni: NetworkInterface) -> Mapping[str, Any]:
         "device-number": str(attachment.get("DeviceIndex", "")),
         "interface-id": eni.id,
         "ipv4-associations": public,
+        "ipv4-prefix": "\n".join(eni.prefixes),
+        "ipv6-prefix": "\n".join(eni.prefixes6),
         "ipv6s": "\n".join(eni.ips6),
         "local-hostname": shape["PrivateDnsName"],
         "local-ipv4s": "\n".join(item["PrivateIpAddress"] for item in addresses),

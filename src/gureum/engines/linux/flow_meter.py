@@ -287,7 +287,8 @@ def _elements(station: Station, mark: int) -> Iterator[tuple[Element, int]]:
     mac = station.port.mac
     yield ("senders", mac), mark
     yield ("receivers", mac), mark | INWARD
-    for ip in (*station.addresses, link_local(mac)):
+    addresses = (ip for ip in station.addresses if "/" not in ip)  # blocks are behind the last
+    for ip in (*addresses, link_local(mac)):
         yield ("hops6" if ":" in ip else "hops", ip), mark | INWARD
 
 

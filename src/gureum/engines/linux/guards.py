@@ -26,8 +26,14 @@ _TARGET = "@th,64,128"
 nft 1.0.6 has no name for it."""
 
 
+_BLOCK = "0xffffffffffffffffffff000000000000"
+BLOCK6 = "ffff:ffff:ffff:ffff:ffff::"
+"""The mask of a block that is delegated to a port: one look finds in which of them an address is,
+however many addresses it has."""
+
 _GIVEN = (
     'oifname . ether daddr . ip6 daddr @owns6 accept comment "own"',
+    f'oifname . ether daddr . ip6 daddr & {BLOCK6} @own_blocks6 accept comment "own"',
     f'{NEIGHBOURS} accept comment "neighbour-discovery"',
 )
 
@@ -101,9 +107,14 @@ def _guards6(ns: str) -> Iterator[Item]:
     ``solicited``.  Routers are made known by nobody, groups of receivers do not exist."""
     family: Family = "bridge"
     station = "iifname . ether saddr"
+    strange = (
+        f"{station} . ip6 saddr != @owns6 {station} . ip6 saddr & {BLOCK6} != @own_blocks6 drop"
+    )
     yield NftSet(ns, family, "owns6", "set", "ifname . ether_addr . ipv6_addr")
-    yield NftSet(ns, family, "targets6", "set", f"typeof {station} . {_TARGET}")
-    yield NftSet(ns, family, "solicited", "map", f"typeof {_TARGET} : ether saddr")
+    yield NftSet(ns, family, "own_blocks6", "set", "ifname . ether_addr . ipv6_addr")
+    for blocks in ("", "_blocks"):
+        yield NftSet(ns, family, f"target{blocks or 's'}6", "set", f"typeof {station} . {_TARGET}")
+        yield NftSet(ns, family, f"solicited{blocks}", "map", f"typeof {_TARGET} : ether saddr")
     yield Chain(
         ns,
         family,
@@ -117,8 +128,8 @@ def _guards6(ns: str) -> Iterator[Item]:
             'ip6 saddr fe80::/10 drop comment "link-local"',
             'ip6 daddr fe80::/10 drop comment "link-local"',
             'iifname @forwarding accept comment "forwarding"',
-            f'{station} . ip6 saddr @owns6 accept comment "own"',
-            'drop comment "source-check"',
+            f'{strange} comment "source-check"',
+            'accept comment "own"',
         ),
     )
     yield Chain(
@@ -128,8 +139,10 @@ def _guards6(ns: str) -> Iterator[Item]:
         "",
         (
             f'ip6 saddr :: {station} . {_TARGET} @targets6 accept comment "probe"',
-            f'{station} . ip6 saddr != @owns6 drop comment "neighbour-check"',
+            f'ip6 saddr :: {station} . {_TARGET} & {_BLOCK} @target_blocks6 accept comment "probe"',
+            f'{strange} comment "neighbour-check"',
             f'ether daddr set {_TARGET} map @solicited comment "to-owner"',
+            f'ether daddr set {_TARGET} & {_BLOCK} map @solicited_blocks comment "to-owner"',
             'accept comment "own"',
         ),
     )
@@ -139,8 +152,9 @@ def _guards6(ns: str) -> Iterator[Item]:
         "from_advertisement",
         "",
         (
-            f'{station} . ip6 saddr != @owns6 drop comment "neighbour-check"',
+            f'{strange} comment "neighbour-check"',
             f'{station} . {_TARGET} @targets6 accept comment "own"',
+            f'{station} . {_TARGET} & {_BLOCK} @target_blocks6 accept comment "own"',
             'drop comment "neighbour-check"',
         ),
     )

@@ -30,7 +30,7 @@ from gureum.engines.linux.items import (
     Sysctl,
     Veth,
 )
-from gureum.engines.linux.lower_ipv6 import ANY6, address6, guard6, needs_ipv6, speaks_ipv6
+from gureum.engines.linux.lower_ipv6 import ANY6, address6, base, guard6, needs_ipv6, speaks_ipv6
 from gureum.engines.linux.lower_rules import listed, rules, to_filter, versions
 from gureum.engines.linux.names import (
     FALLBACK_METRIC,
@@ -365,7 +365,7 @@ def _filter(it: Filter, _mode: Mode, _plan: Plan) -> Iterator[Item]:
     for rule in it.rules:
         if not _is_prefix(rule.peer):
             for version in versions(rule, it):
-                yield _member_set(it.router, rule.peer, version)
+                yield from _member_sets(it.router, rule.peer, version)
 
 
 def _is_prefix(peer: str) -> bool:
@@ -376,14 +376,18 @@ def _is_prefix(peer: str) -> bool:
     return True
 
 
-def _member_set(router: str, group: str, version: int) -> Item:
-    return NftSet(router, "inet", member_set(group, version), "set", f"ipv{version}_addr")
+def _member_sets(router: str, group: str, version: int) -> Iterator[Item]:
+    """Of IPv6 there are two: of addresses, and of blocks that are delegated."""
+    for blocks in (False, True)[: 2 if version == 6 else 1]:
+        name = member_set(group, version, blocks=blocks)
+        yield NftSet(router, "inet", name, "set", f"ipv{version}_addr")
 
 
 def _member(it: Member, _mode: Mode, _plan: Plan) -> Iterator[Item]:
-    version = ipaddress.ip_address(it.ip).version
-    yield _member_set(it.router, it.group, version)
-    yield Element(it.router, "inet", member_set(it.group, version), it.ip)
+    version, blocks = 6 if ":" in it.ip else 4, "/" in it.ip
+    yield from _member_sets(it.router, it.group, version)
+    name = member_set(it.group, version, blocks=blocks)
+    yield Element(it.router, "inet", name, base(it.ip))
 
 
 def _guard(it: Guard, _mode: Mode, _plan: Plan) -> Iterator[Item]:
@@ -424,7 +428,8 @@ def _public_address(it: PublicAddress, _mode: Mode, _plan: Plan) -> Iterator[Ite
 
 
 def _global_address(it: GlobalAddress, _mode: Mode, _plan: Plan) -> Iterator[Item]:
-    yield Element(it.gateway, "inet", "assigned", it.ip)
+    name = "assigned_blocks" if "/" in it.ip else "assigned"
+    yield Element(it.gateway, "inet", name, base(it.ip))
 
 
 def _global_prefix(it: GlobalPrefix, _mode: Mode, _plan: Plan) -> Iterator[Item]:

@@ -48,6 +48,9 @@ def address6(it: Address, mode: Mode, *, isolated: bool) -> Iterator[Item]:
     link, the router at its link-local address) and a link-local address."""
     host, link, mac = it.port.host, f"eth{it.port.index}", it.port.mac
     router, bridge = it.port.segment.router, segment_link(it.port.segment.id)
+    if it.delegated:
+        yield from _block(it, mode, isolated=isolated)
+        return
     yield IpAddress(host, link, it.ip, 128)
     yield IpAddress(host, link, link_local(mac), 64)
     if it.primary:
@@ -62,13 +65,39 @@ def address6(it: Address, mode: Mode, *, isolated: bool) -> Iterator[Item]:
         yield Element(router, "bridge", "solicited", _number(it.ip), mac)
 
 
+def _block(it: Address, mode: Mode, *, isolated: bool) -> Iterator[Item]:
+    """The router sends a block to its port, by the link-local address that routes lead to.  In the
+    segment neighbours ask for each of its addresses, and the host answers for those that it has;
+    with isolated ports they cannot."""
+    router, bridge, mac = it.port.segment.router, segment_link(it.port.segment.id), it.port.mac
+    hop = link_local(mac)
+    yield IpAddress(it.port.host, f"eth{it.port.index}", hop, 64)
+    yield Neighbour(router, bridge, hop, mac)
+    yield KernelRoute(router, MAIN, it.ip, "unicast", hop, bridge)
+    if mode == "fabric" and not isolated:
+        yield Element(router, "bridge", "solicited_blocks", _number(base(it.ip)), mac)
+
+
+def base(block: str) -> str:
+    """The first address of a block, by which the kernel's sets know it."""
+    return block.partition("/")[0]
+
+
 def guard6(it: Guard, receives: str) -> Iterator[Item]:
     """What a guard says of IPv6; ``receives`` is the verdict on what comes in.  Routes lead to a
     port by its link-local address, which serves neighbour discovery and nothing else."""
     ns, link, mac = it.port.segment.router, f'"{port_link(it.port.id)}"', it.port.mac
     hop = link_local(mac)
-    own = [ip for ip in it.addresses if ":" in ip]
-    for ip in (*own, hop) if own else ():
+    own = [ip for ip in it.addresses if ":" in ip and "/" not in ip]
+    blocks = [base(ip) for ip in it.addresses if "/" in ip]
+    for ip in blocks:
+        yield Element(ns, "bridge", "own_blocks6", f"{link} . {mac} . {ip}")
+        yield Element(ns, "bridge", "target_blocks6", f"{link} . {mac} . {_number(ip)}")
+        yield Element(ns, "inet", "owner_blocks6", f"{mac} . {ip}")
+        for last in (ip, hop):
+            yield Element(ns, "inet", "last_hop_blocks6", f"{last} . {ip}")
+        yield Element(ns, "inet", "sg_in_by_block6", ip, receives)
+    for ip in (*own, hop) if own or blocks else ():
         yield Element(ns, "bridge", "owns6", f"{link} . {mac} . {ip}")
         yield Element(ns, "bridge", "targets6", f"{link} . {mac} . {_number(ip)}")
     for ip in own:

@@ -141,7 +141,7 @@ def _hooks(it: Mirrored, family: Family, *, isolated: bool) -> Iterator[Item]:
         yield Chain(ns, family, name, hook("filter", where, priority), rules)
     yield Element(ns, family, "senders", mac, f"goto sent-{port}")
     yield Element(ns, family, "receivers", mac, f"goto received-{port}")
-    own = [ip for ip in it.addresses if (":" in ip) == (family == "ip6")]
+    own = [ip for ip in it.addresses if (":" in ip) == (family == "ip6") and "/" not in ip]
     for ip in (*own, *((link_local(mac),) if family == "ip6" else ())):
         yield Element(ns, family, "hops", ip, f"goto received-{port}")
     for way, hows in (("sent", "leaving"), ("received", "entering")):

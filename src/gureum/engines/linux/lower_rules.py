@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from gureum.engines.linux.guards import BLOCK6
 from gureum.engines.linux.names import comment, filter_chain, member_set
 from gureum.program import Filter, Rule
 
@@ -18,11 +19,18 @@ def rules(filter_: Filter) -> tuple[str, ...]:
     """The rules of a filter, in order, and the drop that ends it."""
     ends = f'drop comment "{comment(filter_.default)}"'
     lines = (
-        rule(each, filter_, version)
+        line
         for each in filter_.rules
         for version in versions(each, filter_)
+        for line in _of_version(each, filter_, version)
     )
     return (*lines, ends)
+
+
+def _of_version(line: Rule, filter_: Filter, version: int) -> Iterator[str]:
+    yield rule(line, filter_, version)
+    if version == 6 and "/" not in line.peer:  # a group has blocks beside addresses
+        yield rule(line, filter_, version, blocks=True)
 
 
 def versions(line: Rule, filter_: Filter) -> tuple[int, ...]:
@@ -36,10 +44,11 @@ def versions(line: Rule, filter_: Filter) -> tuple[int, ...]:
         return tuple(version for version in both if only in (None, version))
 
 
-def rule(line: Rule, filter_: Filter, version: int = 4) -> str:
+def rule(line: Rule, filter_: Filter, version: int = 4, *, blocks: bool = False) -> str:
     """One rule in the spelling in which nft prints it; ``version`` is the IP version of the members
-    where its peer is a group."""
-    words = (_peer(line, filter_, version), _protocol(line), _verdict(line, filter_))
+    where its peer is a group, and ``blocks`` says that their blocks are meant."""
+    peer = _peer(line, filter_, version, blocks=blocks)
+    words = (peer, _protocol(line), _verdict(line, filter_))
     text = " ".join(word for word in words if word)
     return f'{text} comment "{comment(line.why)}"'
 
@@ -63,12 +72,14 @@ def _verdict(line: Rule, filter_: Filter) -> str:
     return "accept"
 
 
-def _peer(line: Rule, filter_: Filter, version: int) -> str:
+def _peer(line: Rule, filter_: Filter, version: int, *, blocks: bool) -> str:
     side = "saddr" if filter_.direction == "in" else "daddr"
     try:
         network = ipaddress.ip_network(line.peer)
     except ValueError:  # the id of a group
-        return f"{_FAMILY[version]} {side} @{member_set(line.peer, version)}"
+        masked = f"& {BLOCK6} == " if blocks else ""
+        name = member_set(line.peer, version, blocks=blocks)
+        return f"{_FAMILY[version]} {side} {masked}@{name}"
     if network.prefixlen == 0:
         # nft leaves the family out where the protocol implies it, and so do we
         implied = line.protocol == (1 if network.version == 4 else 58)

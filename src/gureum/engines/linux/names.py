@@ -198,9 +198,9 @@ def filter_chain(identifier: str) -> str:
     return f"f-{safe}"
 
 
-def member_set(group: str, version: int = 4) -> str:
-    """The set of a group's member addresses of an IP version."""
-    prefix = "m" if version == 4 else "m6"
+def member_set(group: str, version: int = 4, *, blocks: bool = False) -> str:
+    """The set of a group's member addresses of an IP version, or of its IPv6 blocks."""
+    prefix = ("m" if version == 4 else "m6") + ("b" if blocks else "")
     safe = re.sub(r"[^A-Za-z0-9_.-]", "_", group)
     return f"{prefix}-{safe if safe == group and len(safe) <= 100 else digest(group)[:16]}"
 

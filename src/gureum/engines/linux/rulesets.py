@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Literal
 
-from gureum.engines.linux.guards import guards, hook
+from gureum.engines.linux.guards import BLOCK6, guards, hook
 from gureum.engines.linux.items import Chain, Family, Item, NftSet, NftTable, Sysctl
 from gureum.engines.linux.names import (
     FROM_OWNER,
@@ -17,7 +17,13 @@ from gureum.engines.linux.names import (
     TO_OWNER,
     TO_TRANSIT,
 )
-from gureum.engines.linux.rulesets_ipv6 import ON_LINK, RECEIVED, SOLICITED, stages6
+from gureum.engines.linux.rulesets_ipv6 import ON_LINK, RECEIVED, SOLICITED, assigned6, stages6
+from gureum.engines.linux.rulesets_roles import (
+    BRIDGED_TO_OTHER,
+    BRIDGED_TO_OWNER,
+    ROUTED_TO_OWNER,
+    SENT_BY_OWNER,
+)
 from gureum.engines.linux.services import (
     FROM_NO_SERVICE,
     FROM_NO_SERVICE6,
@@ -58,15 +64,6 @@ def forwarding6(disabled: str = "0") -> Iterator[tuple[str, str]]:
     yield "ipv6/conf/all/forwarding", "1"
     yield "ipv6/conf/default/disable_ipv6", disabled
     yield "ipv6/conf/default/addr_gen_mode", "1"
-
-
-_SENT_BY_OWNER = ("ether saddr . ip saddr @owners", "ether saddr . ip6 saddr @owners6")
-_BRIDGED_TO_OWNER = ("ether daddr . ip daddr @owners", "ether daddr . ip6 daddr @owners6")
-_BRIDGED_TO_OTHER = "ether daddr @forwarders"
-_ROUTED_TO_OWNER = (
-    "rt ip nexthop . ip daddr @last_hops",
-    "rt ip6 nexthop . ip6 daddr @last_hops6",
-)
 
 
 def _flows(ns: str, *, ipv6: bool) -> Iterator[Item]:
@@ -110,11 +107,11 @@ def _by_role(side: str, owner: str, transit: str, *, ipv6: bool) -> tuple[str, .
         return (f'{condition} {owner} comment "owner"' for condition in versions)
 
     if side == "out":
-        return *owned(_SENT_BY_OWNER), last
+        return *owned(SENT_BY_OWNER), last
     return (
-        *owned(_BRIDGED_TO_OWNER),
-        f'{_BRIDGED_TO_OTHER} {transit} comment "transit"',
-        *owned(_ROUTED_TO_OWNER),
+        *owned(BRIDGED_TO_OWNER),
+        f'{BRIDGED_TO_OTHER} {transit} comment "transit"',
+        *owned(ROUTED_TO_OWNER),
         last,
     )
 
@@ -290,7 +287,7 @@ def gateway(ns: str) -> Iterator[Item]:
     yield from sysctls(ns, (*forwarding(), *forwarding6()))
     yield NftTable(ns, family)
     yield NftSet(ns, family, "routers", "set", "ifname")
-    yield NftSet(ns, family, "assigned", "set", "ipv6_addr")
+    yield from assigned6(ns)
     yield NftSet(ns, family, "pairs", "set", "ipv4_addr . ipv4_addr")
     yield NftSet(ns, family, "public_to_private", "map", "ipv4_addr : ipv4_addr")
     yield NftSet(ns, family, "private_to_public", "map", "ipv4_addr : ipv4_addr")
@@ -331,6 +328,7 @@ def gateway(ns: str) -> Iterator[Item]:
             'ct direction original ct original ip saddr . ip saddr @pairs return comment "mapped"',
             'ct direction reply ct reply ip saddr . ip saddr @pairs return comment "mapped"',
             'ip6 saddr @assigned return comment "assigned"',
+            f'ip6 saddr & {BLOCK6} == @assigned_blocks return comment "assigned"',
             'drop comment "no-public-address"',
         ),
     )
@@ -343,6 +341,7 @@ def gateway(ns: str) -> Iterator[Item]:
             'ct direction original ip daddr . ct original ip daddr @pairs accept comment "mapped"',
             'ct direction reply ip daddr . ct reply ip daddr @pairs accept comment "mapped"',
             'ip6 daddr @assigned accept comment "assigned"',
+            f'ip6 daddr & {BLOCK6} == @assigned_blocks accept comment "assigned"',
             'fib saddr type local accept comment "own-error"',
             'drop comment "no-public-address"',
         ),
@@ -368,7 +367,7 @@ def egress_only(ns: str) -> Iterator[Item]:
     )
     yield NftTable(ns, family)
     yield NftSet(ns, family, "routers", "set", "ifname")
-    yield NftSet(ns, family, "assigned", "set", "ipv6_addr")
+    yield from assigned6(ns)
     yield Chain(
         ns, family, "input", hook("filter", "input", 0), ('drop comment "gateway-answers-nothing"',)
     )
@@ -378,8 +377,11 @@ def egress_only(ns: str) -> Iterator[Item]:
         "forward",
         hook("filter", "forward", 0),
         (
-            'iifname @routers ip6 saddr != @assigned drop comment "not-assigned"',
-            'oifname @routers ip6 daddr != @assigned drop comment "not-assigned"',
+            *(
+                f"{link} @routers ip6 {end} != @assigned ip6 {end} & {BLOCK6} != @assigned_blocks "
+                'drop comment "not-assigned"'
+                for link, end in (("iifname", "saddr"), ("oifname", "daddr"))
+            ),
             'ct state established,related accept comment "established"',
             'iifname @routers ct state new accept comment "from-inside"',
             # answers come in by the internet gateway where a table leads to both

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gureum.engines.linux.guards import BLOCK6
 from gureum.engines.linux.items import Chain, Element, Family, IpAddress, Item, NftSet
 from gureum.program import Service
 
@@ -33,7 +34,10 @@ def services(ns: str, *, ipv6: bool) -> Iterator[Item]:
     yield NftSet(ns, family, "service_rates", "set", _RATES)
     own = ["ether saddr . ip saddr != @owners"]
     if ipv6:
-        own.append("ether saddr . ip6 saddr != @owners6")
+        own.append(
+            "ether saddr . ip6 saddr != @owners6 "
+            f"ether saddr . ip6 saddr & {BLOCK6} != @owner_blocks6"
+        )
         yield NftSet(ns, family, "services6", "set", "ipv6_addr . inet_proto . inet_service")
         yield NftSet(ns, family, "service_addresses6", "set", "ipv6_addr")
     yield Chain(
