@@ -10,6 +10,7 @@ from gureum.imports import (
     endpoints,
     filters,
     hosts,
+    mirroring,
     networks,
     records,
     supplement,
@@ -32,6 +33,10 @@ _FIRST: Mapping[str, Read] = {
     "Vpcs": networks.vpc,
     "ManagedPrefixLists": networks.managed_list,
     "InternetGateways": networks.internet_gateway,
+    "CarrierGateways": networks.carrier_gateway,
+    "VpcEncryptionControls": records.encryption_control,
+    "SecondaryNetworks": records.secondary_network,
+    "SecondarySubnets": records.secondary_subnet,
     "EgressOnlyInternetGateways": networks.egress_only_gateway,
     "CustomerGateways": ways.customer_gateway,
     "VpnGateways": ways.vpn_gateway,
@@ -59,6 +64,10 @@ _LAST: Mapping[str, Read] = {
     "TransitGatewayPeeringAttachments": transit.peering,
     "ServiceConfigurations": records.endpoint_service,
     "VpcEndpoints": endpoints.endpoint,
+    "InstanceConnectEndpoints": endpoints.connect_endpoint,
+    "TrafficMirrorFilters": mirroring.filter_,
+    "TrafficMirrorTargets": mirroring.target,
+    "TrafficMirrorSessions": mirroring.session,
     "NatGateways": ways.nat_gateway,
     "RouteTables": ways.route_table,
     "FlowLogs": records.flow_log,
@@ -73,6 +82,7 @@ _ELSEWHERE = frozenset(
     {
         *("NetworkInterfaces", "PrefixLists", "SecurityGroupRules", "TransitGatewayAttachments"),
         *("AllowedPrincipals", "LaunchTemplateVersions", "TransitGatewayPrefixListReferences"),
+        "TrafficMirrorFilterRules",
     }
 )
 

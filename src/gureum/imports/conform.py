@@ -26,6 +26,7 @@ _MORE = {
     "PrefixLists": "DescribePrefixLists",
     "SubnetIpv4CidrReservations": "GetSubnetCidrReservations",
     "SubnetIpv6CidrReservations": "GetSubnetCidrReservations",
+    "TrafficMirrorFilterRules": "DescribeTrafficMirrorFilterRules",
     "TransitGatewayPrefixListReferences": "GetTransitGatewayPrefixListReferences",
 }
 _KINDS: Mapping[str, Any] = {

@@ -1,4 +1,4 @@
-"""Reads VPC endpoints."""
+"""Reads VPC endpoints and EC2 Instance Connect Endpoints."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 
 from gureum.imports.answers import Item
 from gureum.imports.reading import Left, Reading
+from gureum.resources.connect_endpoint import ConnectEndpoint
 from gureum.resources.endpoint_service import GATEWAY, INTERFACE, asked_service
 from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.subnet import Subnet
 from gureum.resources.vpc_endpoint import Placed, VpcEndpoint, of_service
 from gureum.resources.vpc_endpoint_api import FULL_ACCESS
 
@@ -50,3 +52,26 @@ def _label(key: str, item: Item) -> str:
 def _placed(reading: Reading, interface: str) -> Placed:
     eni = reading.call.txn.get(NetworkInterface, interface)
     return Placed(subnet=eni.subnet, interface=eni.id)
+
+
+def connect_endpoint(reading: Reading, item: Item) -> None:
+    """An EC2 Instance Connect Endpoint with its interface."""
+    key, state = item["InstanceConnectEndpointId"], item["State"]
+    if state not in ("create-in-progress", "create-complete"):
+        raise Left(f"it is {state}")
+    subnet = reading.call.txn.get(Subnet, item["SubnetId"])
+    interfaces = item.get("NetworkInterfaceIds", ())
+    for interface in interfaces:
+        reading.call.txn.get(NetworkInterface, interface)
+    reading.put(
+        ConnectEndpoint(
+            **reading.common(ConnectEndpoint, item, key, "CreatedAt"),
+            vpc=subnet.vpc,
+            subnet=subnet.id,
+            zone=subnet.zone,
+            interface=next(iter(interfaces), None),
+            groups=tuple(item.get("SecurityGroupIds", ())),
+            preserve_ip=item.get("PreserveClientIp", False),
+            state=state,
+        )
+    )

@@ -11,6 +11,7 @@ from gureum.imports.answers import Item
 from gureum.imports.names import interfaces
 from gureum.imports.reading import Left, Reading, moment
 from gureum.resources import public_ip
+from gureum.resources.connect_endpoint import ConnectEndpoint
 from gureum.resources.elastic_ip import ElasticIp
 from gureum.resources.image import find_image
 from gureum.resources.instance import ENDED, Instance, MetadataOptions, Reason
@@ -208,7 +209,7 @@ def tell_idle(reading: Reading) -> None:
     """Tell of interfaces of AWS's own machines of which nothing is here."""
     for key in reading.idle:
         eni, view = reading.find(NetworkInterface, key), reading.call.txn.view
-        users = (TransitGatewayAttachment, VpcEndpoint)
+        users = (ConnectEndpoint, TransitGatewayAttachment, VpcEndpoint)
         if eni is None or any(True for cls in users for _ in view.referrers(key, cls)):
             continue
         reading.report.leave(

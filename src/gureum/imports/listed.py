@@ -9,6 +9,8 @@ from typing import Any
 from gureum.kind import Shape
 from gureum.model import Resource, View
 from gureum.resources import (
+    carrier_gateway,
+    connect_endpoint,
     customer_gateway,
     dhcp_options,
     egress_only_gateway,
@@ -28,20 +30,26 @@ from gureum.resources import (
     prefix_list_api,
     public_access_api,
     route_table,
+    secondary_network,
     security_group,
     security_group_rule,
     subnet,
+    traffic_mirror_filter,
+    traffic_mirror_session,
     transit_gateway_api,
     transit_gateway_attachment,
     transit_gateway_peering,
     transit_gateway_table,
     volume,
     vpc,
+    vpc_encryption,
     vpc_endpoint_api,
     vpc_peering,
     vpn_connection_api,
     vpn_gateway_api,
 )
+from gureum.resources.carrier_gateway import CarrierGateway
+from gureum.resources.connect_endpoint import ConnectEndpoint
 from gureum.resources.customer_gateway import CustomerGateway
 from gureum.resources.dhcp_options import DhcpOptions
 from gureum.resources.egress_only_gateway import EgressOnlyGateway
@@ -61,8 +69,14 @@ from gureum.resources.placement import PlacementGroup
 from gureum.resources.prefix_list import PrefixList
 from gureum.resources.public_access import PublicAccessExclusion
 from gureum.resources.route_table import RouteTable
+from gureum.resources.secondary_network import SecondaryNetwork, SecondarySubnet
 from gureum.resources.security_group import SecurityGroup, SecurityGroupRule
 from gureum.resources.subnet import Subnet
+from gureum.resources.traffic_mirror import (
+    TrafficMirrorFilter,
+    TrafficMirrorSession,
+    TrafficMirrorTarget,
+)
 from gureum.resources.transit_gateway import (
     TransitGateway,
     TransitGatewayAttachment,
@@ -70,6 +84,7 @@ from gureum.resources.transit_gateway import (
 )
 from gureum.resources.volume import Volume
 from gureum.resources.vpc import Vpc
+from gureum.resources.vpc_encryption import VpcEncryptionControl
 from gureum.resources.vpc_endpoint import VpcEndpoint
 from gureum.resources.vpc_peering import VpcPeeringConnection
 from gureum.resources.vpn_connection import VpnConnection
@@ -100,6 +115,7 @@ def _known(row: TransitGatewayAttachment) -> bool:
 
 LISTED: Mapping[str, Listed] = {
     "Addresses": Listed("DescribeAddresses", ElasticIp, elastic_ip.show),
+    "CarrierGateways": Listed("DescribeCarrierGateways", CarrierGateway, carrier_gateway.show),
     "CustomerGateways": Listed("DescribeCustomerGateways", CustomerGateway, customer_gateway.show),
     "DhcpOptions": Listed("DescribeDhcpOptions", DhcpOptions, dhcp_options.show),
     "EgressOnlyInternetGateways": Listed(
@@ -108,6 +124,12 @@ LISTED: Mapping[str, Listed] = {
     "FlowLogs": Listed("DescribeFlowLogs", FlowLog, flow_log_api.show),
     "IamInstanceProfileAssociations": Listed(
         "DescribeIamInstanceProfileAssociations", ProfileAssociation, instance_profile.show
+    ),
+    "InstanceConnectEndpoints": Listed(
+        "DescribeInstanceConnectEndpoints",
+        ConnectEndpoint,
+        connect_endpoint.show,
+        keep=lambda row: row.ended is None,
     ),
     "InternetGateways": Listed("DescribeInternetGateways", InternetGateway, internet_gateway.show),
     "KeyPairs": Listed("DescribeKeyPairs", KeyPair, key_pair.show),
@@ -130,6 +152,12 @@ LISTED: Mapping[str, Listed] = {
         "DescribeInstances", Instance, instance_shape.show_reservation, instance_shape.gathered
     ),
     "RouteTables": Listed("DescribeRouteTables", RouteTable, route_table.show),
+    "SecondaryNetworks": Listed(
+        "DescribeSecondaryNetworks", SecondaryNetwork, secondary_network.show_network
+    ),
+    "SecondarySubnets": Listed(
+        "DescribeSecondarySubnets", SecondarySubnet, secondary_network.show_subnet
+    ),
     "SecurityGroupRules": Listed(
         "DescribeSecurityGroupRules", SecurityGroupRule, security_group_rule.show
     ),
@@ -138,6 +166,15 @@ LISTED: Mapping[str, Listed] = {
         "DescribeVpcEndpointServiceConfigurations", EndpointService, endpoint_service_api.show
     ),
     "Subnets": Listed("DescribeSubnets", Subnet, subnet.show),
+    "TrafficMirrorFilters": Listed(
+        "DescribeTrafficMirrorFilters", TrafficMirrorFilter, traffic_mirror_filter.show_filter
+    ),
+    "TrafficMirrorSessions": Listed(
+        "DescribeTrafficMirrorSessions", TrafficMirrorSession, traffic_mirror_session.show_session
+    ),
+    "TrafficMirrorTargets": Listed(
+        "DescribeTrafficMirrorTargets", TrafficMirrorTarget, traffic_mirror_session.show_target
+    ),
     "TransitGatewayAttachments": Listed(
         "DescribeTransitGatewayAttachments",
         TransitGatewayAttachment,
@@ -164,6 +201,9 @@ LISTED: Mapping[str, Listed] = {
     "VpcBlockPublicAccessExclusions": Listed(
         "DescribeVpcBlockPublicAccessExclusions", PublicAccessExclusion, public_access_api.show
     ),
+    "VpcEncryptionControls": Listed(
+        "DescribeVpcEncryptionControls", VpcEncryptionControl, vpc_encryption.show
+    ),
     "VpcEndpoints": Listed("DescribeVpcEndpoints", VpcEndpoint, vpc_endpoint_api.show),
     "VpcPeeringConnections": Listed(
         "DescribeVpcPeeringConnections", VpcPeeringConnection, vpc_peering.show
@@ -179,6 +219,7 @@ COMPANIONS = frozenset(
         *("address-lease", "elastic-ip-association", "home", "image-alias", "internet-host"),
         *("launch-template-version", "vpc-block-public-access-options"),
         *("network-acl-association", "prefix-list-version", "public-ip"),
+        "traffic-mirror-filter-rule",
         *("route-table-association", "subnet-cidr-reservation", "vpc-ipv6-cidr-block"),
     }
 )

@@ -9,6 +9,7 @@ from gureum.imports.answers import Item
 from gureum.imports.reading import Left, Reading
 from gureum.model.cidr import inside, ipv4_network, ipv6_network
 from gureum.resources import dhcp_options, prefix_list
+from gureum.resources.carrier_gateway import CarrierGateway
 from gureum.resources.dhcp_options import DhcpOptions
 from gureum.resources.egress_only_gateway import EgressOnlyGateway
 from gureum.resources.internet_gateway import InternetGateway
@@ -209,3 +210,16 @@ def egress_only_gateway(reading: Reading, item: Item) -> None:
         )
     )
     reading.call.txn.put(replace(reading.call.txn.get(Vpc, row.vpc), egress_gateway=row.id))
+
+
+def carrier_gateway(reading: Reading, item: Item) -> None:
+    """A carrier gateway, of a VPC that is here."""
+    state = item["State"]
+    if state not in ("pending", "available"):
+        raise Left(f"it is {state}")
+    row = CarrierGateway(
+        **reading.common(CarrierGateway, item, item["CarrierGatewayId"]),
+        vpc=item["VpcId"],
+        state=state,
+    )
+    reading.put(row)

@@ -1,5 +1,6 @@
 """Reads what is a record here, or says what else is done with packets: VPN connections, endpoint
-services, flow logs, launch templates, permissions of interfaces, Block Public Access."""
+services, flow logs, launch templates, permissions of interfaces, Block Public Access,
+encryption controls, secondary networks."""
 
 from __future__ import annotations
 
@@ -30,6 +31,8 @@ from gureum.resources.public_access import (
     PublicAccessOptions,
     options_id,
 )
+from gureum.resources.secondary_network import SecondaryNetwork, SecondarySubnet, State
+from gureum.resources.vpc_encryption import EXCLUSIONS, VpcEncryptionControl
 from gureum.resources.vpn_connection import IN_SERVICE, VpnConnection
 from gureum.resources.vpn_tunnel import Tunnel
 
@@ -254,3 +257,60 @@ def exclusion(reading: Reading, item: Item) -> None:
             updated=moment(item["LastUpdateTimestamp"]),
         )
     )
+
+
+# --- encryption and secondary networks ----------------------------------------------------------
+def encryption_control(reading: Reading, item: Item) -> None:
+    """The encryption control of a VPC that is here."""
+    state, told = item["State"], item.get("ResourceExclusions", {})
+    if state.startswith("delet"):
+        raise Left(f"it is {state}")
+    reading.put(
+        VpcEncryptionControl(
+            **reading.common(VpcEncryptionControl, item, item["VpcEncryptionControlId"]),
+            vpc=item["VpcId"],
+            mode=item["Mode"],
+            state=state,
+            message=item.get("StateMessage") or None,
+            excluded=tuple(
+                name for name in EXCLUSIONS if told.get(name, {}).get("State") == "enabled"
+            ),
+        )
+    )
+
+
+def secondary_network(reading: Reading, item: Item) -> None:
+    """A secondary network."""
+    cidr, association, state = _secondary(item)
+    reading.put(
+        SecondaryNetwork(
+            **reading.common(SecondaryNetwork, item, item["SecondaryNetworkId"]),
+            cidr=cidr,
+            type=item["Type"],
+            association=association,
+            state=state,
+        )
+    )
+
+
+def secondary_subnet(reading: Reading, item: Item) -> None:
+    """A subnet of a secondary network that is here."""
+    cidr, association, state = _secondary(item)
+    reading.put(
+        SecondarySubnet(
+            **reading.common(SecondarySubnet, item, item["SecondarySubnetId"]),
+            network=item["SecondaryNetworkId"],
+            zone=item["AvailabilityZone"],
+            cidr=cidr,
+            association=association,
+            state=state,
+        )
+    )
+
+
+def _secondary(item: Item) -> tuple[str, str, State]:
+    state = item["State"]
+    if state not in ("create-in-progress", "create-complete"):
+        raise Left(f"it is {state}")
+    (block,) = item["Ipv4CidrBlockAssociations"]
+    return str(IPv4Network(block["CidrBlock"])), block["AssociationId"], state

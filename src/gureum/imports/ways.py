@@ -26,6 +26,7 @@ _TARGETS = (
     "NatGatewayId",
     "NetworkInterfaceId",
     "EgressOnlyInternetGatewayId",
+    "CarrierGatewayId",
     "VpcPeeringConnectionId",
     "TransitGatewayId",
 )

@@ -101,9 +101,9 @@ def create_rule(call: Call) -> Shape:
             "The maximum number of Traffic Mirror filter rules has been exceeded.",
         )
     row = TrafficMirrorFilterRule(
-        **call.common(TrafficMirrorFilterRule), filter=of.id, **_fields(call.params)
+        **call.common(TrafficMirrorFilterRule), filter=of.id, **rule_fields(call.params)
     )
-    _check(call, row)
+    check_rule(call, row)
     call.created(row)
     return {
         "TrafficMirrorFilterRule": show_rule(row, call.txn.view),
@@ -115,11 +115,11 @@ def modify_rule(call: Call) -> Shape:
     """ModifyTrafficMirrorFilterRule: what is removed has its default again."""
     row = call.txn.get(TrafficMirrorFilterRule, call.params["TrafficMirrorFilterRuleId"])
     removed: dict[str, Any] = {_REMOVED[name]: None for name in call.get("RemoveFields", ())}
-    given = _fields(call.params)
+    given = rule_fields(call.params)
     if both := sorted(removed.keys() & given.keys()):
         raise invalid_combination(f"{', '.join(both)} cannot be both given and removed.")
     row = replace(row, **removed, **given)
-    _check(call, row)
+    check_rule(call, row)
     call.txn.put(row)
     shape = show_rule(row, call.txn.view)
     return {"TrafficMirrorFilterRule": {k: v for k, v in shape.items() if k != "Tags"}}
@@ -132,8 +132,12 @@ def delete_rule(call: Call) -> Shape:
     return {"TrafficMirrorFilterRuleId": row.id}
 
 
-def _fields(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that a request gives."""
+def rule_fields(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a rule that a request gives, or an answer.
+
+    Raises:
+        ApiError: ``InvalidParameterValue``.
+    """
     found = {
         "direction": params.get("TrafficDirection"),
         "number": params.get("RuleNumber"),
@@ -167,7 +171,11 @@ def _ports(given: Mapping[str, Any] | None, parameter: str) -> tuple[int, int] |
     return int(first), int(last)
 
 
-def _check(call: Call, row: TrafficMirrorFilterRule) -> None:
+def check_rule(call: Call, row: TrafficMirrorFilterRule) -> None:
+    """Raises:
+    ApiError: ``InvalidParameterValue``, ``InvalidParameterCombination``,
+        ``TrafficMirrorFilterRuleAlreadyExists``.
+    """
     if row.number not in _NUMBERS:
         raise invalid_value("ruleNumber", row.number, "It must be between 1 and 32766")
     if row.protocol is not None and not 0 <= row.protocol <= 255:

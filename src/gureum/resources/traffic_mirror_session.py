@@ -101,7 +101,7 @@ def create_session(call: Call) -> Shape:
         interface=source.id,
         **{"vni": _free_network(call) if vni is None else vni, **_fields(call, "VirtualNetworkId")},
     )
-    _check(call, row)
+    check_session(call, row)
     call.created(row)
     return {
         "TrafficMirrorSession": show_session(row, call.txn.view),
@@ -119,7 +119,7 @@ def modify_session(call: Call) -> Shape:
     if "vni" in removed:
         removed["vni"] = _free_network(call)
     row = replace(row, **removed, **given)
-    _check(call, row)
+    check_session(call, row)
     call.txn.put(row)
     return {"TrafficMirrorSession": show_session(row, call.txn.view)}
 
@@ -160,7 +160,11 @@ def _free_network(call: Call) -> int:
     return drawn
 
 
-def _check(call: Call, row: TrafficMirrorSession) -> None:
+def check_session(call: Call, row: TrafficMirrorSession) -> None:
+    """Raises:
+    ApiError: ``InvalidTrafficMirrorTargetId.NotFound``, ``InvalidParameterValue``, the codes of
+        quotas, ``InterfaceInUseByTrafficMirrorTarget``.
+    """
     target = call.txn.get(TrafficMirrorTarget, row.target)
     for name, value, known in (
         ("sessionNumber", row.number, _NUMBERS),
