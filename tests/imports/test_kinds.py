@@ -168,3 +168,61 @@ def test_what_is_wrong_is_told(cloud: Cloud) -> None:
     ]
     sessions = here.call("DescribeTrafficMirrorSessions")["TrafficMirrorSessions"]
     assert [each["TrafficMirrorSessionId"] for each in sessions] == [f"tms-0{number}"]
+
+
+def test_what_a_transit_gateway_has_beside_vpcs(cloud: Cloud) -> None:
+    """Connect attachments with peers, which tables know them, and a VPN concentrator."""
+    vpc = make_vpc(cloud)
+    subnet = make_subnet(cloud, vpc)
+    options = {"TransitGatewayCidrBlocks": ["10.99.0.0/24"]}
+    gateway = cloud.call("CreateTransitGateway", Options=options)["TransitGateway"]
+    key = gateway["TransitGatewayId"]
+    settle(cloud)
+    where = {"TransitGatewayId": key, "VpcId": vpc, "SubnetIds": [subnet]}
+    made = cloud.call("CreateTransitGatewayVpcAttachment", **where)
+    over = made["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"]
+    settle(cloud)
+    how = {"TransportTransitGatewayAttachmentId": over, "Options": {"Protocol": "gre"}}
+    made = cloud.call("CreateTransitGatewayConnect", **how)["TransitGatewayConnect"]
+    connect = made["TransitGatewayAttachmentId"]
+    cloud.call("CreateVpnConcentrator", Type="ipsec.1", TransitGatewayId=key)
+    cloud.call("CreateVpnConcentrator", Type="ipsec.1")
+    settle(cloud)
+    cloud.call(
+        "CreateTransitGatewayConnectPeer", TransitGatewayAttachmentId=connect,
+        PeerAddress="10.0.1.50", InsideCidrBlocks=["169.254.90.0/29", "fd00::/125"],
+        BgpOptions={"PeerAsn": 65001},
+    )  # fmt: skip
+    table = gateway_table(cloud)
+    way = {"DestinationCidrBlock": "10.7.0.0/16", "TransitGatewayAttachmentId": connect}
+    cloud.call("CreateTransitGatewayRoute", TransitGatewayRouteTableId=table, **way)
+    here = again(cloud)
+    asked = {"TransitGatewayRouteTableId": table}
+    for action, member in (
+        ("GetTransitGatewayRouteTablePropagations", "TransitGatewayRouteTablePropagations"),
+        ("GetTransitGatewayRouteTableAssociations", "Associations"),
+    ):
+        there, found = (each.call(action, **asked)[member] for each in (cloud, here))
+        assert found == there
+        assert connect in {each["TransitGatewayAttachmentId"] for each in found}
+
+
+def gateway_table(cloud: Cloud) -> str:
+    (table,) = cloud.call("DescribeTransitGatewayRouteTables")["TransitGatewayRouteTables"]
+    return str(table["TransitGatewayRouteTableId"])
+
+
+def test_paths_to_be_analysed(cloud: Cloud) -> None:
+    subnet = make_subnet(cloud, make_vpc(cloud))
+    one, two = (make_interface(cloud, subnet)["NetworkInterfaceId"] for _ in range(2))
+    ports = {"FromPort": 80, "ToPort": 443}
+    cloud.call(
+        "CreateNetworkInsightsPath", ClientToken="a", Source=one, Destination=two, Protocol="tcp",
+        FilterAtSource={"DestinationPortRange": ports, "SourceAddress": "10.0.1.9"},
+    )  # fmt: skip
+    cloud.call(
+        "CreateNetworkInsightsPath", ClientToken="b", Source=one, DestinationIp="10.0.1.7",
+        DestinationPort=53, Protocol="udp",
+    )  # fmt: skip
+    here = again(cloud)
+    assert len(here.call("DescribeNetworkInsightsPaths")["NetworkInsightsPaths"]) == 2

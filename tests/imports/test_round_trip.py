@@ -51,11 +51,10 @@ def network(cloud: Cloud) -> set[str]:
 
 NOT_WRITTEN = {
     *("image", "network-insights-access-scope"),
-    *("network-insights-path", "snapshot"),
+    "snapshot",
     # Records of things that no machine is behind here.
-    *("transit-gateway-attachment", "transit-gateway-connect-peer"),
     *("transit-gateway-metering-policy", "transit-gateway-multicast-domain"),
-    *("transit-gateway-policy-table", "vpn-concentrator", "fpga-image", "image-usage-report"),
+    *("transit-gateway-policy-table", "fpga-image", "image-usage-report"),
     *("store-image-task", "stored-disk"),
 }
 """Kinds that neither way knows yet; of the attachments those that are not of a VPC.  This set is

@@ -20,7 +20,7 @@ from gureum.resources.permissions import ANY_V4, ANY_V6
 from gureum.resources.public_access import ALLOW_BOTH, GONE, PublicAccessExclusion
 from gureum.resources.public_ip import associations
 from gureum.resources.route_table import RouteTable, table_of
-from gureum.resources.subnet import Lease, Subnet, lease_id
+from gureum.resources.subnet import Subnet, lease_of
 from gureum.resources.transit_gateway import TransitGateway
 from gureum.resources.vpc import Vpc
 from gureum.resources.vpc_peering import VpcPeeringConnection
@@ -228,7 +228,7 @@ def sender_address(view: View, step: Step) -> Iterator[Fix]:
         return
     source = step.packet.source
     inside = any(contains(cidr, source) for cidr in subnet.cidrs)
-    if inside and not view.find(Lease, lease_id(subnet.id, source)):
+    if inside and lease_of(view, subnet.id, source) is None:
         v6 = is_ipv6(source)
         option = "--ipv6-addresses" if v6 else "--private-ip-addresses"
         action = "assign-ipv6-addresses" if v6 else "assign-private-ip-addresses"

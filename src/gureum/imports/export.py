@@ -89,7 +89,7 @@ def _of_table(row: TransitGatewayRouteTable, view: View) -> Iterator[tuple[str, 
             "TransitGatewayRouteTablePropagations": [
                 part.shape
                 for part in sorted(propagations(view, row), key=lambda part: part.id)
-                if part.shape["ResourceType"] == "vpc"
+                if part.shape["ResourceType"] in ("vpc", "connect")
             ]
         },
         "GetTransitGatewayPrefixListReferences": {

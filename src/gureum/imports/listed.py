@@ -24,6 +24,7 @@ from gureum.resources import (
     launch_template_api,
     nat_gateway,
     network_acl,
+    network_insights,
     network_interface,
     network_interface_permission,
     placement_group,
@@ -38,6 +39,7 @@ from gureum.resources import (
     traffic_mirror_session,
     transit_gateway_api,
     transit_gateway_attachment,
+    transit_gateway_connect,
     transit_gateway_peering,
     transit_gateway_table,
     volume,
@@ -45,6 +47,7 @@ from gureum.resources import (
     vpc_encryption,
     vpc_endpoint_api,
     vpc_peering,
+    vpn_concentrator,
     vpn_connection_api,
     vpn_gateway_api,
 )
@@ -63,6 +66,7 @@ from gureum.resources.key_pair import KeyPair
 from gureum.resources.launch_template import LaunchTemplate
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_acl import NetworkAcl
+from gureum.resources.network_insights import NetworkInsightsPath
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.network_interface_permission import InterfacePermission
 from gureum.resources.placement import PlacementGroup
@@ -82,11 +86,13 @@ from gureum.resources.transit_gateway import (
     TransitGatewayAttachment,
     TransitGatewayRouteTable,
 )
+from gureum.resources.transit_gateway_connect import CONNECT, ConnectPeer
 from gureum.resources.volume import Volume
 from gureum.resources.vpc import Vpc
 from gureum.resources.vpc_encryption import VpcEncryptionControl
 from gureum.resources.vpc_endpoint import VpcEndpoint
 from gureum.resources.vpc_peering import VpcPeeringConnection
+from gureum.resources.vpn_concentrator import CONCENTRATOR, VpnConcentrator
 from gureum.resources.vpn_connection import VpnConnection
 from gureum.resources.vpn_gateway import VpnGateway
 
@@ -110,7 +116,7 @@ def _of_vpc(row: TransitGatewayAttachment) -> bool:
 
 
 def _known(row: TransitGatewayAttachment) -> bool:
-    return row.of_vpc or row.peer is not None
+    return row.of_vpc or row.peer is not None or row.type in (CONNECT, CONCENTRATOR)
 
 
 LISTED: Mapping[str, Listed] = {
@@ -139,6 +145,9 @@ LISTED: Mapping[str, Listed] = {
     ),
     "NatGateways": Listed("DescribeNatGateways", NatGateway, nat_gateway.show),
     "NetworkAcls": Listed("DescribeNetworkAcls", NetworkAcl, network_acl.show),
+    "NetworkInsightsPaths": Listed(
+        "DescribeNetworkInsightsPaths", NetworkInsightsPath, network_insights.show_path
+    ),
     "NetworkInterfacePermissions": Listed(
         "DescribeNetworkInterfacePermissions",
         InterfacePermission,
@@ -181,6 +190,15 @@ LISTED: Mapping[str, Listed] = {
         transit_gateway_attachment.show,
         keep=_known,
     ),
+    "TransitGatewayConnectPeers": Listed(
+        "DescribeTransitGatewayConnectPeers", ConnectPeer, transit_gateway_connect.show_peer
+    ),
+    "TransitGatewayConnects": Listed(
+        "DescribeTransitGatewayConnects",
+        TransitGatewayAttachment,
+        transit_gateway_connect.show_connect,
+        keep=lambda row: row.type == CONNECT,
+    ),
     "TransitGatewayPeeringAttachments": Listed(
         "DescribeTransitGatewayPeeringAttachments",
         TransitGatewayAttachment,
@@ -209,6 +227,7 @@ LISTED: Mapping[str, Listed] = {
         "DescribeVpcPeeringConnections", VpcPeeringConnection, vpc_peering.show
     ),
     "Vpcs": Listed("DescribeVpcs", Vpc, vpc.show),
+    "VpnConcentrators": Listed("DescribeVpnConcentrators", VpnConcentrator, vpn_concentrator.show),
     "VpnConnections": Listed("DescribeVpnConnections", VpnConnection, vpn_connection_api.show),
     "VpnGateways": Listed("DescribeVpnGateways", VpnGateway, vpn_gateway_api.show),
 }

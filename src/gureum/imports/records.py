@@ -1,6 +1,6 @@
 """Reads what is a record here, or says what else is done with packets: VPN connections, endpoint
 services, flow logs, launch templates, permissions of interfaces, Block Public Access,
-encryption controls, secondary networks."""
+encryption controls, secondary networks, paths to be analysed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from gureum.resources.flow_log_format import (
     fields_of,
 )
 from gureum.resources.launch_template import LaunchTemplate, LaunchTemplateVersion, version_key
+from gureum.resources.network_insights import NetworkInsightsPath, is_end, packet_fields
 from gureum.resources.network_interface_permission import InterfacePermission
 from gureum.resources.public_access import (
     BIDIRECTIONAL,
@@ -314,3 +315,21 @@ def _secondary(item: Item) -> tuple[str, str, State]:
         raise Left(f"it is {state}")
     (block,) = item["Ipv4CidrBlockAssociations"]
     return str(IPv4Network(block["CidrBlock"])), block["AssociationId"], state
+
+
+# --- questions ----------------------------------------------------------------------------------
+def insights_path(reading: Reading, item: Item) -> None:
+    """A path to be analysed, whose ends need not be here."""
+    ends = item["Source"], item.get("Destination")
+    for end in ends:
+        if end is not None and not is_end(end):
+            raise Left(f"paths from or to {end} are not built")
+    key = item["NetworkInsightsPathId"]
+    reading.put(
+        NetworkInsightsPath(
+            **reading.common(NetworkInsightsPath, item, key, "CreatedDate"),
+            source=ends[0],
+            target=ends[1],
+            **packet_fields(item),
+        )
+    )

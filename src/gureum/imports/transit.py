@@ -1,8 +1,9 @@
-"""Reads transit gateways, their route tables and the VPCs attached to them."""
+"""Reads transit gateways, their route tables and what is attached to them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from itertools import count
 
 from gureum.imports.answers import Item
@@ -21,7 +22,9 @@ from gureum.resources.transit_gateway import (
     TransitGatewayAttachment,
     TransitGatewayRouteTable,
 )
+from gureum.resources.transit_gateway_connect import CONNECT, ConnectPeer
 from gureum.resources.vpc import Vpc
+from gureum.resources.vpn_concentrator import CONCENTRATOR, VpnConcentrator
 
 _SAVE = "save 'aws ec2 {call} --transit-gateway-route-table-id {key}' as {file}-{key}.json"
 
@@ -201,13 +204,95 @@ def _unasked(reading: Reading, item: Item, which: str, state: str) -> TableLink 
     return TableLink(table=table, state=state)
 
 
+def connect(reading: Reading, item: Item) -> None:
+    """A Connect attachment, over an attachment that is here."""
+    key, state = item["TransitGatewayAttachmentId"], item["State"]
+    if state not in SERVING:
+        raise Left(f"it is {state}")
+    over = reading.call.txn.get(
+        TransitGatewayAttachment, item["TransportTransitGatewayAttachmentId"]
+    )
+    reading.put(
+        TransitGatewayAttachment(
+            **reading.common(TransitGatewayAttachment, item, key, "CreationTime"),
+            gateway=item["TransitGatewayId"],
+            vpc="",
+            type=CONNECT,
+            other=over.id,
+            feet=(),
+            state=state,
+            association=_association(reading, item),
+            propagations=tuple(_propagations(reading, item)),
+        )
+    )
+
+
+def connect_peer(reading: Reading, item: Item) -> None:
+    """A peer of a Connect attachment; its sessions are down here."""
+    told, state = item["ConnectPeerConfiguration"], item["State"]
+    if state not in ("pending", "available"):
+        raise Left(f"it is {state}")
+    over = reading.call.txn.get(TransitGatewayAttachment, item["TransitGatewayAttachmentId"])
+    inside = sorted(map(ip_network, told["InsideCidrBlocks"]), key=lambda block: block.version)
+    if over.type != CONNECT or (inside[0].version, inside[0].prefixlen) != (4, 29):
+        raise Left("it is of no Connect attachment, or has no /29 inside")
+    reading.put(
+        ConnectPeer(
+            **reading.common(
+                ConnectPeer, item, item["TransitGatewayConnectPeerId"], "CreationTime"
+            ),
+            attachment=over.id,
+            address=str(ip_address(told["TransitGatewayAddress"])),
+            peer=str(ip_address(told["PeerAddress"])),
+            inside=tuple(map(str, inside)),
+            asn=int(told["BgpConfigurations"][0]["PeerAsn"]),
+            state=state,
+        )
+    )
+
+
+def concentrator(reading: Reading, item: Item) -> None:
+    """A VPN concentrator, with its attachment as the list of all attachments tells it."""
+    state, attached = item["State"], item.get("TransitGatewayAttachmentId")
+    if state not in ("pending", "available"):
+        raise Left(f"it is {state}")
+    row = VpnConcentrator(
+        **reading.common(VpnConcentrator, item, item["VpnConcentratorId"]),
+        gateway=item.get("TransitGatewayId"),
+        state=state,
+    )
+    reading.put(row)
+    if attached is None:
+        return
+    all_told = reading.answers.of("TransitGatewayAttachments")
+    told = next((each for each in all_told if each["TransitGatewayAttachmentId"] == attached), {})
+    if not told:
+        reading.report.assumed.append((attached, f"an available attachment of {row.id}"))
+    reading.put(
+        TransitGatewayAttachment(
+            **reading.common(TransitGatewayAttachment, told, attached, "CreationTime"),
+            gateway=item["TransitGatewayId"],
+            vpc="",
+            type=CONCENTRATOR,
+            other=row.id,
+            feet=(),
+            state=told.get("State", "available"),
+            association=_association(reading, item) if told else None,
+        )
+    )
+
+
 def other_attachments(reading: Reading) -> None:
-    """Tell of attachments that are no VPCs', nor peerings that are told of by themselves."""
-    told = reading.answers.of("TransitGatewayPeeringAttachments")
-    peerings = {item.get("TransitGatewayAttachmentId") for item in told}
+    """Tell of attachments that are no VPCs', nor told of by themselves."""
+    lists = ("TransitGatewayPeeringAttachments", "TransitGatewayConnects", "VpnConcentrators")
+    by_themselves = {
+        item.get("TransitGatewayAttachmentId")
+        for what in lists
+        for item in reading.answers.of(what)
+    }
     for item in reading.answers.of("TransitGatewayAttachments"):
         kind = item.get("ResourceType")
         key = item.get("TransitGatewayAttachmentId", "?")
-        if kind != "vpc" and key not in peerings:
-            why = f"attachments of type {kind} are not built"
+        if kind != "vpc" and key not in by_themselves:
+            why = f"attachments of type {kind} are not built, or not asked for by themselves"
             reading.report.leave("TransitGatewayAttachments", key, why)

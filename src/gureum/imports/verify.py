@@ -24,7 +24,7 @@ DERIVED = frozenset(
             "StateTransitionReason",
             "UsageOperationUpdateTime",
         ),
-        *("CustomerGatewayConfiguration", "GatewayAssociationState", "VgwTelemetry"),
+        *("BgpStatus", "CustomerGatewayConfiguration", "GatewayAssociationState", "VgwTelemetry"),
     }
 )
 """Members that follow from others, or change as time goes by: a machine that ran boots here."""

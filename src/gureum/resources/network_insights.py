@@ -8,6 +8,7 @@ moment, and kept as it was found.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Address
@@ -110,20 +111,38 @@ def create_path(call: Call) -> Shape:
             "MissingParameter",
             "The request must contain the parameter Destination or a destination IP address",
         )
+    source = _end(call, call.params["Source"])
+    target = _end(call, target) if target is not None else None
     row = call.created(
         NetworkInsightsPath(
             **call.common(NetworkInsightsPath),
-            source=_end(call, call.params["Source"]),
-            target=_end(call, target) if target is not None else None,
-            source_ip=_ip(call.get("SourceIp"), "SourceIp"),
-            target_ip=_ip(call.get("DestinationIp"), "DestinationIp"),
-            protocol=call.params["Protocol"],
-            port=_port(call.get("DestinationPort"), "DestinationPort"),
-            at_source=_filter(call.get("FilterAtSource")),
-            at_target=_filter(call.get("FilterAtDestination")),
+            source=source,
+            target=target,
+            **packet_fields(call.params),
         )
     )
     return {"NetworkInsightsPath": show_path(row, call.txn.view)}
+
+
+def packet_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request, or an answer, says of a path's packet.
+
+    Raises:
+        ApiError: ``InvalidParameterValue``.
+    """
+    return {
+        "source_ip": _ip(given.get("SourceIp"), "SourceIp"),
+        "target_ip": _ip(given.get("DestinationIp"), "DestinationIp"),
+        "protocol": given["Protocol"],
+        "port": _port(given.get("DestinationPort"), "DestinationPort"),
+        "at_source": _filter(given.get("FilterAtSource")),
+        "at_target": _filter(given.get("FilterAtDestination")),
+    }
+
+
+def is_end(key: str) -> bool:
+    """Whether an id is of a type that a path can begin or end at."""
+    return any(key.startswith(f"{cls.prefix}-") for cls in (*ENDS, *_UNSUPPORTED))
 
 
 def _check_filters(call: Call) -> None:
