@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 from gureum.compile import compile_all
-from gureum.imports import Report
+from gureum.imports import Report, export
 from gureum.program import Mirrored
 from gureum.resources import REGISTRY
 from tests.conftest import Cloud
+from tests.fuzz.furnished import furnished
 from tests.imports.accounts import exported, imported, texts
 from tests.resources.building import make_interface, make_subnet, make_vpc, plug_in, settle
 from tests.resources.routing import main_of
@@ -154,11 +155,19 @@ def test_what_is_wrong_is_told(cloud: Cloud) -> None:
         "VpcEncryptionControls.json": {"VpcEncryptionControls": [
             {"VpcEncryptionControlId": f"vpcec-0{number}", "VpcId": "vpc-1", "Mode": "monitor",
              "State": "deleting"}]},
+        "SecondaryNetworks.json": {"SecondaryNetworks": [
+            {"SecondaryNetworkId": f"sn-0{number}", "Type": "rdma", "State": "create-complete",
+             "Ipv4CidrBlockAssociations": [{"AssociationId": "a", "CidrBlock": "10.64.0.0/16"}]}]},
+        "SecondarySubnets.json": {"SecondarySubnets": [
+            {"SecondarySubnetId": f"ss-0{number}", "SecondaryNetworkId": f"sn-0{number}",
+             "State": "create-complete", "AvailabilityZone": "x",
+             "Ipv4CidrBlockAssociations": [{"AssociationId": "b", "CidrBlock": "10.64.9.0/24"}]}]},
         "SecondaryInterfaces.json": {"SecondaryInterfaces": [{"SecondaryInterfaceId": "si-1"}]},
     }  # fmt: skip
     here, report = read(files)
     assert [(what, key) for what, key, _ in report.left] == [
         ("VpcEncryptionControls", f"vpcec-0{number}"),
+        ("SecondarySubnets", f"ss-0{number}"),
         ("rules of TrafficMirrorFilters", f"tmfr-1{number}"),
         ("TrafficMirrorTargets", f"tmt-1{number}"),
         ("TrafficMirrorSessions", f"tms-1{number}"),
@@ -226,3 +235,25 @@ def test_paths_to_be_analysed(cloud: Cloud) -> None:
     )  # fmt: skip
     here = again(cloud)
     assert len(here.call("DescribeNetworkInsightsPaths")["NetworkInsightsPaths"]) == 2
+
+
+def test_parts_that_nobody_asked_for_are_told() -> None:
+    """Of a multicast domain, a policy table and a metering policy."""
+    with_parts = export(furnished(), "123456789012", "ap-northeast-2").files
+    asked_apart = ("TransitGatewayMulticast", "MulticastGroups", "PolicyTable", "MeteringPolicy")
+    files = {
+        name: content
+        for name, content in with_parts.items()
+        if "-" not in name or not any(part in name for part in asked_apart)
+    }
+    assert len(with_parts) - len(files) == 5
+    _, report = read(files)
+    assert [what for what, _, _ in report.left] == [
+        "MulticastDomainAssociations",
+        "MulticastGroups",
+        "Associations",
+        "TransitGatewayPolicyTableEntries",
+        "TransitGatewayMeteringPolicyEntries",
+    ]
+    _, report = read(with_parts)
+    assert report.left == []

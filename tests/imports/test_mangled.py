@@ -48,7 +48,7 @@ def mangled(dice: Random, value: Any, chance: float) -> Any:
 def test_mangled_answers(seed: int) -> None:
     dice = Random(seed)
     files = export(furnished(), "123456789012", "ap-northeast-2").files
-    broken = mangled(dice, copy.deepcopy(files), dice.choice((0.002, 0.01, 0.05)))
+    broken = mangled(dice, copy.deepcopy(files), dice.choice((0.005, 0.01, 0.05)))
     if not isinstance(broken, dict):
         return
     cloud = Cloud()

@@ -53,8 +53,7 @@ NOT_WRITTEN = {
     *("image", "network-insights-access-scope"),
     "snapshot",
     # Records of things that no machine is behind here.
-    *("transit-gateway-metering-policy", "transit-gateway-multicast-domain"),
-    *("transit-gateway-policy-table", "fpga-image", "image-usage-report"),
+    *("fpga-image", "image-usage-report"),
     *("store-image-task", "stored-disk"),
 }
 """Kinds that neither way knows yet; of the attachments those that are not of a VPC.  This set is

@@ -55,7 +55,10 @@ IDS: Mapping[str, str] = {
     "TransitGatewayAttachments": "TransitGatewayAttachmentId",
     "TransitGatewayConnectPeers": "TransitGatewayConnectPeerId",
     "TransitGatewayConnects": "TransitGatewayAttachmentId",
+    "TransitGatewayMeteringPolicies": "TransitGatewayMeteringPolicyId",
+    "TransitGatewayMulticastDomains": "TransitGatewayMulticastDomainId",
     "TransitGatewayPeeringAttachments": "TransitGatewayAttachmentId",
+    "TransitGatewayPolicyTables": "TransitGatewayPolicyTableId",
     "TransitGatewayRouteTables": "TransitGatewayRouteTableId",
     "TransitGatewayVpcAttachments": "TransitGatewayAttachmentId",
     "TransitGateways": "TransitGatewayId",
@@ -80,14 +83,20 @@ FACTS = frozenset(
 )
 """Lists that tell nothing of an account that other answers do not tell, or facts about AWS."""
 
-PARTS = frozenset({"Entries", "Routes", "TransitGatewayRouteTablePropagations"})
+PARTS = frozenset(
+    {
+        *("Associations", "Entries", "MulticastDomainAssociations", "MulticastGroups", "Routes"),
+        *("TransitGatewayMeteringPolicyEntries", "TransitGatewayPolicyTableEntries"),
+        "TransitGatewayRouteTablePropagations",
+    }
+)
 """Lists of parts of something, which the name of the file tells."""
 
 _BESIDE = frozenset({"AdditionalRoutesAvailable", "NextToken", "ResponseMetadata"})
 _SINGLE = frozenset({"VpcBlockPublicAccessOptions"})
 """Members that are one structure, of which there is one in a region."""
 
-_WHOSE = re.compile(r"(?:pl|tgw-rtb)-[0-9a-f]+")
+_WHOSE = re.compile(r"(?:pl|tgw-rtb|tgw-mcast-domain|tgw-ptb|tgw-mp)-[0-9a-f]+")
 
 
 @dataclass

@@ -15,6 +15,7 @@ from gureum.imports import (
     records,
     supplement,
     transit,
+    transit_records,
     tunnels,
     ways,
 )
@@ -65,6 +66,9 @@ _LAST: Mapping[str, Read] = {
     "TransitGatewayConnects": transit.connect,
     "TransitGatewayConnectPeers": transit.connect_peer,
     "VpnConcentrators": transit.concentrator,
+    "TransitGatewayMulticastDomains": transit_records.multicast_domain,
+    "TransitGatewayPolicyTables": transit_records.policy_table,
+    "TransitGatewayMeteringPolicies": transit_records.metering_policy,
     "NetworkInsightsPaths": records.insights_path,
     "ServiceConfigurations": records.endpoint_service,
     "VpcEndpoints": endpoints.endpoint,

@@ -16,7 +16,12 @@ from gureum.wire.encoder import allowed
 from gureum.wire.models import service
 
 _PARTS = {
+    "Associations": "GetTransitGatewayPolicyTableAssociations",
     "Entries": "GetManagedPrefixListEntries",
+    "MulticastDomainAssociations": "GetTransitGatewayMulticastDomainAssociations",
+    "MulticastGroups": "SearchTransitGatewayMulticastGroups",
+    "TransitGatewayMeteringPolicyEntries": "GetTransitGatewayMeteringPolicyEntries",
+    "TransitGatewayPolicyTableEntries": "GetTransitGatewayPolicyTableEntries",
     "Routes": "SearchTransitGatewayRoutes",
     "TransitGatewayRouteTablePropagations": "GetTransitGatewayRouteTablePropagations",
 }

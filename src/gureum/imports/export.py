@@ -12,7 +12,14 @@ from gureum.imports.listed import COMPANIONS, LISTED, Listed
 from gureum.imports.plain import plain
 from gureum.kind import Shape
 from gureum.model import Resource, View
-from gureum.resources import launch_template_api, subnet_reservation, transit_gateway_route
+from gureum.resources import (
+    launch_template_api,
+    subnet_reservation,
+    transit_gateway_metering,
+    transit_gateway_multicast,
+    transit_gateway_policy,
+    transit_gateway_route,
+)
 from gureum.resources.endpoint_service import EndpointService
 from gureum.resources.endpoint_service_api import show_permission
 from gureum.resources.instance import Instance
@@ -22,6 +29,9 @@ from gureum.resources.public_access import PublicAccessOptions
 from gureum.resources.public_access_api import show_options
 from gureum.resources.subnet import CidrReservation, Subnet, reservations
 from gureum.resources.transit_gateway import TransitGatewayRouteTable, static_ways
+from gureum.resources.transit_gateway_metering import MeteringPolicy
+from gureum.resources.transit_gateway_multicast import MulticastDomain
+from gureum.resources.transit_gateway_policy import PolicyTable
 from gureum.resources.transit_gateway_table import propagations
 from gureum.resources.vpc import Vpc
 
@@ -47,6 +57,7 @@ def export(view: View, account: str, region: str) -> Exported:
         found.files.update(_beside(row))
         if isinstance(row, TransitGatewayRouteTable):
             found.files.update(_of_table(row, view))
+        found.files.update(_of_transit(row, view))
         if isinstance(row, LaunchTemplate):
             found.files[f"LaunchTemplateVersions-{row.id}.json"] = _versions(row, view)
         if isinstance(row, Subnet) and (kept := reservations(view, row.id)):
@@ -103,6 +114,43 @@ def _of_table(row: TransitGatewayRouteTable, view: View) -> Iterator[tuple[str, 
     for action, answer in answers.items():
         name = action.removeprefix("Search").removeprefix("Get")
         yield f"{name}-{row.id}.json", plain(action, answer)
+
+
+def _of_transit(row: Resource, view: View) -> Iterator[tuple[str, Shape]]:
+    """What is asked of each multicast domain, policy table and metering policy by itself."""
+    found: dict[str, tuple[str, list[Shape]]] = {}
+    if isinstance(row, MulticastDomain):
+        found = {
+            "GetTransitGatewayMulticastDomainAssociations": (
+                "MulticastDomainAssociations",
+                [part.shape for part in transit_gateway_multicast.associations(view, row)],
+            ),
+            "SearchTransitGatewayMulticastGroups": (
+                "MulticastGroups",
+                [part.shape for part in transit_gateway_multicast.stations(view, row)],
+            ),
+        }
+    elif isinstance(row, PolicyTable):
+        found = {
+            "GetTransitGatewayPolicyTableAssociations": (
+                "Associations",
+                [part.shape for part in transit_gateway_policy.links_of(view, row)],
+            ),
+            "GetTransitGatewayPolicyTableEntries": (
+                "TransitGatewayPolicyTableEntries",
+                [transit_gateway_policy.show_entry(entry) for entry in row.entries],
+            ),
+        }
+    elif isinstance(row, MeteringPolicy):
+        found = {
+            "GetTransitGatewayMeteringPolicyEntries": (
+                "TransitGatewayMeteringPolicyEntries",
+                [transit_gateway_metering.show_rule(rule) for rule in row.rules],
+            )
+        }
+    for action, (member, items) in found.items():
+        name = action.removeprefix("Search").removeprefix("Get")
+        yield f"{name}-{row.id}.json", plain(action, {member: items})
 
 
 def _beside(row: Resource) -> Iterator[tuple[str, Shape]]:

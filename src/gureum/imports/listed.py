@@ -40,7 +40,10 @@ from gureum.resources import (
     transit_gateway_api,
     transit_gateway_attachment,
     transit_gateway_connect,
+    transit_gateway_metering,
+    transit_gateway_multicast,
     transit_gateway_peering,
+    transit_gateway_policy,
     transit_gateway_table,
     volume,
     vpc,
@@ -87,6 +90,9 @@ from gureum.resources.transit_gateway import (
     TransitGatewayRouteTable,
 )
 from gureum.resources.transit_gateway_connect import CONNECT, ConnectPeer
+from gureum.resources.transit_gateway_metering import MeteringPolicy
+from gureum.resources.transit_gateway_multicast import MulticastDomain
+from gureum.resources.transit_gateway_policy import PolicyTable
 from gureum.resources.volume import Volume
 from gureum.resources.vpc import Vpc
 from gureum.resources.vpc_encryption import VpcEncryptionControl
@@ -199,11 +205,20 @@ LISTED: Mapping[str, Listed] = {
         transit_gateway_connect.show_connect,
         keep=lambda row: row.type == CONNECT,
     ),
+    "TransitGatewayMeteringPolicies": Listed(
+        "DescribeTransitGatewayMeteringPolicies", MeteringPolicy, transit_gateway_metering.show
+    ),
+    "TransitGatewayMulticastDomains": Listed(
+        "DescribeTransitGatewayMulticastDomains", MulticastDomain, transit_gateway_multicast.show
+    ),
     "TransitGatewayPeeringAttachments": Listed(
         "DescribeTransitGatewayPeeringAttachments",
         TransitGatewayAttachment,
         transit_gateway_peering.show,
         keep=lambda row: row.peer is not None,
+    ),
+    "TransitGatewayPolicyTables": Listed(
+        "DescribeTransitGatewayPolicyTables", PolicyTable, transit_gateway_policy.show
     ),
     "TransitGatewayRouteTables": Listed(
         "DescribeTransitGatewayRouteTables", TransitGatewayRouteTable, transit_gateway_table.show

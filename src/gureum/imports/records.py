@@ -32,6 +32,7 @@ from gureum.resources.public_access import (
     PublicAccessOptions,
     options_id,
 )
+from gureum.resources.region import zones
 from gureum.resources.secondary_network import SecondaryNetwork, SecondarySubnet, State
 from gureum.resources.vpc_encryption import EXCLUSIONS, VpcEncryptionControl
 from gureum.resources.vpn_connection import IN_SERVICE, VpnConnection
@@ -297,6 +298,8 @@ def secondary_network(reading: Reading, item: Item) -> None:
 def secondary_subnet(reading: Reading, item: Item) -> None:
     """A subnet of a secondary network that is here."""
     cidr, association, state = _secondary(item)
+    if item["AvailabilityZone"] not in zones(reading.call.region):
+        raise Left(f"there is no zone {item['AvailabilityZone']} here")
     reading.put(
         SecondarySubnet(
             **reading.common(SecondarySubnet, item, item["SecondarySubnetId"]),

@@ -179,17 +179,17 @@ def _association(reading: Reading, item: Item) -> TableLink | None:
 def _propagations(reading: Reading, item: Item) -> Iterator[TableLink]:
     """The tables that know the VPC.  Where nobody asked for propagations of any table, it is the
     one to which attachments propagate unasked."""
-    key = item["TransitGatewayAttachmentId"]
+    key, propagations = item["TransitGatewayAttachmentId"], "TransitGatewayRouteTablePropagations"
     named = [
         (table, part)
         for (member, table), parts in sorted(reading.answers.parts.items())
-        if member == "TransitGatewayRouteTablePropagations"
+        if member == propagations
         for part in parts
     ]
     for table, part in named:
         if part.get("TransitGatewayAttachmentId") == key:
             yield TableLink(table=table, state=part["State"])
-    asked = any(member != "Routes" for member, _ in reading.answers.parts)
+    asked = any(member == propagations for member, _ in reading.answers.parts)
     if not asked and (link := _unasked(reading, item, "propagation_table", "enabled")):
         yield link
 

@@ -231,12 +231,12 @@ def _show_joined(
     }
 
 
-def _associations(call: Call) -> Iterator[Part]:
-    row = _domain(call)
+def associations(view: View, row: MulticastDomain) -> Iterator[Part]:
+    """The subnets of a domain."""
     for each in row.subnets:
         shape: Shape = {
             "TransitGatewayAttachmentId": each.attachment,
-            **_resource(call.txn.view, each.attachment),
+            **_resource(view, each.attachment),
             "Subnet": {"SubnetId": each.subnet, "State": each.state},
         }
         yield Part(each.subnet, row.created, shape)
@@ -265,8 +265,8 @@ def _register(role: Role, result: str) -> Callable[[Call], Shape]:
                     "networkInterfaceIds", key, f"Its subnet is not associated with {row.id}."
                 )
             added.append(Station(group=group, interface=key, role=role))
-        stations = dict.fromkeys((*row.stations, *added))
-        call.txn.put(replace(row, stations=tuple(stations)))
+        known = dict.fromkeys((*row.stations, *added))
+        call.txn.put(replace(row, stations=tuple(known)))
         return {result: _told("Registered", row, group, added)}
 
     return register
@@ -320,9 +320,8 @@ def _subnet_of(view: View, station: Station) -> str | None:
     return eni.subnet if eni else None
 
 
-def _found(call: Call) -> Iterator[Part]:
+def stations(view: View, row: MulticastDomain) -> Iterator[Part]:
     """The stations of a domain, as far as their interfaces are there, by group."""
-    row, view = _domain(call), call.txn.view
     links = {each.subnet: each.attachment for each in row.subnets}
     for each in sorted(row.stations, key=lambda one: (ip_address(one.group).packed, one.role)):
         subnet = _subnet_of(view, each)
@@ -374,14 +373,14 @@ KIND = Kind(
             action="GetTransitGatewayMulticastDomainAssociations",
             result="MulticastDomainAssociations",
             show=show_part,
-            rows=_associations,
+            rows=lambda call: associations(call.txn.view, _domain(call)),
             paths={"state": "Subnet.State", "subnet-id": "Subnet.SubnetId"},
         ),
         Listing(
             action="SearchTransitGatewayMulticastGroups",
             result="MulticastGroups",
             show=show_part,
-            rows=_found,
+            rows=lambda call: stations(call.txn.view, _domain(call)),
             paths={"is-group-member": "GroupMember", "is-group-source": "GroupSource"},
         ),
     ),

@@ -168,10 +168,10 @@ def _show_link(view: View, row: PolicyTable, item: PolicyLink) -> Shape:
     }
 
 
-def _links(call: Call) -> Iterator[Part]:
-    row = _table(call)
+def links_of(view: View, row: PolicyTable) -> Iterator[Part]:
+    """The associations of a table."""
     for item in row.links:
-        yield Part(item.attachment, row.created, _show_link(call.txn.view, row, item))
+        yield Part(item.attachment, row.created, _show_link(view, row, item))
 
 
 # --- entries ------------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ KIND = Kind(
             action="GetTransitGatewayPolicyTableAssociations",
             result="Associations",
             show=show_part,
-            rows=_links,
+            rows=lambda call: links_of(call.txn.view, _table(call)),
         ),
         Listing(
             action="GetTransitGatewayPolicyTableEntries",
