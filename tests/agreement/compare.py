@@ -12,7 +12,8 @@ from typing import Any
 
 from gureum.explain import Answer, Network, Packet, explain
 from gureum.explain.packet import ECHO, ECHO_V6, ICMP, ICMPV6, TCP, UDP
-from gureum.program import InternetHost, Port
+from gureum.model.cidr import delegated_block
+from gureum.program import Address, InternetHost, Port
 from tests.agreement.answerers import CLIENT_PATIENCE, Answerers, ask
 from tests.agreement.draw import PORTS
 from tests.agreement.followed import asked, followed
@@ -51,8 +52,10 @@ def compare(lab: Lab, replay: Replay, questions: Iterable[Question]) -> Compared
     lab.build(replay.statements())
     for host in replay.forwarders:
         _forward(lab, replay.known.get(host))
+    wanted = list(questions)
+    _give(lab, replay, wanted)
     network = Network(replay.statements(), lab.engine.forwards)
-    known = [each for each in questions if _known(replay, each)]
+    known = [each for each in wanted if _known(replay, each)]
     all_asked = [(each, asked(network, *_packet(network, replay, each))) for each in known]
     hunted = [pair for pair in all_asked if pair[0].get("follow") and pair[1].is_exact]
     others = [pair[0] for pair in all_asked if pair not in hunted]
@@ -70,6 +73,17 @@ def compare(lab: Lab, replay: Replay, questions: Iterable[Question]) -> Compared
     wrong += [Disagreement(*each) for each in pairs if each[1] != each[2]]
     codes = Counter(code for _, each in hunted for code in each.codes)
     return Compared(len(known), sum(each != "nothing" for each in seen), codes, tuple(wrong))
+
+
+def _give(lab: Lab, replay: Replay, questions: Iterable[Question]) -> None:
+    """Let hosts give themselves the addresses of their prefixes that somebody asks for.  They are
+    deprecated (RFC 4862, section 5.5.4), so that nothing is sent from them but answers."""
+    targets = {each["target"] for each in questions if ":" in each["target"]}
+    for it in replay.statements():
+        if isinstance(it, Address) and "/" in it.ip:
+            for ip in sorted(ip for ip in targets if delegated_block(ip) == it.ip):
+                ns, link = lab.ns(it.port.host), f"eth{it.port.index}"
+                packets.give(ns, link, ip, "preferred_lft", "0")
 
 
 def _forward(lab: Lab, host: str | None) -> None:

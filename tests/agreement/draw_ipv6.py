@@ -90,7 +90,8 @@ class DualDraw(Draw):
         return entry
 
     def _addresses(self, call: dict[str, Any], subnets: dict[str, str]) -> None:
-        """Most instances get an address, some of them two, some one at their second interface."""
+        """Most instances get an address, some of them two, some one at their second interface, and
+        some a prefix."""
         (name, _), (station,) = call["as"], call["with"]["NetworkInterfaces"]
         cidr = subnets.get(station["SubnetId"].removeprefix("$"))
         if cidr is None or not self._likely(0.85):
@@ -108,6 +109,11 @@ class DualDraw(Draw):
             second = {"NetworkInterfaceId": f"${name}f", "Ipv6AddressCount": 1}
             self._call("AssignIpv6Addresses", kept, **second)
             self._asked.append(f"${name}f6")
+        if self._likely(0.3):
+            prefix = cidr.replace("::/64", f":{last}::")
+            delegated = {"NetworkInterfaceId": f"${name}e", "Ipv6Prefixes": [f"{prefix}/80"]}
+            self._call("AssignIpv6Addresses", {}, **delegated)
+            self._asked += [f"{prefix}{last}", prefix.replace("::", ":0:2:3")]
 
     def _ways(self, vpc: str, tables: list[str], subnets: dict[str, str], hosts: list[str]) -> None:
         kept = {f"{vpc}o": "EgressOnlyInternetGateway.EgressOnlyInternetGatewayId"}

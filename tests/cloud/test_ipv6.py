@@ -13,7 +13,18 @@ import pytest
 from tests.cloud.aws import aws
 from tests.cloud.site import Guest, Site
 from tests.daemon import Daemon
-from tests.kernel.packets import LONG, connection, inside, listening, make, ping, run, tcp, udp
+from tests.kernel.packets import (
+    LONG,
+    connection,
+    give,
+    inside,
+    listening,
+    make,
+    ping,
+    run,
+    tcp,
+    udp,
+)
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
@@ -138,7 +149,7 @@ def test_addresses_of_a_delegated_prefix(daemon: Daemon, dual: Dual) -> None:
     asked = ("--network-interface-id", eni, "--ipv6-prefix-count", "1")
     (prefix,) = aws(daemon, "assign-ipv6-addresses", *asked)["AssignedIpv6Prefixes"]
     pod, other = (str(IPv6Network(prefix)[number]) for number in (5, 6))
-    run(web.ns, "ip", "address", "add", f"{pod}/128", "dev", "eth0", "nodad")
+    give(web.ns, "eth0", pod)
     with listening(web.ns, 80, ANY), listening(db.ns, 3306, ANY):
         assert tcp(me, pod, 80) == "open"
         assert tcp(me, pod, 81, patience=0.3) == "timeout"

@@ -71,6 +71,14 @@ def make(
     return made
 
 
+def give(ns: Path, link: str, ip: str, *words: str) -> None:
+    """Give an IPv6 address to a namespace's link, ready to be used: its route comes a little
+    later."""
+    sh(ns, "ip", "address", "replace", f"{ip}/128", "dev", link, "nodad", *words)
+    asked = ("ip", "-6", "route", "show", "table", "local", ip)
+    assert eventually(lambda: sh(ns, *asked)), f"no route to {ip}"
+
+
 @contextlib.contextmanager
 def listening(ns: Path, port: int, ip: str = "0.0.0.0") -> Iterator[socket.socket]:
     """A TCP listener on all addresses of a namespace of one IP version: that of ``ip``."""

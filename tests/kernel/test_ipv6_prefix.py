@@ -33,9 +33,9 @@ def delegate(dual: Dual, port: Port, group: str = "open") -> None:
 
 
 def give(lab: Lab, host: str, *ips: str) -> None:
-    """A host gives addresses to itself; they serve at once."""
+    """A host gives addresses to itself."""
     for ip in ips:
-        packets.sh(lab.ns(host), "ip", "address", "add", f"{ip}/128", "dev", "eth0", "nodad")
+        packets.give(lab.ns(host), "eth0", ip)
 
 
 def test_its_addresses_reach_the_port(lab: Lab) -> None:
