@@ -10,7 +10,7 @@ from gureum.errors import ApiError
 from gureum.kind import Call
 from gureum.model import Txn
 from gureum.program import Address, Filter, Guard, Member, Port, ViaPort
-from gureum.resources import network_interface
+from gureum.resources import network_interface_address
 from gureum.resources.network_interface import (
     NetworkInterface,
     attach,
@@ -205,9 +205,9 @@ def test_the_module_gives_and_takes_addresses(cloud: Cloud) -> None:
 
     def change(txn: Txn) -> tuple[str, ...]:
         eni = txn.get(NetworkInterface, key)
-        eni = network_interface.give_address(call(txn), eni, "10.0.1.99")
-        eni = network_interface.give_address(call(txn), eni, None)
-        return network_interface.take_address(call(txn), eni, "10.0.1.99").ips
+        eni = network_interface_address.give_address(call(txn), eni, "10.0.1.99")
+        eni = network_interface_address.give_address(call(txn), eni, None)
+        return network_interface_address.take_address(call(txn), eni, "10.0.1.99").ips
 
     ips = cloud.system(change)
     assert len(ips) == 2

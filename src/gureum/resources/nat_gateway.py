@@ -19,6 +19,7 @@ from gureum.resources import network_interface
 from gureum.resources.elastic_ip import ElasticIp, associate
 from gureum.resources.interface_addresses import Asked, counted
 from gureum.resources.network_interface import AMAZON, Attachment, NetworkInterface
+from gureum.resources.network_interface_address import give_address
 from gureum.resources.shapes import tag_list, unsupported
 from gureum.resources.subnet import Subnet
 
@@ -175,7 +176,7 @@ def add_addresses(
     _check_addresses(row, len(eni.ips) + len(private))
     before = len(eni.ips)
     for ip in private:
-        eni = network_interface.give_address(call, eni, ip)
+        eni = give_address(call, eni, ip)
     return _mapped(call, row, eni, eni.ips[before:], allocations)
 
 

@@ -19,7 +19,8 @@ from gureum.resources.nat_gateway import (
     asked_private,
     show_secondary,
 )
-from gureum.resources.network_interface import NetworkInterface, take_address
+from gureum.resources.network_interface import NetworkInterface
+from gureum.resources.network_interface_address import take_address
 from gureum.resources.shapes import unsupported
 
 

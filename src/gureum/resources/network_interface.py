@@ -38,7 +38,7 @@ from gureum.resources.security_group import (
 )
 from gureum.resources.shapes import tag_list
 from gureum.resources.shared_vpc import OfGuest
-from gureum.resources.subnet import Subnet, lease, lease_ipv6, release, segment_of
+from gureum.resources.subnet import Subnet, segment_of
 from gureum.resources.vpc import Vpc
 
 MAX_GROUPS = 5
@@ -318,33 +318,6 @@ def release_public(at: At, eni: NetworkInterface) -> None:
         if item.allocation is None:
             txn.delete(item)
             public_ip.release(txn, item.ip)
-
-
-def give_address(call: Call, eni: NetworkInterface, ip: str | None) -> NetworkInterface:
-    """Add a secondary private address: ``ip``, or any free one."""
-    subnet = call.txn.target(Subnet, eni.subnet)
-    return call.txn.put(replace(eni, ips=(*eni.ips, lease(call, subnet, eni.id, ip))))
-
-
-def take_address(call: Call, eni: NetworkInterface, ip: str) -> NetworkInterface:
-    """Remove a secondary private address; an Elastic IP on it is associated no more."""
-    for item in list(associations(call.txn.view, eni.id)):
-        if item.private_ip == ip:
-            call.txn.delete(item)
-    release(call, eni.subnet, ip)
-    return call.txn.put(replace(eni, ips=tuple(other for other in eni.ips if other != ip)))
-
-
-def give_ipv6(call: Call, eni: NetworkInterface, ip: str | None) -> NetworkInterface:
-    """Add an IPv6 address: ``ip``, or any free one."""
-    subnet = call.txn.target(Subnet, eni.subnet)
-    return call.txn.put(replace(eni, ips6=(*eni.ips6, lease_ipv6(call, subnet, eni.id, ip))))
-
-
-def take_ipv6(call: Call, eni: NetworkInterface, ip: str) -> NetworkInterface:
-    """Remove an IPv6 address."""
-    release(call, eni.subnet, ip)
-    return call.txn.put(replace(eni, ips6=tuple(other for other in eni.ips6 if other != ip)))
 
 
 # --- answers ------------------------------------------------------------------------------------

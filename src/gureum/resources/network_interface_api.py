@@ -18,11 +18,13 @@ from gureum.resources.network_interface import (
     checked_groups,
     create,
     delete,
-    give_address,
-    give_ipv6,
     lower,
     show,
     show_attachment,
+)
+from gureum.resources.network_interface_address import (
+    give_address,
+    give_ipv6,
     take_address,
     take_ipv6,
 )
