@@ -1,4 +1,4 @@
-"""Draws dual-stack clouds at random, and questions about packets over IPv6."""
+"""Draws dual-stack clouds with IPv6-only subnets, and questions about packets over IPv6."""
 
 from __future__ import annotations
 
@@ -54,6 +54,43 @@ class DualDraw(Draw):
                 self._addresses(call, subnets)
         self._ways(vpc, made["CreateRouteTable"], subnets, made["RunInstances"])
         self._asked += [f"{begin}00::1", f"{begin}00::77", f"{begin}ff::1"]
+        if self._likely(0.6):
+            self._ipv6_only(vpc, f"{begin}80::", made)
+
+    def _ipv6_only(self, vpc: str, begin: str, made: dict[str, list[str]]) -> None:
+        """An IPv6-only subnet with one or two instances, and perhaps with an interface of one that
+        has IPv4 elsewhere, or the other way round."""
+        subnet, groups = f"{vpc}s6", made["CreateSecurityGroup"]
+        block = {"Ipv6Native": True, "Ipv6CidrBlock": f"{begin}/64"}
+        self._call("CreateSubnet", {subnet: "Subnet.SubnetId"}, VpcId=f"${vpc}", **block)
+        if made["CreateRouteTable"] and self._likely(0.8):
+            table = self.dice.choice(made["CreateRouteTable"])
+            self._call("AssociateRouteTable", RouteTableId=f"${table}", SubnetId=f"${subnet}")
+        for number in range(self.dice.randint(1, 2)):
+            name, ip = f"{vpc}i6{number}", f"{begin}{10 + number}"
+            station = {
+                "DeviceIndex": 0,
+                "SubnetId": f"${subnet}",
+                "Groups": [f"${self.dice.choice(groups)}"],
+                "Ipv6Addresses": [{"Ipv6Address": ip}],
+            }
+            self._instance(name, station, [ip], public=True)
+            self._asking.append(name)
+            self._asked.append(ip)
+        if self._likely(0.4):
+            self._other_interface(f"{vpc}i60", self.dice.choice(made["CreateSubnet"]), groups)
+        if self._likely(0.4):
+            self._other_interface(self.dice.choice(made["RunInstances"]), subnet, groups)
+
+    def _other_interface(self, host: str, subnet: str, groups: list[str]) -> None:
+        """A second interface, which an instance that has one already does not get."""
+        kept = {f"{host}o6": "NetworkInterface.Ipv6Addresses[0].Ipv6Address"}
+        kept[f"{host}o"] = "NetworkInterface.NetworkInterfaceId"
+        group = f"${self.dice.choice(groups)}"
+        self._call("CreateNetworkInterface", kept, SubnetId=f"${subnet}", Groups=[group])
+        where = {"NetworkInterfaceId": f"${host}o", "InstanceId": f"${host}"}
+        self._call("AttachNetworkInterface", DeviceIndex=1, **where)
+        self._asked.append(f"${host}o6")
 
     def _rules6(self, group: str, groups: list[str], cidrs: list[str]) -> None:
         for _ in range(self.dice.randint(0, 5)):

@@ -12,7 +12,9 @@ from tests.conftest import Cloud
 from tests.explain.recorded import Account
 from tests.imports.accounts import exported, imported, texts
 from tests.resources.building import make_subnet, make_vpc, settle
-from tests.resources.test_instance import image
+from tests.resources.test_instance import image, show
+from tests.resources.test_instance import one as run_one
+from tests.resources.test_ipv6 import dual, nth
 
 BALANCER = "arn:aws:elasticloadbalancing:ap-northeast-2:123456789012:loadbalancer/net/own/50dc6c49"
 
@@ -164,3 +166,44 @@ def test_addresses_of_tunnels_become_some_of_here(there: Cloud) -> None:
     assert ("public address", "54.18.7.9", "198.18.7.9") in report.mapped
     (shown,) = here.call("DescribeVpnConnections")["VpnConnections"]
     assert shown["Options"]["TunnelOptions"][0]["OutsideIpAddress"] == "198.18.7.9" != was
+
+
+# --- IPv6-only subnets --------------------------------------------------------------------------
+def native_cloud() -> tuple[Cloud, str, str]:
+    """A cloud with an instance in an IPv6-only subnet, and the ids of the two."""
+    cloud = Cloud()
+    vpc, block = dual(cloud)
+    asked = {"Ipv6Native": True, "Ipv6CidrBlock": nth(block, 3)}
+    subnet = cloud.call("CreateSubnet", VpcId=vpc, **asked)["Subnet"]["SubnetId"]
+    return cloud, subnet, run_one(cloud, SubnetId=subnet, InstanceType="t3.micro")["InstanceId"]
+
+
+def test_an_ipv6_only_subnet_has_the_names_that_it_can_have() -> None:
+    cloud, subnet, instance = native_cloud()
+    files = json.loads(json.dumps(exported(cloud)))
+    names = {"HostnameType": "ip-name", "EnableResourceNameDnsARecord": True}
+    (told,) = (each for each in files["Subnets.json"]["Subnets"] if each["SubnetId"] == subnet)
+    told["PrivateDnsNameOptionsOnLaunch"] |= names
+    (part,) = files["Reservations.json"]["Reservations"][0]["Instances"]
+    part["PrivateDnsNameOptions"] |= names
+    here = Cloud()
+    report = imported(here, files)
+    assert report.left == []
+    assert report.lost, "and it is told that they are not as they were"
+    shown = show(here, instance)
+    assert shown["PrivateDnsName"] == f"{instance}.ap-northeast-2.compute.internal"
+    (row,) = here.call("DescribeSubnets", SubnetIds=[subnet])["Subnets"]
+    assert row["PrivateDnsNameOptionsOnLaunch"]["HostnameType"] == "resource-name"
+
+
+def test_what_an_ipv6_only_subnet_lacks_is_told() -> None:
+    cloud, subnet, _ = native_cloud()
+    files = json.loads(json.dumps(exported(cloud)))
+    for eni in files["NetworkInterfaces.json"]["NetworkInterfaces"]:
+        eni["Ipv6Addresses"] = []
+    left = {why for _, _, why in imported(Cloud(), files).left}
+    assert "it is in an IPv6-only subnet and has no IPv6 address" in left
+    for each in files["Subnets.json"]["Subnets"]:
+        each["Ipv6CidrBlockAssociationSet"] = []
+    left = {why for _, key, why in imported(Cloud(), files).left if key == subnet}
+    assert left == {"it is IPv6-only, and no IPv6 block of it is told"}

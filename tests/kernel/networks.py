@@ -82,11 +82,12 @@ class Net:
         acl: str = "acl-open",
         cidr6: str = "",
     ) -> Segment:
-        """A subnet with its own route table, and an open ACL where no other is named."""
-        base = ipaddress.ip_network(cidr)
+        """A subnet with its own route table, and an open ACL where no other is named; IPv6-only
+        where ``cidr`` is empty."""
+        router = str(ipaddress.ip_network(cidr)[1]) if cidr else ""
         number = len(self.tables) + 1
         mac = f"02:{int(self.router[-1], 16):02x}:00:00:{number:02x}:01"
-        made = Segment(self.suffix(f"subnet-{name}"), self.router, cidr, str(base[1]), mac, cidr6)
+        made = Segment(self.suffix(f"subnet-{name}"), self.router, cidr, router, mac, cidr6)
         table = Table(self.suffix(f"rtb-{name}"), self.router, number)
         self.tables[name] = table
         self.add(made, SegmentMode(made, mode), table, SegmentTable(made, table))
@@ -160,11 +161,11 @@ class Net:
         index: int = 0,
         ip6: str = "",
     ) -> Port:
-        octets = ipaddress.ip_address(ip).packed
+        octets = ipaddress.ip_address(ip or ip6).packed[-4:]
         mac = f"02:{int(self.router[-1], 16):02x}:" + octets.hex(":")
         port = Port(self.suffix(f"eni-{name}"), segment, host, index, mac)
         ids = (f"{group}/in", f"{group}/out") if group else (None, None)
-        ips = (ip, ip6) if ip6 else (ip,)
+        ips = tuple(each for each in (ip, ip6) if each)
         self.add(port, Guard(port, ips, forwarding, ids[0], ids[1]))
         for each in ips:
             self.add(Address(port, each, primary=True))

@@ -190,7 +190,7 @@ def test_subnet_blocks_that_are_refused(cloud: Cloud) -> None:
     assert code("3fff:ff:ff:ff::/64") == "InvalidSubnet.Range"
     assert code("10.0.2.0/24") == "InvalidParameterValue"
     alone = {"VpcId": vpc, "Ipv6CidrBlock": nth(block, 3)}
-    assert refusal(cloud, "CreateSubnet", **alone)[0] == "UnsupportedOperation"
+    assert refusal(cloud, "CreateSubnet", **alone)[0] == "MissingParameter"
 
 
 def test_a_subnet_gets_a_block_later(cloud: Cloud) -> None:
@@ -204,6 +204,11 @@ def test_a_subnet_gets_a_block_later(cloud: Cloud) -> None:
     gone = {"AssociationId": item["AssociationId"]}
     assert refusal(cloud, "DisassociateSubnetCidrBlock", **gone)[0] == "InvalidCidrBlock.InUse"
     cloud.call("DeleteNetworkInterface", NetworkInterfaceId=eni["NetworkInterfaceId"])
+    for value, code in ((True, "InvalidCidrBlock.InUse"), (False, None)):
+        assigned = {"AssignIpv6AddressOnCreation": {"Value": value}}
+        cloud.call("ModifySubnetAttribute", SubnetId=subnet, **assigned)
+        if code:
+            assert refusal(cloud, "DisassociateSubnetCidrBlock", **gone)[0] == code
     cloud.call("DisassociateSubnetCidrBlock", **gone)
     assert subnet_shape(cloud, subnet)["Ipv6CidrBlockAssociationSet"] == []
     code = "InvalidSubnetCidrBlockAssociationID.NotFound"

@@ -11,6 +11,7 @@ from gureum.kind import Call
 from gureum.model import Txn
 from gureum.program import Address, Filter, Guard, Member, Port, ViaPort
 from gureum.resources import network_interface_address
+from gureum.resources.dhcp_options import private_dns
 from gureum.resources.network_interface import (
     NetworkInterface,
     attach,
@@ -20,7 +21,6 @@ from gureum.resources.network_interface import (
     interfaces_of,
     plug,
     port_of,
-    private_dns,
 )
 from tests.conftest import Cloud
 from tests.resources.building import (

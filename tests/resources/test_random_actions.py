@@ -170,6 +170,15 @@ def _ipv6_subnet(it: Player) -> None:
         it.call("AssociateSubnetCidrBlock", SubnetId=row.id, Ipv6CidrBlock=str(part))
 
 
+def _ipv6_only_subnet(it: Player) -> None:
+    found = list(it.cloud.store.view.all(Ipv6Block))
+    block = it.one(found) if found else None
+    if block:
+        network = list(IPv6Network(block.cidr).subnets(new_prefix=64))[1 + it.draw(3)]
+        asked = {"Ipv6Native": True, "Ipv6CidrBlock": str(network)}
+        it.call("CreateSubnet", VpcId=block.vpc, **asked)
+
+
 def _ipv6_address(it: Player) -> None:
     eni = it.cloud.store.view.find(NetworkInterface, it.id(NetworkInterface))
     if eni and eni.ips6:
@@ -184,6 +193,7 @@ MOVES: dict[str, Callable[[Player], None]] = {
     "secondary cidr": _secondary,
     "ipv6 block": _ipv6_block,
     "ipv6 subnet": _ipv6_subnet,
+    "ipv6-only subnet": _ipv6_only_subnet,
     "ipv6 address": _ipv6_address,
     "create egress-only gateway": lambda it: it.call(
         "CreateEgressOnlyInternetGateway", VpcId=it.id(Vpc)

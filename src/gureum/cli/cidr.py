@@ -312,6 +312,7 @@ def _in_use(cloud: dict[str, Any]) -> list[tuple[IPv4Network, str]]:
             (IPv4Network(subnet["cidr"]), f"subnet {_named(subnet)}")
             for zone in vpc["zones"]
             for subnet in zone["subnets"]
+            if subnet["cidr"]
         ]
     return found
 

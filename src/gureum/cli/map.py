@@ -154,8 +154,8 @@ def _used(vpc: Item) -> bool:
 def _subnet(place: Tree, subnet: Item, names: Names) -> None:
     mode = subnet["mode"] if subnet["mode"] != "fabric" else None
     routed = f"routes by {names.short(subnet['route_table'])}" if subnet["route_table"] else None
-    free = f"{subnet['free_addresses']} free"
-    cidrs = ", ".join([subnet["cidr"], *subnet["ipv6_cidrs"]])
+    free = f"{subnet['free_addresses']} free" if subnet["cidr"] else "IPv6-only"
+    cidrs = ", ".join(filter(None, [subnet["cidr"], *subnet["ipv6_cidrs"]]))
     head = ("subnet", *titled(subnet), (cidrs, "cyan"), free, routed, mode)
     branch = place.add(line(*head))
     for item in subnet["instances"]:
@@ -169,11 +169,11 @@ def _subnet(place: Tree, subnet: Item, names: Names) -> None:
         )
         shown = branch.add(line(*words))
         for extra in item["interfaces"][1:]:
-            shown.add(line(*titled(extra), (", ".join(extra["private_ips"]), "cyan")))
+            shown.add(line(*titled(extra), _of_interface(extra)))
     for item in subnet["nat_gateways"]:
         branch.add(line("NAT gateway", *titled(item), _state(item), _addresses(item)))
     for item in subnet["interfaces"]:
-        branch.add(line("interface", *titled(item), (", ".join(item["private_ips"]), "cyan")))
+        branch.add(line("interface", *titled(item), _of_interface(item)))
 
 
 def _state(item: Item) -> Part:
@@ -184,7 +184,11 @@ def _addresses(item: Item) -> Part:
     private, public = item["private_ip"] or "", item["public_ip"]
     told = f"{private} <-> {public}" if public else private
     others = [ip for eni in item.get("interfaces", ())[:1] for ip in eni["ipv6_addresses"]]
-    return ", ".join([told, *others]), "cyan"
+    return ", ".join(filter(None, [told, *others])), "cyan"
+
+
+def _of_interface(item: Item) -> Part:
+    return ", ".join(item["private_ips"] or item["ipv6_addresses"]), "cyan"
 
 
 def _table(branch: Tree, table: Item, names: Names) -> None:

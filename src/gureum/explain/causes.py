@@ -28,7 +28,7 @@ from gureum.resources.public_ip import Association, PublicIp, associations, publ
 from gureum.resources.route_table import RouteTable
 from gureum.resources.subnet import Subnet, lease_of
 from gureum.resources.transit_gateway import TransitGatewayRouteTable, attached_with, shared
-from gureum.resources.vpc import RESOLVER_ADDRESS, Vpc
+from gureum.resources.vpc import RESOLVER_ADDRESS, RESOLVER_ADDRESS6, Vpc
 from gureum.resources.vpc_endpoint import endpoint_of
 from gureum.resources.vpc_peering import link, peers_of
 
@@ -103,7 +103,8 @@ def _nobody(view: View, step: Step) -> Step | None:
 def _resolver(view: View, step: Step, vpc: str | None) -> Step | None:
     """The resolver of a VPC that has none."""
     row = view.find(Vpc, vpc)
-    mine = (RESOLVER_ADDRESS, resolver_address(row.cidr)) if row else ()
+    known = (RESOLVER_ADDRESS, RESOLVER_ADDRESS6)
+    mine = (*known, resolver_address(row.cidr)) if row else ()
     if row is None or row.dns_support or step.packet.target not in mine:
         return None
     said = f"{step.packet.target} is the resolver's, and enableDnsSupport of {row.id} is off"

@@ -208,7 +208,7 @@ def excluded(view: View, step: Step) -> Iterator[Fix]:
 def ingress_address(view: View, step: Step) -> Iterator[Fix]:
     """A public address for who should be reached, where it is known who that is."""
     eni = view.find(NetworkInterface, step.by[0]) if step.by else None
-    if eni is not None:
+    if eni is not None and eni.ip is not None:
         yield Fix(f"give {eni.ip} a public address", _address(eni, eni.ip))
 
 

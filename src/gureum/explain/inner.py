@@ -34,8 +34,9 @@ class Inner:
         self._names = {s.id: s.name for s in self._statements if isinstance(s, InnerHost)}
 
     def behind(self, packet: Packet) -> Inside | None:
-        """Where a packet to the instance goes in truth, if its port is published."""
-        found = self._published(packet)
+        """Where a packet to the instance goes in truth, if its port is published, which it is for
+        IPv4: networks of containers have no other addresses."""
+        found = None if ":" in packet.target else self._published(packet)
         if found is None:
             return None
         link = self._link(found.owner, found.segment.id)
@@ -65,9 +66,10 @@ class Inner:
 
     def out(self, owner: str, packet: Packet) -> Inside | None:
         """How a container's packet leaves its instance; ``packet`` is that which goes on from
-        there, under the instance's address.  None where no way leads out of the container."""
+        there, under the instance's address.  None where no way leads out of the container, as
+        none does for IPv6."""
         link = next((link for link in self._links(owner) if link.gateway), None)
-        if link is None or link.segment.closed:
+        if link is None or link.segment.closed or ":" in packet.target:
             return None
         name, lan = self._names.get(owner, owner[:12]), link.segment
         inner = replace(packet, source=link.ip)

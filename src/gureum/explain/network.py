@@ -53,7 +53,7 @@ def contains(cidr: str, ip: str) -> bool:
 
 def on_link(segment: Segment, ip: str) -> bool:
     """Whether an address is in one of a segment's prefixes."""
-    return contains(segment.cidr, ip) or (segment.cidr6 != "" and contains(segment.cidr6, ip))
+    return any(contains(cidr, ip) for cidr in segment.cidrs)
 
 
 def length(cidr: str) -> int:
@@ -204,8 +204,8 @@ class Network:
 
     def segment_at(self, router: str, ip: str) -> Segment | None:
         """The router's segment that an address belongs to."""
-        found = [each for each in self.segments[router] if on_link(each, ip)]
-        return max(found, key=lambda each: length(each.cidr), default=None)
+        found = (each for each in self.segments[router] if on_link(each, ip))
+        return next(found, None)  # the segments of a router do not overlap
 
     def is_routers(self, router: str, ip: str) -> bool:
         """Whether an address is the router's own in one of its segments."""
@@ -232,10 +232,11 @@ class Network:
         one with the default route.  Source: ip-route(8); the lowest index wins as it came first.
         A port without an address of the target's version has no routes."""
         ports = sorted(self.ports_of[host], key=lambda port: port.index)
-        first = ports[:1]
         if ":" in target:
             ports = [port for port in ports if port.id in self._dual]
-            first = [port for port in ports if port.index == 0]
+        else:
+            ports = [port for port in ports if port.segment.cidr]
+        first = [port for port in ports if port.index == 0]
         near = (port for port in ports if on_link(port.segment, target))
         return next(near, first[0] if first else None)
 

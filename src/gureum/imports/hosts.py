@@ -22,7 +22,7 @@ from gureum.resources.network_interface import AMAZON, Attachment, NetworkInterf
 from gureum.resources.placement import PlacementGroup, named
 from gureum.resources.public_ip import Association, PublicIp
 from gureum.resources.region import zones
-from gureum.resources.subnet import Subnet, lease, lease_ipv6
+from gureum.resources.subnet import IPV6_ONLY, Subnet, lease, lease_ipv6
 from gureum.resources.subnet_prefix import lease_prefix, lease_prefix6
 from gureum.resources.transit_gateway import TransitGatewayAttachment
 from gureum.resources.volume import Volume, VolumeAttachment
@@ -110,7 +110,9 @@ def all_interfaces(reading: Reading) -> Iterator[tuple[str, Item]]:
 def interface(reading: Reading, item: Item) -> None:
     """An interface with its addresses, plugged into whom it is attached to if that is up."""
     subnet = reading.call.txn.get(Subnet, item["SubnetId"])
-    ips = _ips(item)
+    ips, ips6 = () if subnet.native else _ips(item), _ips6(item)
+    if subnet.native and not ips6:
+        raise Left("it is in an IPv6-only subnet and has no IPv6 address")
     attachment = _attachment(reading, item)
     eni = NetworkInterface(
         **reading.common(NetworkInterface, item, item["NetworkInterfaceId"]),
@@ -119,7 +121,7 @@ def interface(reading: Reading, item: Item) -> None:
         zone=subnet.zone,
         mac=_mac(item),
         ips=ips,
-        ips6=_ips6(item),
+        ips6=ips6,
         primary_ipv6=any(part.get("IsPrimaryIpv6") for part in item.get("Ipv6Addresses", ())),
         groups=tuple(part["GroupId"] for part in item.get("Groups", ())),
         description=item.get("Description", ""),
@@ -268,14 +270,21 @@ def _instance(reading: Reading, item: Item, part: Item) -> None:
                 "BandwidthWeighting", "default"
             ),
             recovery=part.get("MaintenanceOptions", {}).get("AutoRecovery", "default"),
-            hostname_type=names.get("HostnameType", "ip-name"),
-            dns_a_record=names.get("EnableResourceNameDnsARecord", False),
+            **_names(subnet, names),
             dns_aaaa_record=names.get("EnableResourceNameDnsAAAARecord", False),
             metadata=_metadata(part.get("MetadataOptions", {})),
             reason=_reason(part),
         )
     )
     _volumes(reading, part)
+
+
+def _names(subnet: Subnet, told: Item) -> dict[str, Any]:
+    """The kind of host name; in an IPv6-only subnet there is but one."""
+    if subnet.native:
+        return {name: IPV6_ONLY[name] for name in ("hostname_type", "dns_a_record")}
+    record = told.get("EnableResourceNameDnsARecord", False)
+    return {"hostname_type": told.get("HostnameType", "ip-name"), "dns_a_record": record}
 
 
 def _volumes(reading: Reading, part: Item) -> None:

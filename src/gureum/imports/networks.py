@@ -16,7 +16,7 @@ from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.ipv6 import Ipv6Block, SubnetBlock, blocks
 from gureum.resources.prefix_list import Entry, PrefixList, PrefixListVersion, version_id
 from gureum.resources.region import zones
-from gureum.resources.subnet import CidrReservation, Subnet
+from gureum.resources.subnet import IPV6_ONLY, CidrReservation, Subnet
 from gureum.resources.vpc import CidrAssociation, Vpc, default_vpc
 
 
@@ -135,31 +135,31 @@ def _options(reading: Reading, item: Item) -> str | None:
 
 def subnet(reading: Reading, item: Item) -> None:
     """A subnet, with the part that it has of an IPv6 block of its VPC."""
-    if item.get("Ipv6Native"):
-        raise Left("subnets without IPv4 are not built")
     row, region = reading.call.txn.get(Vpc, item["VpcId"]), reading.call.region
     if item["AvailabilityZone"] not in zones(region):
         raise Left(f"the zone {item['AvailabilityZone']} is none of {region}'s")
-    cidr = str(ipv4_network(item["CidrBlock"]))
-    if not any(inside(cidr, part.cidr) for part in row.cidrs):
+    cidr = None if item.get("Ipv6Native") else str(ipv4_network(item["CidrBlock"]))
+    if cidr and not any(inside(cidr, part.cidr) for part in row.cidrs):
         raise Left(f"its block {cidr} is in none of its VPC's")
+    block = _part(reading, row, item)
+    if cidr is None and block is None:
+        raise Left("it is IPv6-only, and no IPv6 block of it is told")
     names = item.get("PrivateDnsNameOptionsOnLaunch", {})
-    reading.put(
-        Subnet(
-            **reading.common(Subnet, item, item["SubnetId"]),
-            vpc=row.id,
-            cidr=cidr,
-            ipv6=_part(reading, row, item),
-            assign_ipv6=item.get("AssignIpv6AddressOnCreation", False),
-            zone=item["AvailabilityZone"],
-            default=item.get("DefaultForAz", False),
-            map_public_ip=item.get("MapPublicIpOnLaunch", False),
-            enable_dns64=item.get("EnableDns64", False),
-            hostname_type=names.get("HostnameType", "ip-name"),
-            dns_a_record=names.get("EnableResourceNameDnsARecord", False),
-            dns_aaaa_record=names.get("EnableResourceNameDnsAAAARecord", False),
-        )
+    made = Subnet(
+        **reading.common(Subnet, item, item["SubnetId"]),
+        vpc=row.id,
+        cidr=cidr,
+        ipv6=block,
+        assign_ipv6=item.get("AssignIpv6AddressOnCreation", False),
+        zone=item["AvailabilityZone"],
+        default=item.get("DefaultForAz", False),
+        map_public_ip=item.get("MapPublicIpOnLaunch", False),
+        enable_dns64=item.get("EnableDns64", False),
+        hostname_type=names.get("HostnameType", "ip-name"),
+        dns_a_record=names.get("EnableResourceNameDnsARecord", False),
+        dns_aaaa_record=names.get("EnableResourceNameDnsAAAARecord", False),
     )
+    reading.put(replace(made, **IPV6_ONLY) if made.native else made)
 
 
 def reservation(reading: Reading, item: Item) -> None:

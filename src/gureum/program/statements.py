@@ -47,7 +47,8 @@ class Router:
 class Segment:
     """A broadcast domain on a router: a subnet.  ``gateway`` is the router's address in it (the
     subnet's base + 1) and ``mac`` the router's link-layer address there.  ``cidr6`` is its IPv6
-    prefix, or empty; the router's IPv6 address in it is its base + 1, too."""
+    prefix, or empty; the router's IPv6 address in it is its base + 1, too.  Where it is IPv6-only,
+    ``cidr`` and ``gateway`` are empty."""
 
     id: str
     router: str
@@ -55,6 +56,11 @@ class Segment:
     gateway: str
     mac: str
     cidr6: str = ""
+
+    @property
+    def cidrs(self) -> tuple[str, ...]:
+        """The prefixes that it has, of IPv4 first."""
+        return tuple(cidr for cidr in (self.cidr, self.cidr6) if cidr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +234,8 @@ class Local:
 @dataclass(frozen=True, slots=True)
 class ViaPort:
     """To a port (an instance's interface, a NAT gateway), whatever the packet's destination.
-    ``ip`` is the port's primary address in ``segment``, ``mac`` its link-layer address."""
+    ``ip`` is the port's primary address in ``segment``, of IPv4 if it has one, ``mac`` its
+    link-layer address."""
 
     port: str
     segment: Segment

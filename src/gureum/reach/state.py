@@ -231,15 +231,14 @@ class State:
 
     def egress(self, host: str, ip: int) -> Station | None:
         """The port out of which a host sends to an address: the first in whose segment that is,
-        else the one with the default route (ip-route(8)), which is the first.  A port without an
-        IPv6 address has no IPv6 routes, and only the host's first one has the default route."""
+        else the one with the default route (ip-route(8)), which is the host's first one.  A port
+        without an IPv6 address has no IPv6 routes."""
         ports = self.of_host.get(host, [])
-        first = ports[:1]
-        if self.version == 4 and len(ports) == 1:
-            return ports[0]
         if self.version == 6:
             ports = [port for port in ports if port.id in self.primary]
-            first = [port for port in ports if port.device == 0]
+        first = ports[:1] if ports and ports[0].device == 0 else []
+        if len(ports) == 1 and first:
+            return first[0]
         near = (port for port in ports if ip & port.place.mask == port.place.base)
         return next(near, first[0] if first else None)
 
@@ -432,6 +431,11 @@ _CONCERNS: dict[Version, dict[type, Callable[[Any], bool]]] = {
         Member: lambda it: ":" not in it.ip,
         Range: lambda it: ":" not in it.cidr,
         Route: lambda it: ":" not in it.destination,
+        Segment: lambda it: it.cidr != "",
+        SegmentTable: lambda it: it.segment.cidr != "",
+        SegmentFilter: lambda it: it.segment.cidr != "",
+        Port: lambda it: it.segment.cidr != "",
+        Guard: lambda it: it.port.segment.cidr != "",
         GlobalAddress: lambda it: False,
         GlobalPrefix: lambda it: False,
     },

@@ -9,7 +9,7 @@ from gureum.errors import ApiError
 from gureum.kind import Call, Kind, Shape
 from gureum.resources import network_interface
 from gureum.resources.instance import ENDED, Instance
-from gureum.resources.instance_types import TYPES
+from gureum.resources.instance_types import TYPES, check_ipv6_only
 from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.network_interface_api import attached
 from gureum.resources.shapes import unsupported
@@ -35,6 +35,8 @@ def attach_network_interface(call: Call) -> Shape:
             "AttachmentLimitExceeded",
             f"Interface count {TYPES[row.type].interfaces + 1} exceeds the limit for {row.type}",
         )
+    if eni.ip is None:
+        check_ipv6_only(row.type)
     index = call.params["DeviceIndex"]
     eni = network_interface.attach(call, eni, row.id, index, delete_on_termination=False)
     if row.state != "stopped":

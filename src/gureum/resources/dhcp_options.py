@@ -71,6 +71,11 @@ def internal_domain(region: str) -> str:
     return "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
 
 
+def private_dns(region: str, ip: str) -> str:
+    """The private host name of an IPv4 address (EC2 User Guide, "IP based naming")."""
+    return f"ip-{ip.replace('.', '-')}.{internal_domain(region)}"
+
+
 def provided_options(region: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The options of the set that AWS provides in a region."""
     return (DOMAIN_NAME, (internal_domain(region),)), (NAME_SERVERS, (AMAZON_DNS,))

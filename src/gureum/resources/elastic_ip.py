@@ -117,7 +117,7 @@ def associate_address(call: Call) -> Shape:
     """AssociateAddress: with an interface, or the first interface of an instance."""
     row = _asked(call)
     eni = _interface(call)
-    private = call.get("PrivateIpAddress") or eni.ip
+    private = call.get("PrivateIpAddress") or eni.ipv4
     if private not in eni.ips:
         raise ApiError(
             "InvalidParameterValue",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from gureum.errors import invalid_value
 from gureum.kind import Lowering
 from gureum.model import Reader, Resource, Txn, ref
 from gureum.model.cidr import resolver_address
@@ -24,10 +25,12 @@ from gureum.resources.dhcp_options import (
     NAME_SERVERS,
     DhcpOptions,
     internal_domain,
+    private_dns,
 )
 from gureum.resources.instance_types import TYPES
-from gureum.resources.network_interface import interfaces_of, private_dns
-from gureum.resources.vpc import Vpc
+from gureum.resources.network_interface import interfaces_of
+from gureum.resources.subnet import IPV6_ONLY, Subnet
+from gureum.resources.vpc import RESOLVER_ADDRESS6, Vpc
 
 STATES = {
     "pending": 0,
@@ -211,7 +214,25 @@ def hostname(reader: Reader, row: Instance) -> str:
         domain = internal_domain(row.region)
         return f"{row.id}.{domain}"
     found = interfaces_of(reader, row.id)
-    return private_dns(row.region, found[0].ip) if found else ""
+    ip = found[0].ip if found else None
+    return private_dns(row.region, ip) if ip else ""
+
+
+def check_names(reader: Reader, row: Instance) -> None:
+    """Whether the instance may have the names that it asks for.
+
+    Raises:
+        ApiError: ``InvalidParameterValue``: in an IPv6-only subnet there is no name, and no record,
+            of an IPv4 address.
+    """
+    subnet = reader.find(Subnet, row.subnet)
+    if subnet is None or not subnet.native:
+        return
+    reason = f"It is not supported in the IPv6-only subnet '{subnet.id}'"
+    if row.hostname_type != IPV6_ONLY["hostname_type"]:
+        raise invalid_value("hostnameType", row.hostname_type, reason)
+    if row.dns_a_record:
+        raise invalid_value("enableResourceNameDnsARecord", "true", reason)
 
 
 @dataclass(frozen=True)
@@ -224,16 +245,20 @@ class _Naming:
     domain: str = ""
 
 
-def _naming(reader: Reader, vpc: Vpc) -> _Naming:
+def _naming(reader: Reader, vpc: Vpc, *, ipv6_only: bool = False) -> _Naming:
     """Source: EC2 API Reference, CreateDhcpOptions: the custom domain is part of a host's name
-    only where a custom name server is given too."""
+    only where a custom name server is given too.  DHCPv6 tells of name servers with IPv6 addresses
+    alone (RFC 3646)."""
     options = reader.find(DhcpOptions, vpc.dhcp_options)
     if options is None:
         return _Naming()
     amazon, given = resolver_address(vpc.cidr), options.values(NAME_SERVERS)
+    if ipv6_only:
+        amazon = RESOLVER_ADDRESS6
     domains = tuple(word for text in options.values(DOMAIN_NAME) for word in text.split())
     own = domains[0] if domains and given and AMAZON_DNS not in given else ""
-    return _Naming(tuple(amazon if each == AMAZON_DNS else each for each in given), domains, own)
+    servers = (amazon if each == AMAZON_DNS else each for each in given)
+    return _Naming(tuple(ip for ip in servers if ":" in ip or not ipv6_only), domains, own)
 
 
 def rooted(reader: Reader, key: str) -> str | None:
@@ -283,7 +308,7 @@ def lower(row: Instance, lowering: Lowering) -> None:
     if not found or vpc is None:
         return
     name = hostname(lowering.view, row)
-    names = _naming(lowering.view, vpc)
+    names = _naming(lowering.view, vpc, ipv6_only=found[0].ip is None)
     lowering.say(Host(id=row.id, kind="instance", router=row.vpc, name=name))
     if row.state in UP:
         cores, threads = row.processors
@@ -293,7 +318,7 @@ def lower(row: Instance, lowering: Lowering) -> None:
                 id=row.id,
                 image=(root.base if root else None) or row.base,
                 hostname=own_name(lowering.view, row),
-                ip=found[0].ip,
+                ip=found[0].address,
                 resolvers=names.resolvers,
                 search=names.search,
                 cpus=cores * threads,

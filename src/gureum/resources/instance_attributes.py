@@ -13,9 +13,9 @@ from typing import Any
 
 from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
 from gureum.kind import Call, Shape
-from gureum.resources.instance import ENDED, Instance
+from gureum.resources.instance import ENDED, Instance, check_names
 from gureum.resources.instance_shape import show_devices, show_metadata
-from gureum.resources.instance_types import TYPES, burstable
+from gureum.resources.instance_types import TYPES, burstable, check_ipv6_only
 from gureum.resources.network_interface import (
     NetworkInterface,
     checked_groups,
@@ -171,6 +171,8 @@ def _set_stopped(name: str) -> Callable[[Call, Instance, Any], None]:
         content = value.get("Value", "")
         if name == "type" and content not in TYPES:
             raise invalid_value("instanceType", content)
+        if name == "type" and any(eni.ip is None for eni in interfaces_of(call.txn.view, row.id)):
+            check_ipv6_only(content)
         if name == "user_data":
             content = base64.b64encode(content or b"").decode()
         changed = replace(row, **{name: content})
@@ -282,6 +284,7 @@ def modify_private_dns(call: Call) -> Shape:
         raise ApiError(
             "IncorrectInstanceState", f"The instance '{row.id}' is not in the 'stopped' state."
         )
+    check_names(call.txn.view, changed)
     call.txn.put(changed)
     return {"Return": True}
 

@@ -127,7 +127,6 @@ def _show_network(row: Instance, view: View) -> Shape:
     shape: Shape = {
         "VpcId": row.vpc,
         "SubnetId": row.subnet,
-        "PrivateIpAddress": found[0].ip,
         "PrivateDnsName": hostname(view, row),
         "PrivateDnsNameOptions": {
             "HostnameType": row.hostname_type,
@@ -138,6 +137,8 @@ def _show_network(row: Instance, view: View) -> Shape:
         "SecurityGroups": show_identifiers(view, found[0].groups),
         "NetworkInterfaces": interfaces,
     }
+    if found[0].ip is not None:
+        shape["PrivateIpAddress"] = found[0].ip
     if found[0].ips6:
         shape["Ipv6Address"] = found[0].ips6[0]
     if "Association" in primary:
@@ -176,7 +177,7 @@ _ATTACHMENT = (
 def _show_interface(eni: NetworkInterface, view: View) -> Shape:
     """The API's ``InstanceNetworkInterface``: the interface with fewer members."""
     whole = network_interface.show(eni, view)
-    shape = {name: whole[name] for name in _INTERFACE}
+    shape = {name: whole[name] for name in _INTERFACE if name in whole}
     shape["Attachment"] = _part(whole["Attachment"], _ATTACHMENT)
     addresses = []
     for item in whole["PrivateIpAddresses"]:
@@ -188,7 +189,7 @@ def _show_interface(eni: NetworkInterface, view: View) -> Shape:
     for name in ("Ipv4Prefixes", "Ipv6Prefixes"):
         if name in whole:
             shape[name] = whole[name]
-    if "Association" in addresses[0]:
+    if addresses and "Association" in addresses[0]:
         shape["Association"] = addresses[0]["Association"]
     return shape
 
@@ -314,6 +315,10 @@ def _of_interfaces(path: str) -> FilterValues:
     return values
 
 
+def _native(row: Any, view: View) -> list[str]:
+    return [str(eni.ip is None).lower() for eni in interfaces_of(view, row.id)]
+
+
 _HIDDEN = {
     f"network-interface.{name}": _of_interfaces(path)
     for name, path in {
@@ -332,7 +337,6 @@ _HIDDEN = {
         "availability-zone": "AvailabilityZone",
         "deny-all-igw-traffic": "DenyAllIgwTraffic",
         "ipv6-address": "Ipv6Address",
-        "ipv6-native": "Ipv6Native",
         "outpost-arn": "OutpostArn",
         "public-dns-name": "PublicDnsName",
         "requester-id": "RequesterId",
@@ -340,7 +344,7 @@ _HIDDEN = {
         "tag-key": "TagSet[].Key",
         "tag-value": "TagSet[].Value",
     }.items()
-}
+} | {"network-interface.ipv6-native": _native}
 
 _DESCRIBE = Listing(
     action="DescribeInstances",

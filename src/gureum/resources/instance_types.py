@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from gureum.errors import invalid_combination
 from gureum.kind import Call, Kind, Listing, Shape
 from gureum.model import Resource, View
 from gureum.resources.region import zone_id, zones
@@ -95,6 +96,20 @@ def current(name: str) -> bool:
 def nitro(name: str) -> bool:
     """Whether the type is one of those built on AWS's Nitro System."""
     return family(name) not in _XEN
+
+
+def check_ipv6_only(name: str) -> None:
+    """Whether instances of the type can be in an IPv6-only subnet (VPC User Guide, "Subnet types":
+    those that are built on the Nitro System).
+
+    Raises:
+        ApiError: ``InvalidParameterCombination``.
+    """
+    if not nitro(name):
+        raise invalid_combination(
+            f"The instance type '{name}' is not supported in an IPv6-only subnet: only types that "
+            "are built on the Nitro System are."
+        )
 
 
 def clusters(name: str) -> bool:

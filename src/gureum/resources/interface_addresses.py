@@ -50,9 +50,14 @@ class Wanted:
     asked: Asked
 
     def wishes(self, field: str) -> Wishes:
-        """What it wishes of a field of :class:`Given`."""
+        """What it wishes of a field of :class:`Given`.  In an IPv6-only subnet it has no address of
+        IPv4 unless one is asked for, and always one of IPv6."""
         found: Wishes | None = getattr(self.asked, field)
-        return (None,) * self.subnet.assign_ipv6 if found is None else found
+        if self.subnet.native and field == "ips" and found is not None and list(found) == [None]:
+            return ()
+        if field == "ips6" and (found is None or (self.subnet.native and not found)):
+            return (None,) * self.subnet.assign_ipv6
+        return found or ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,12 +88,13 @@ def _device(item: Shape, view: View) -> Shape:
 
 def _interface(eni: NetworkInterface) -> Shape:
     assert eni.attachment is not None
+    private = [{"Primary": True, "PrivateIpAddress": eni.ip}] if eni.ip else []
     return {
         "DeviceIndex": eni.attachment.device_index,
         "DeleteOnTermination": eni.attachment.delete_on_termination,
         "Description": eni.description,
         "Groups": list(eni.groups),
         "InterfaceType": "interface",
-        "PrivateIpAddresses": [{"Primary": True, "PrivateIpAddress": eni.ip}],
+        "PrivateIpAddresses": private,
         "SubnetId": eni.subnet,
     }

@@ -239,7 +239,7 @@ def _equipped(
         tags=(),
     )
     try:
-        mapped = associate(call, address, eni, eni.ip, reassociate=False) if address else None
+        mapped = associate(call, address, eni, eni.ipv4, reassociate=False) if address else None
     except ApiError as error:
         network_interface.delete(call, eni)
         return replace(
@@ -359,7 +359,7 @@ def lower(row: NatGateway, lowering: Lowering) -> None:
     """A host that translates; its port is said by its interface."""
     eni = lowering.view.find(NetworkInterface, row.interface)
     port = network_interface.port_of(lowering.view, eni) if eni else None
-    if eni is None or port is None:
+    if eni is None or eni.ip is None or port is None:
         return
     lowering.say(Host(id=row.id, kind="nat-gateway", router=row.vpc, name=row.id))
     lowering.say(Translator(port=port, ip=eni.ip, others=eni.ips[1:]))

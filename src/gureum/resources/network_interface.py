@@ -16,26 +16,15 @@ from ipaddress import IPv4Network
 from gureum.errors import ApiError
 from gureum.kind import Call, Lowering, Shape
 from gureum.model import Reader, Resource, Tags, Txn, View, ref
-from gureum.program import (
-    Address,
-    Guard,
-    Member,
-    Port,
-    Recorded,
-    ViaPort,
-)
+from gureum.program import Address, Guard, Member, Port, Recorded, ViaPort
 from gureum.resources import public_ip, public_ways
-from gureum.resources.dhcp_options import internal_domain
+from gureum.resources.dhcp_options import private_dns
 from gureum.resources.flow_log import flow_logs_of
 from gureum.resources.group_filter import Direction, filter_id, group_filters
 from gureum.resources.interface_addresses import Asked, Wanted, take_all
 from gureum.resources.public_ip import Association, associations
 from gureum.resources.region import zone_id
-from gureum.resources.security_group import (
-    check_groups,
-    default_of,
-    show_identifiers,
-)
+from gureum.resources.security_group import check_groups, default_of, show_identifiers
 from gureum.resources.shapes import tag_list
 from gureum.resources.shared_vpc import OfGuest
 from gureum.resources.subnet import Subnet, segment_of
@@ -76,7 +65,8 @@ class NetworkInterface(
 ):
     """A network interface; the first of ``ips`` is the primary private address, ``ips6`` are its
     IPv6 addresses, ``prefixes`` and ``prefixes6`` are blocks that are delegated to it.  With
-    ``primary_ipv6`` the first of ``ips6`` stays, as the primary one, until it is detached.
+    ``primary_ipv6`` the first of ``ips6`` stays, as the primary one, until it is detached.  An
+    IPv6-only subnet's has no ``ips``, and always one of ``ips6``.
 
     ``host`` is what it is plugged into *now*: the instance while that is up, a NAT gateway; None
     while the interface is free or its instance is stopped.
@@ -112,9 +102,25 @@ class NetworkInterface(
         return (*self.ips, *self.ips6, *self.delegated)
 
     @property
-    def ip(self) -> str:
-        """The primary private address."""
-        return self.ips[0]
+    def ip(self) -> str | None:
+        """The primary private IPv4 address; None in an IPv6-only subnet."""
+        return self.ips[0] if self.ips else None
+
+    @property
+    def ipv4(self) -> str:
+        """The primary private IPv4 address, for what needs one.
+
+        Raises:
+            ApiError: ``InvalidParameterValue``: the interface is in an IPv6-only subnet.
+        """
+        if self.ip is None:
+            raise ApiError("InvalidParameterValue", f"'{self.id}' has no private IPv4 address.")
+        return self.ip
+
+    @property
+    def address(self) -> str:
+        """The primary IPv4 address, or the first IPv6 one where there is no IPv4."""
+        return self.ip or self.ips6[0]
 
 
 At = Call | Txn
@@ -193,6 +199,8 @@ def begin(
         requester_managed=requester_managed,
         primary_ipv6=primary_ipv6,
     )
+    if requester_managed:
+        _ = subnet.ipv4_cidr  # what is AWS's own has IPv4: it is refused where there is none
     return call.txn.put(eni)  # addresses are leased to a row that exists
 
 
@@ -304,10 +312,11 @@ def plug(at: At, eni: NetworkInterface, host: str | None) -> NetworkInterface:
 
 def assign_public(call: Call, eni: NetworkInterface) -> str | None:
     """Give the primary address a public one of AWS's own, unless it has one already."""
-    if any(item.private_ip == eni.ip for item in associations(call.txn.view, eni.id)):
+    private = eni.ipv4
+    if any(item.private_ip == private for item in associations(call.txn.view, eni.id)):
         return None
     ip = public_ip.allocate(call, eni.id)
-    public_ip.associate(call, eni.id, eni.ip, ip)
+    public_ip.associate(call, eni.id, private, ip)
     return ip
 
 
@@ -321,11 +330,6 @@ def release_public(at: At, eni: NetworkInterface) -> None:
 
 
 # --- answers ------------------------------------------------------------------------------------
-def private_dns(region: str, ip: str) -> str:
-    """The private host name of an address (EC2 User Guide, "IP based naming")."""
-    return f"ip-{ip.replace('.', '-')}.{internal_domain(region)}"
-
-
 def show_association(item: Association, view: View) -> Shape:
     """The API's ``NetworkInterfaceAssociation`` structure."""
     eni = view.find(NetworkInterface, item.interface)
@@ -389,8 +393,6 @@ def show(eni: NetworkInterface, view: View) -> Shape:
         "SourceDestCheck": eni.source_dest_check,
         "Status": "in-use" if eni.attachment else "available",
         "MacAddress": eni.mac,
-        "PrivateIpAddress": eni.ip,
-        "PrivateDnsName": private_dns(eni.region, eni.ip),
         "PrivateIpAddresses": addresses,
         "Ipv6Addresses": [
             {"Ipv6Address": ip, "IsPrimaryIpv6": eni.primary_ipv6 and ip == eni.ips6[0]}
@@ -400,9 +402,14 @@ def show(eni: NetworkInterface, view: View) -> Shape:
         "Operator": {"Managed": False},
         "TagSet": tag_list(eni),
     }
+    if eni.ip is None:
+        shape["Ipv6Native"] = True
+    else:
+        shape["PrivateIpAddress"] = eni.ip
+        shape["PrivateDnsName"] = private_dns(eni.region, eni.ip)
     if eni.ips6:
         shape["Ipv6Address"] = eni.ips6[0]
-    if "Association" in addresses[0]:
+    if addresses and "Association" in addresses[0]:
         shape["Association"] = addresses[0]["Association"]
         shape["PublicDnsName"] = addresses[0]["Association"]["PublicDnsName"]
     if eni.attachment:
@@ -437,7 +444,7 @@ def hop(reader: Reader, eni_id: str) -> ViaPort | None:
     port = port_of(reader, eni) if eni else None
     if eni is None or port is None:
         return None
-    return ViaPort(port=eni.id, segment=port.segment, ip=eni.ip, mac=eni.mac)
+    return ViaPort(port=eni.id, segment=port.segment, ip=eni.address, mac=eni.mac)
 
 
 def lower(eni: NetworkInterface, lowering: Lowering) -> None:

@@ -302,6 +302,12 @@ def unassign_ipv6_addresses(call: Call) -> Shape:
                 f"Some of the specified addresses cannot be unassigned: {text} is the primary IPv6 "
                 f"address of {eni.id}",
             )
+        if eni.ip is None and len(eni.ips6) == 1:
+            raise ApiError(
+                "InvalidParameterValue",
+                f"Some of the specified addresses cannot be unassigned: {text} is the last address "
+                f"of {eni.id}, which is in an IPv6-only subnet",
+            )
         eni = take_ipv6(call, eni, ip)
     return {
         "NetworkInterfaceId": eni.id,

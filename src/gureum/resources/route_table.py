@@ -15,7 +15,7 @@ from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, View, ref
 from gureum.model.cidr import inside, is_ipv6
 from gureum.model.txn import dependency_violation, not_found
-from gureum.program import GlobalPrefix, Local, Route, SegmentTable, Table
+from gureum.program import Blackhole, GlobalPrefix, Local, Route, SegmentTable, Table, ViaPort
 from gureum.resources.permissions import ANY_V4
 from gureum.resources.prefix_list import IPV4, IPV6
 from gureum.resources.route_target import (
@@ -329,6 +329,8 @@ def lower(table: RouteTable, lowering: Lowering) -> None:
             lowering.say(Route(table=statement, destination=cidr, target=Local()))
     for destination, route in blocks(view, table).items():
         target = target_now(view, route.target, table.vpc)
+        if isinstance(target, ViaPort) and is_ipv6(target.ip) and not is_ipv6(destination):
+            target = Blackhole(route.target)  # the interface has no IPv4 address
         lowering.say(Route(table=statement, destination=destination, target=target), route.target)
     for subnet, why in _subnets(table, view):
         segment = segment_of(view, subnet)

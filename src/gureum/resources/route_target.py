@@ -223,8 +223,8 @@ _RESOLVE: dict[str, Callable[[Call, Any, str, str], str]] = {
 
 
 def check_family(reader: Reader, destination: str, target: str) -> None:
-    """A NAT gateway translates IPv4 only (NAT64 is not built), an egress-only internet gateway
-    carries IPv6 only.
+    """A NAT gateway translates IPv4 only (NAT64 is not built), an egress-only internet gateway and
+    an interface in an IPv6-only subnet carry IPv6 only.
 
     Raises:
         ApiError: ``InvalidParameterValue``.
@@ -232,6 +232,9 @@ def check_family(reader: Reader, destination: str, target: str) -> None:
     listed = reader.find(PrefixList, destination)
     v6 = listed.family == IPV6 if listed else is_ipv6(destination)
     only = {NatGateway.prefix: not v6, EgressOnlyGateway.prefix: v6}
+    eni = reader.find(NetworkInterface, target)
+    if eni is not None and eni.ip is None:
+        only[NetworkInterface.prefix] = v6
     if not only.get(target.partition("-")[0], True):
         raise ApiError(
             "InvalidParameterValue",

@@ -17,12 +17,12 @@ from gureum.resources import launch_template, network_interface, volume
 from gureum.resources.block_device import BlockDevice, check_root, merged
 from gureum.resources.image import Image, launchable, resolved_id
 from gureum.resources.image_marks import check_type
-from gureum.resources.instance import Instance, MetadataOptions
+from gureum.resources.instance import Instance, MetadataOptions, check_names
 from gureum.resources.instance_defaults import check_tokens, credits_of, metadata_defaults
 from gureum.resources.instance_options import checked_cpus
 from gureum.resources.instance_profile import associate, profile_arn
 from gureum.resources.instance_shape import show
-from gureum.resources.instance_types import DEFAULT, TYPES, burstable
+from gureum.resources.instance_types import DEFAULT, TYPES, burstable, check_ipv6_only
 from gureum.resources.interface_addresses import Asked
 from gureum.resources.key_pair import key_named
 from gureum.resources.network_interface import NetworkInterface, checked_groups
@@ -98,7 +98,10 @@ def run_instances(call: Call) -> Shape:
             "AttachmentLimitExceeded",
             f"The maximum number of network interfaces for {kind} is {TYPES[kind].interfaces}.",
         )
+    if any(station.subnet.native for station in stations):
+        check_ipv6_only(kind)
     row = _common(call, image, kind, subnet, public=_public(call, stations))
+    check_names(call.txn.view, row)
     row = replace(row, tags=(*row.tags, *template))
     devices = _devices(call, image)
     made = [_launch(call, row, index, devices, stations) for index in range(count)]
@@ -283,6 +286,11 @@ def _public(call: Call, stations: list[Station]) -> bool:
             raise invalid_combination(
                 "The associatePublicIPAddress parameter can only be specified for a single new "
                 "network interface with the device index 0."
+            )
+        if asked and stations[0].subnet.native:
+            raise invalid_combination(
+                "The associatePublicIPAddress parameter is not supported in the IPv6-only subnet "
+                f"'{stations[0].subnet.id}'."
             )
         return bool(asked)
     if stations[0].existing or len(stations) > 1:

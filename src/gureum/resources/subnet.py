@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from gureum.errors import ApiError, invalid_combination, invalid_value
+from gureum.errors import ApiError, invalid_combination, invalid_value, missing_parameter
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, Txn, View, ref
 from gureum.model.cidr import (
@@ -36,6 +36,14 @@ from gureum.resources.vpc import Vpc
 MAX_SUBNETS = 200
 """Subnets per VPC (VPC quotas)."""
 
+IPV6_ONLY: Mapping[str, Any] = {
+    "assign_ipv6": True,
+    "map_public_ip": False,
+    "hostname_type": "resource-name",
+    "dns_a_record": False,
+}
+"""What is so of each IPv6-only subnet and cannot be changed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subnet(
@@ -48,12 +56,13 @@ class Subnet(
     noun="subnet",
 ):
     """A subnet of a VPC; ``zone`` is a zone name such as ``ap-northeast-2a``.  With
-    ``assign_ipv6`` new interfaces get an IPv6 address of ``ipv6`` unasked."""
+    ``assign_ipv6`` new interfaces get an IPv6 address of ``ipv6`` unasked.  An IPv6-only subnet has
+    no ``cidr``, and always an IPv6 block."""
 
     tag_values: ClassVar[Mapping[str, tuple[str, ...]]] = {MODE_TAG: MODES}
 
     vpc: str = ref()
-    cidr: str
+    cidr: str | None
     ipv6: ipv6.SubnetBlock | None = None
     assign_ipv6: bool = False
     zone: str
@@ -72,9 +81,24 @@ class Subnet(
         return shared_with(reader, Subnet, account, region)
 
     @property
+    def native(self) -> bool:
+        """Whether it is IPv6-only."""
+        return self.cidr is None
+
+    @property
+    def ipv4_cidr(self) -> str:
+        """The IPv4 block; ``InvalidParameterValue`` is raised of an IPv6-only subnet."""
+        if self.cidr is None:
+            raise ApiError(
+                "InvalidParameterValue",
+                f"The subnet '{self.id}' is an IPv6-only subnet, which has no IPv4 addresses.",
+            )
+        return self.cidr
+
+    @property
     def cidrs(self) -> tuple[str, ...]:
-        """The IPv4 block, and the IPv6 one if there is one."""
-        return (self.cidr, self.ipv6.cidr) if self.ipv6 else (self.cidr,)
+        """The IPv4 block and the IPv6 block, as far as it has them."""
+        return tuple(cidr for cidr in (self.cidr, self.ipv6 and self.ipv6.cidr) if cidr)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +146,11 @@ def reservations(reader: Reader, subnet_id: str) -> list[CidrReservation]:
 
 
 def lease(call: Call, subnet: Subnet, holder: str, ip: str | None = None) -> str:
-    """Take ``ip``, or any free address, of the subnet for the interface ``holder``.
+    """Take ``ip``, or any free IPv4 address, of the subnet for the interface ``holder``.
 
     Raises:
-        ApiError: ``InvalidParameterValue`` (outside the subnet), ``InvalidIPAddress.InUse``,
-            ``InsufficientFreeAddressesInSubnet``.
+        ApiError: ``InvalidParameterValue`` (an IPv6-only subnet, outside the subnet),
+            ``InvalidIPAddress.InUse``, ``InsufficientFreeAddressesInSubnet``.
     """
     taken = _free_address(call.txn, subnet) if ip is None else _asked_address(call.txn, subnet, ip)
     take(call, subnet, holder, taken)
@@ -192,15 +216,16 @@ def lease_id(subnet_id: str, ip: str) -> str:
 
 
 def _asked_address(txn: Txn, subnet: Subnet, ip: str) -> str:
+    cidr = subnet.ipv4_cidr
     try:
         address = IPv4Address(ip)
     except ValueError:
         raise invalid_value("address", ip, "Not a valid IPv4 address") from None
-    if address not in IPv4Network(subnet.cidr):
+    if address not in IPv4Network(cidr):
         raise ApiError(
             "InvalidParameterValue", "Address does not fall within the subnet's address range"
         )
-    if is_reserved(subnet.cidr, ip):
+    if is_reserved(cidr, ip):
         raise ApiError("InvalidParameterValue", "Address is in subnet's reserved address range")
     if is_taken(txn, subnet, str(address)):
         raise ApiError("InvalidIPAddress.InUse", f"Address {ip} is in use.")
@@ -222,10 +247,10 @@ def lease_of(reader: Reader, subnet_id: str, ip: str) -> Lease | None:
 def _free_address(txn: Txn, subnet: Subnet) -> str:
     """A random free address outside of reservations: a few draws nearly always hit; a full search
     follows if not."""
-    network = IPv4Network(subnet.cidr)
+    network = IPv4Network(subnet.ipv4_cidr)
     rows = reservations(txn.view, subnet.id)
     kept = [IPv4Network(row.cidr) for row in rows if not is_ipv6(row.cidr)]
-    count, first = usable(subnet.cidr), network.network_address + 4
+    count, first = usable(subnet.ipv4_cidr), network.network_address + 4
     draws = (secrets.randbelow(count) for _ in range(20))
     for offset in chain(draws, range(count)):
         candidate = first + offset
@@ -259,23 +284,43 @@ def _full(subnet: Subnet) -> ApiError:
 def create_subnet(call: Call) -> Shape:
     """CreateSubnet in a zone of the region; it joins the main route table and default ACL."""
     vpc = call.txn.get(Vpc, call.params["VpcId"])
-    if call.get("Ipv6Native") or (call.get("Ipv6CidrBlock") and not call.get("CidrBlock")):
-        raise ApiError(
-            "UnsupportedOperation", "IPv6-only subnets are not available in this cloud yet."
-        )
-    unsupported(call, "Ipv4IpamPoolId", "Ipv6IpamPoolId")
-    if not call.get("CidrBlock"):
-        raise ApiError("MissingParameter", "Either 'cidrBlock' or 'ipv6CidrBlock' should be given.")
-    network = ipv4_network(call.params["CidrBlock"])
-    _check_range(call, vpc, network)
+    unsupported(call, "Ipv6IpamPoolId", "Ipv6IpamPoolId")
+    network = _asked_network(call)
+    _check_count(call, vpc)
+    if network is not None:
+        _check_range(call, vpc, network)
     zone = asked_zone(call)
     text = call.get("Ipv6CidrBlock")
     block = ipv6.part(call, vpc.id, text, ipv6_parts(call.txn.view, vpc.id)) if text else None
-    subnet = call.created(
-        Subnet(**call.common(Subnet), vpc=vpc.id, cidr=str(network), zone=zone, ipv6=block)
-    )
+    common = call.common(Subnet)
+    if network is not None:
+        row = Subnet(**common, vpc=vpc.id, cidr=str(network), zone=zone, ipv6=block)
+    else:
+        row = ipv6_only(**common, vpc=vpc.id, zone=zone, ipv6=block)
+    subnet = call.created(row)
     shown = [ipv6.show_part(block, "associating")] if block else []
     return {"Subnet": show(subnet, call.txn.view) | {"Ipv6CidrBlockAssociationSet": shown}}
+
+
+def _asked_network(call: Call) -> IPv4Network | None:
+    """The IPv4 block that a call asks for; None where it asks for an IPv6-only subnet."""
+    text = call.get("CidrBlock")
+    if call.get("Ipv6Native"):
+        if text:
+            raise invalid_combination(
+                "The parameter cidrBlock is not supported for an IPv6-only subnet."
+            )
+        if not call.get("Ipv6CidrBlock"):
+            raise missing_parameter("ipv6CidrBlock")
+        return None
+    if not text:
+        raise ApiError("MissingParameter", "Either 'cidrBlock' or 'ipv6CidrBlock' should be given.")
+    return ipv4_network(text)
+
+
+def ipv6_only(**fields: Any) -> Subnet:
+    """An IPv6-only subnet.  Instances in it are found by their resource names from the start."""
+    return Subnet(**fields, **IPV6_ONLY, cidr=None, dns_aaaa_record=True)
 
 
 def ipv6_parts(reader: Reader, vpc_id: str) -> list[str]:
@@ -305,19 +350,21 @@ def asked_zone(call: Call) -> str:
     return name
 
 
+def _check_count(call: Call, vpc: Vpc) -> None:
+    if sum(1 for _ in call.txn.referrers(vpc.id, Subnet)) >= MAX_SUBNETS:
+        raise ApiError("SubnetLimitExceeded", "The maximum number of subnets has been reached.")
+
+
 def _check_range(call: Call, vpc: Vpc, network: IPv4Network) -> None:
     if not 16 <= network.prefixlen <= 28 or not any(
         network.subnet_of(IPv4Network(item.cidr)) for item in vpc.cidrs
     ):
         raise ApiError("InvalidSubnet.Range", f"The CIDR '{network}' is invalid.")
-    others = list(call.txn.referrers(vpc.id, Subnet))
-    for other in others:
-        if network.overlaps(IPv4Network(other.cidr)):
+    for other in call.txn.referrers(vpc.id, Subnet):
+        if other.cidr is not None and network.overlaps(IPv4Network(other.cidr)):
             raise ApiError(
                 "InvalidSubnet.Conflict", f"The CIDR '{network}' conflicts with another subnet"
             )
-    if len(others) >= MAX_SUBNETS:
-        raise ApiError("SubnetLimitExceeded", "The maximum number of subnets has been reached.")
 
 
 def default_subnets(call: Call, vpc: Vpc) -> None:
@@ -343,44 +390,10 @@ def delete_subnet(call: Call) -> Shape:
     return {}
 
 
-_FLAGS = {
-    "MapPublicIpOnLaunch": "map_public_ip",
-    "EnableDns64": "enable_dns64",
-    "AssignIpv6AddressOnCreation": "assign_ipv6",
-    "EnableResourceNameDnsARecordOnLaunch": "dns_a_record",
-    "EnableResourceNameDnsAAAARecordOnLaunch": "dns_aaaa_record",
-}
-
-
-def modify_subnet_attribute(call: Call) -> Shape:
-    """ModifySubnetAttribute: one attribute a call."""
-    subnet = call.txn.get(Subnet, call.params["SubnetId"])
-    changes = {
-        name: call.params[member]["Value"]
-        for member, name in _FLAGS.items()
-        if "Value" in call.get(member, {})
-    }
-    if kind := call.get("PrivateDnsHostnameTypeOnLaunch"):
-        changes["hostname_type"] = kind
-    given = [name for name in call.params if name != "SubnetId"]
-    if len(given) != 1:
-        raise invalid_combination("You must specify exactly one attribute to modify.")
-    if not changes:
-        raise ApiError(
-            "UnsupportedOperation", f"The attribute {given[0]} is not available in this cloud yet."
-        )
-    if changes.get("assign_ipv6") and subnet.ipv6 is None:
-        raise ApiError(
-            "InvalidParameterValue",
-            "Invalid value 'true' for assignIpv6AddressOnCreation: the subnet "
-            f"'{subnet.id}' does not have an IPv6 CIDR block associated with it.",
-        )
-    call.txn.put(replace(subnet, **changes))
-    return {}
-
-
 def free_addresses(subnet: Subnet, view: View) -> int:
-    """AvailableIpAddressCount: usable addresses less those that are taken."""
+    """AvailableIpAddressCount: usable IPv4 addresses less those that are taken."""
+    if subnet.cidr is None:
+        return 0
     leases = (row.ip for row in view.referrers(subnet.id, Lease) if not is_ipv6(row.ip))
     return usable(subnet.cidr) - sum(IPv4Network(ip).num_addresses for ip in leases)
 
@@ -397,7 +410,7 @@ def show(subnet: Subnet, view: View) -> Shape:
         "SubnetArn": arn(subnet),
         "VpcId": subnet.vpc,
         "OwnerId": subnet.account,
-        "CidrBlock": subnet.cidr,
+        **({"CidrBlock": subnet.cidr} if subnet.cidr else {}),
         "Ipv6CidrBlockAssociationSet": [ipv6.show_part(subnet.ipv6)] if subnet.ipv6 else [],
         "AvailabilityZone": subnet.zone,
         "AvailabilityZoneId": zone_id(subnet.zone),
@@ -407,7 +420,7 @@ def show(subnet: Subnet, view: View) -> Shape:
         "MapCustomerOwnedIpOnLaunch": False,
         "AssignIpv6AddressOnCreation": subnet.assign_ipv6,
         "EnableDns64": subnet.enable_dns64,
-        "Ipv6Native": False,
+        "Ipv6Native": subnet.native,
         "PrivateDnsNameOptionsOnLaunch": {
             "HostnameType": subnet.hostname_type,
             "EnableResourceNameDnsARecord": subnet.dns_a_record,
@@ -426,8 +439,8 @@ def segment(subnet: Subnet) -> Segment:
     return Segment(
         id=subnet.id,
         router=subnet.vpc,
-        cidr=subnet.cidr,
-        gateway=router_address(subnet.cidr),
+        cidr=subnet.cidr or "",
+        gateway=router_address(subnet.cidr) if subnet.cidr else "",
         mac=mac,
         cidr6=subnet.ipv6.cidr if subnet.ipv6 else "",
     )
@@ -451,7 +464,6 @@ KIND = Kind(
     actions={
         "CreateSubnet": create_subnet,
         "DeleteSubnet": delete_subnet,
-        "ModifySubnetAttribute": modify_subnet_attribute,
     },
     listings=(
         Listing(

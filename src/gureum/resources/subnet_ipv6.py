@@ -34,7 +34,8 @@ def associate_subnet_cidr_block(call: Call) -> Shape:
 
 
 def disassociate_subnet_cidr_block(call: Call) -> Shape:
-    """DisassociateSubnetCidrBlock: refused while an interface has an address of the block."""
+    """DisassociateSubnetCidrBlock: refused while an interface has an address of the block, or new
+    ones are given one, as in an IPv6-only subnet they always are."""
     key = call.params["AssociationId"]
     for subnet in call.txn.seen(Subnet):
         if subnet.ipv6 is not None and subnet.ipv6.id == key:
@@ -46,6 +47,12 @@ def disassociate_subnet_cidr_block(call: Call) -> Shape:
 
 
 def _disassociate(call: Call, subnet: Subnet, block: ipv6.SubnetBlock) -> Shape:
+    if subnet.assign_ipv6:
+        raise ApiError(
+            "InvalidCidrBlock.InUse",
+            f"The subnet IPv6 CIDR block with association ID {block.id} may not be disassociated, "
+            "because its subnet has assign-ipv6-address-on-creation set to true.",
+        )
     if any(is_ipv6(row.ip) for row in call.txn.view.referrers(subnet.id, Lease)):
         raise ApiError(
             "InvalidCidrBlock.InUse",
@@ -54,7 +61,7 @@ def _disassociate(call: Call, subnet: Subnet, block: ipv6.SubnetBlock) -> Shape:
     for reserved in reservations(call.txn.view, subnet.id):
         if is_ipv6(reserved.cidr):
             call.txn.delete(reserved)  # nothing is left of it to keep
-    call.txn.put(replace(subnet, ipv6=None, assign_ipv6=False))
+    call.txn.put(replace(subnet, ipv6=None))
     shown = ipv6.show_part(block, "disassociating")
     return {"SubnetId": subnet.id, "Ipv6CidrBlockAssociation": shown}
 

@@ -63,7 +63,7 @@ def lease_prefix6(call: Call, subnet: Subnet, holder: str, prefix: str | None = 
 
 def _asked_prefix(txn: Txn, subnet: Subnet, text: str) -> str:
     network = ipv4_network(text, "ipv4Prefix")
-    _check_part(network, subnet.cidr, text, "ipv4Prefix")
+    _check_part(network, subnet.ipv4_cidr, text, "ipv4Prefix")
     if not _is_free_prefix(txn, subnet, network):
         raise _is_in_use(str(network))
     return str(network)
@@ -82,7 +82,7 @@ def _is_in_use(prefix: str) -> ApiError:
 
 def _is_free_prefix(txn: Txn, subnet: Subnet, prefix: IPv4Network) -> bool:
     return not any(
-        is_reserved(subnet.cidr, str(address)) or is_taken(txn, subnet, str(address))
+        is_reserved(subnet.ipv4_cidr, str(address)) or is_taken(txn, subnet, str(address))
         for address in prefix
     )
 
@@ -105,7 +105,7 @@ def _where(txn: Txn, subnet: Subnet, block: str) -> tuple[list[str], list[str]]:
 
 
 def _free_prefix(txn: Txn, subnet: Subnet) -> str:
-    within, kept = _where(txn, subnet, subnet.cidr)
+    within, kept = _where(txn, subnet, subnet.ipv4_cidr)
     for block in within:
         for prefix in IPv4Network(block).subnets(new_prefix=DELEGATED[4]):
             if any(prefix.overlaps(IPv4Network(each)) for each in kept):

@@ -117,7 +117,7 @@ def lower(row: TrafficMirrorSession, lowering: Lowering) -> None:
     sessions = sessions_of(lowering.view, row.interface)
     source = lowering.view.find(NetworkInterface, row.interface)
     port = port_of(lowering.view, source) if source else None
-    if source is None or port is None or sessions[0].id != row.id:
+    if source is None or source.ip is None or port is None or sessions[0].id != row.id:
         return
     mirrors = tuple(
         mirror for each in sessions if (mirror := _mirror(each, lowering.view)) is not None
@@ -134,7 +134,7 @@ def _mirror(row: TrafficMirrorSession, view: Reader) -> Mirror | None:
     target = view.find(TrafficMirrorTarget, row.target)
     receiver = view.find(NetworkInterface, target.interface) if target else None
     chosen = view.find(TrafficMirrorFilter, row.filter)
-    if receiver is None or chosen is None:
+    if receiver is None or receiver.ip is None or chosen is None:
         return None
     rules = rules_of(view, row.filter)
     return Mirror(

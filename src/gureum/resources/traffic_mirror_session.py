@@ -40,7 +40,7 @@ def create_target(call: Call) -> Shape:
             "Exactly one of networkInterfaceId and networkLoadBalancerArn must be specified."
         )
     if interface is not None:
-        call.txn.get(NetworkInterface, interface)
+        _check_ipv4(call.txn.get(NetworkInterface, interface), "networkInterfaceId")
         if sessions_of(call.txn, interface):
             raise ApiError(
                 "InterfaceInUseByTrafficMirrorSession",
@@ -95,6 +95,7 @@ def create_session(call: Call) -> Shape:
     if sum(1 for _ in call.txn.all(TrafficMirrorSession)) >= MAX_SESSIONS:
         raise _too_many("TrafficMirrorSessionLimitExceeded", "sessions")
     source = call.txn.get(NetworkInterface, call.params["NetworkInterfaceId"])
+    _check_ipv4(source, "networkInterfaceId")
     vni = call.get("VirtualNetworkId")
     row = TrafficMirrorSession(
         **call.common(TrafficMirrorSession, _free_id(call)),
@@ -183,6 +184,12 @@ def check_session(call: Call, row: TrafficMirrorSession) -> None:
                  if each.id != row.id]  # fmt: skip
     if target.interface is not None and len(of_target) >= MAX_PER_TARGET:
         raise _too_many("TrafficMirrorSessionsPerTargetLimitExceeded", "sessions of a target")
+
+
+def _check_ipv4(eni: NetworkInterface, parameter: str) -> None:
+    """Copies travel in IPv4, from and to the primary address."""
+    if eni.ip is None:
+        raise invalid_value(parameter, eni.id, "It is in an IPv6-only subnet")
 
 
 def _check_no_target(call: Call, interface: str) -> None:

@@ -115,7 +115,8 @@ class Explainer:
         question = replace(question, source=name)
         network = self.network(scope)
         source = _source(scope, network, question.source)
-        address, aim = _aim(scope, source, question.target, question.version)
+        version = 6 if source.ipv6_only else question.version
+        address, aim = _aim(scope, source, question.target, version)
         if question.spoofed and (":" in question.spoofed) != (":" in address):
             raise ApiError("BadRequest", f"Nobody sends from {question.spoofed} to {address}.")
         for ip in {question.supposed, source.id if source.kind == places.STRANGER else None}:
@@ -125,7 +126,7 @@ class Explainer:
         if start is None:
             answer = not_up(scope.view, source.id, packet)
             if answer is None:
-                raise ApiError("NotRunning", f"The {source} is {source.state or 'not up'}.", 409)
+                raise _not_sent(source, address)
             return Explained(network, source, None, address, aim, answer, question.source_port)
         answer = told_anew(scope.view, explain(network, start, packet))
         if aim is not None and aim.kind == places.INSTANCE and aim.public is None:
@@ -165,6 +166,16 @@ def _source(scope: Scope, network: Network, text: str) -> Place:
     v6 = ":" in text
     public, ipv6 = (None, text) if v6 else (text, None)
     return Place(places.STRANGER, text, text, public=public, addresses=(text,), ipv6=ipv6)
+
+
+def _not_sent(source: Place, address: str) -> ApiError:
+    """Why a place sends nothing to an address: it is not up, or its default route would be that of
+    an interface without an address of the IP version."""
+    if source.state != "running":
+        return ApiError("NotRunning", f"The {source} is {source.state or 'not up'}.", 409)
+    version = 6 if ":" in address else 4
+    said = f"The {source} has no way to {address}: its first interface has no IPv{version} address."
+    return ApiError("NoAddress", said, 409)
 
 
 def _somebody_at(ip: str) -> Outside:
@@ -217,7 +228,7 @@ def _aim(scope: Scope, source: Place, text: str, version: int) -> tuple[str, Pla
         if error.code != "NoAddress":
             raise
         place = places.resolve(scope, text, places.STATIONS)
-        if place.private is None or version == 6:
+        if place.private is None or version == 6 or source.ipv6_only:
             raise
         return place.private, place
     if not places.is_address(found.address):
@@ -226,10 +237,12 @@ def _aim(scope: Scope, source: Place, text: str, version: int) -> tuple[str, Pla
 
 
 def _address(eni: NetworkInterface, version: int) -> str:
-    found = next(iter(eni.ips if version == 4 else eni.ips6), None)
-    if found is None:
+    """The interface's address of an IP version; an IPv6-only one's is of IPv6."""
+    if version == 4 and eni.ip is not None:
+        return eni.ip
+    if not eni.ips6:
         raise ApiError("NoAddress", f"{eni.id} has no IPv6 address.", 409)
-    return found
+    return eni.ips6[0]
 
 
 def _begin(
@@ -241,15 +254,13 @@ def _begin(
         ip = (host.ip6 if version == 6 else host.ip) if host else ""
         return host, ip
     eni = scope.view.find(NetworkInterface, text)
-    if eni is not None:
+    if eni is not None and (version == 6 or eni.ip is not None):
         return network.ports.get(eni.id), _address(eni, version)
     port = network.egress(place.host, target)
     own = network.own_address(port, target) if port else None
     if network.port_with(place.host, target):
         own = target  # to itself, from the same address (ip(7))
-    if version == 6:
-        return port, own or places.ipv6_of(place)
-    return port, own or place.private or ""
+    return port, own or places.own_address(place, version)
 
 
 def _unmapped(scope: Scope, aim: Place, answer: Answer) -> Answer:

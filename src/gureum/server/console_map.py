@@ -153,7 +153,7 @@ def _instance(txn: Txn, row: Instance) -> Shape:
         "type": row.type,
         "image": row.base,
         "key": row.key_name,
-        "private_ip": enis[0]["private_ips"][0] if enis else None,
+        "private_ip": next(iter(enis[0]["private_ips"]), None) if enis else None,
         "public_ip": next((ip for eni in enis for ip in eni["public_ips"]), None),
         "groups": list(dict.fromkeys(g for eni in enis for g in eni["groups"])),
         "interfaces": enis,

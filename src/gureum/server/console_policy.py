@@ -215,7 +215,7 @@ class _Selectors:
         """The subnets of an IP version that a selector means, with their ways to the internet."""
         if selector.kind == "cidr" and ip_network(selector.value).version != version:
             return []
-        rows = (row for row in self._subnets(selector) if version == 4 or row.ipv6)
+        rows = (row for row in self._subnets(selector) if (row.cidr if version == 4 else row.ipv6))
         return [(row.id, by) for row in rows for by in self._exits(row, version)]
 
     def _mine(self, node: Node) -> NetworkInterface | None:

@@ -201,10 +201,9 @@ def part_of_internet(text: str) -> Node | None:
 
 
 def _up(both: Dual, keys: list[str]) -> list[Node]:
-    """Interfaces as nodes.  Each has an address of IPv4; those that are none's over IPv6 have none
-    of that."""
+    """Interfaces as nodes, in the IP versions of which they have addresses."""
     for key in keys:
-        if key not in both[4].state.primary:
+        if not any(key in both[version].state.primary for version in VERSIONS):
             raise ApiError("NotRunning", f"{key} is not up.", 409)
     return [
         both[version].node(key)

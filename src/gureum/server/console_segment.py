@@ -7,6 +7,7 @@ from typing import cast
 
 from gureum.errors import ApiError
 from gureum.kind import Shape
+from gureum.model.cidr import router_address
 from gureum.resources.network_interface import NetworkInterface
 from gureum.resources.segment_mode import MODES, mode_of, with_mode
 from gureum.resources.subnet import Subnet, segment
@@ -41,7 +42,7 @@ class Segments:
             raise ApiError("NotRunning", f"The subnet is not there yet: {error}.", 409) from None
         return {
             "place": places.resolve(scope, subnet.id).shown(),
-            "cidr": subnet.cidr,
+            "cidr": subnet.cidrs[0],
             "mode": mode_of(subnet),
             "ageing": AGEING if mode_of(subnet) == "switch" else None,
             "stations": list(_stations(scope, subnet)),
@@ -75,8 +76,9 @@ def _stations(scope: Scope, subnet: Subnet) -> Iterator[Shape]:
     """Who sends and takes frames: the router, then interfaces by age; those that are plugged into
     nothing are not on the wire."""
     router = segment(subnet)
-    yield {"station": subnet.vpc, "interface": "router", "mac": router.mac, "ip": router.gateway}
+    own = router_address(subnet.cidrs[0])
+    yield {"station": subnet.vpc, "interface": "router", "mac": router.mac, "ip": own}
     rows = scope.view.referrers(subnet.id, NetworkInterface)
     for row in sorted(rows, key=lambda row: (row.created, row.id)):
         if row.host is not None:
-            yield {"station": row.host, "interface": row.id, "mac": row.mac, "ip": row.ip}
+            yield {"station": row.host, "interface": row.id, "mac": row.mac, "ip": row.address}

@@ -153,10 +153,12 @@ class Stories:
 
 
 def _resolver(found: Explained) -> str | None:
-    """The resolver that the sender's VPC has, at the address that it is told of (the VPC's + 2)."""
+    """The resolver that the sender's VPC has, at the address that it is told of: the VPC's + 2, or
+    in an IPv6-only subnet that of IPv6."""
     router = found.source.vpc
     here = (each for (where, _), all_ in found.network.services.items() if where == router
-            for each in all_ if each.name == "dns" and each.protocol == UDP)  # fmt: skip
+            for each in all_ if each.name == "dns" and each.protocol == UDP
+            and (":" in each.ip) == found.source.ipv6_only)  # fmt: skip
     listed = sorted(here, key=lambda each: each.ip.startswith("169.254."))
     return listed[0].ip if listed else None
 

@@ -57,7 +57,8 @@ def out_of(view: View, row: Container, packet: Packet) -> Inside | None:
         return None
     found = Inner(row.instance, inside(view, row.instance)).out(row.id, packet)
     if found is None:
-        raise ApiError("NoAddress", f"The container {row.name} has no way out.", 409)
+        over = " over IPv6" if ":" in packet.target else ""
+        raise ApiError("NoAddress", f"The container {row.name} has no way out{over}.", 409)
     return found
 
 

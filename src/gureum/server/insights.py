@@ -23,7 +23,7 @@ from gureum.server import insights_filters as filters
 from gureum.server.console_explain import PROTOCOLS
 from gureum.server.networks import Networks
 
-SOMEBODY = "198.19.255.254"
+SOMEBODY, SOMEBODY6 = "198.19.255.254", "3fff:fff:ffff::254"
 """An address on the internet, where a path says none."""
 
 MAX_PORTS = 256
@@ -45,14 +45,16 @@ class Insights:
     ) -> Shape:
         """See :class:`gureum.kind.Analyse`."""
         assert isinstance(path, NetworkInsightsPath)
-        outside = InternetHost("internet", _outside(path))
+        outside = _outside(path, ipv6=_is_ipv6(view, path))
         network = self._networks.at(view).with_host(outside)
         missing = [key for key in (path.source, path.target) if key and key not in view.rows]
         if missing:
             return _unfound(Code.NO_SOURCE_OR_DESTINATION, missing[0])
         strange = [key for key in (path.source, path.target) if key and not _is_end(view, key)]
         if strange:
-            return _unsupported(strange[0])
+            return _about(Code.UNSUPPORTED_COMPONENT, strange[0])
+        if without := _without_address(view, path):
+            return _about(Code.NO_POSSIBLE_DESTINATION, without)
         wrong = filters.at_source(path, *_addresses(view, path))
         if wrong:
             return {"NetworkPathFound": False, "Explanations": wrong}
@@ -69,9 +71,30 @@ def _addresses(view: View, path: NetworkInsightsPath) -> tuple[frozenset[str], f
     where any may be."""
     source = _interface(view, path.source)
     target = _interface(view, path.target) if path.target else None
-    called = {row.ip for row in associations(view, target.id)} | {*target.ips} if target else set()
-    own = {*source.ips} if source and source.source_dest_check else set()
+    public = {row.ip for row in associations(view, target.id)} if target else set()
+    called = {*public, *target.ips, *target.ips6} if target else set()
+    own = {*source.ips, *source.ips6} if source and source.source_dest_check else set()
     return frozenset(own), frozenset(called)
+
+
+def _is_ipv6(view: View, path: NetworkInsightsPath) -> bool:
+    """Whether the packet is one of IPv6, as one of the ends has no other addresses."""
+    ends = (_interface(view, key) for key in (path.source, path.target) if key)
+    return any(eni is not None and eni.ip is None for eni in ends)
+
+
+def _without_address(view: View, path: NetworkInsightsPath) -> str | None:
+    """The end that has no address of the other's IP version."""
+    ipv6 = _is_ipv6(view, path)
+    for key in filter(None, (path.source, path.target)):
+        eni = _interface(view, key)
+        if eni is not None and ipv6 and not eni.ips6:
+            return key
+    return None
+
+
+def _own_address(eni: NetworkInterface, *, ipv6: bool) -> str:
+    return eni.ips6[0] if ipv6 else eni.ipv4
 
 
 def _answered(
@@ -81,7 +104,8 @@ def _answered(
     source = _interface(view, path.source)
     target = _target(view, path, source, outside)
     given = filters.source_ip(path, begins_outside=source is None)
-    own = given or (source.ip if source else outside.ip)
+    ipv6, somebody = bool(outside.ip6), outside.ip or outside.ip6
+    own = given or (_own_address(source, ipv6=ipv6) if source else somebody)
     packet = Packet(own, target, PROTOCOLS[path.protocol], filters.client(path))
     if source is None:
         answers = (explain(network, outside, each) for each in _packets(network, path, packet))
@@ -95,7 +119,7 @@ def _answered(
     if start.host == path.source:  # the host chooses, and the address with it
         start = network.egress(start.host, target) or start
         if given is None:
-            packet = replace(packet, source=network.own_address(start) or own)
+            packet = replace(packet, source=network.own_address(start, target) or own)
     answers = (explain(network, start, each) for each in _packets(network, path, packet))
     return start, told_anew(view, _best(answers))
 
@@ -123,8 +147,8 @@ def _is_end(view: View, key: str) -> bool:
     return isinstance(view.rows[key], ENDS)
 
 
-def _unsupported(key: str) -> Shape:
-    explained = {"ExplanationCode": str(Code.UNSUPPORTED_COMPONENT), "Component": {"Id": key}}
+def _about(code: Code, key: str) -> Shape:
+    explained = {"ExplanationCode": str(code), "Component": {"Id": key}}
     return {"NetworkPathFound": False, "Explanations": [explained]}
 
 
@@ -153,21 +177,24 @@ def _target(
         return given
     eni = _interface(view, path.target) if path.target else None
     if eni is None:
-        return outside.ip
+        return outside.ip or outside.ip6
+    if outside.ip6:
+        return _own_address(eni, ipv6=True)
     joined = source and (link(view, source.vpc, eni.vpc) or shared(view, source.vpc, eni.vpc))
     if source is not None and (source.vpc == eni.vpc or joined):
-        return eni.ip
-    return next((row.ip for row in associations(view, eni.id)), eni.ip)
+        return eni.ipv4
+    return next((row.ip for row in associations(view, eni.id)), eni.ipv4)
 
 
-def _outside(path: NetworkInsightsPath) -> str:
-    """The address of whoever is meant on the internet."""
+def _outside(path: NetworkInsightsPath, *, ipv6: bool) -> InternetHost:
+    """Whoever is meant on the internet."""
     begins = path.source.startswith(f"{InternetGateway.prefix}-")
     given = filters.source_ip(path, begins_outside=begins)
     if not begins:
         ends = path.target is None or path.target.startswith(f"{InternetGateway.prefix}-")
         given = filters.target_ip(path) if ends else None
-    return given or SOMEBODY
+    ips = ("", given or SOMEBODY6) if ipv6 else (given or SOMEBODY, "")
+    return InternetHost("internet", *ips)
 
 
 def _packets(network: Network, path: NetworkInsightsPath, packet: Packet) -> Iterator[Packet]:

@@ -80,6 +80,11 @@ class Place:
     ipv6: str | None = None
 
     @property
+    def ipv6_only(self) -> bool:
+        """Whether it has IPv6 addresses and none of IPv4."""
+        return self.ipv6 is not None and self.private is None and self.public is None
+
+    @property
     def host(self) -> str:
         """What the engine calls it."""
         return (self.name or self.id) if self.kind == INTERNET_HOST else self.id
@@ -256,8 +261,9 @@ class Target:
 
 def target(scope: Scope, source: Place, text: str, version: int = 4) -> Target:
     """The address of an IP version by which ``source`` reaches ``text``: a private one within a
-    VPC and over a peering, a public one from elsewhere; of IPv6 they are the same.  Addresses and
-    host names of the real world are taken as they are.
+    VPC and over a peering, a public one from elsewhere; of IPv6 they are the same.  Where one of
+    the two is IPv6-only, IPv6 is meant.  Addresses and host names of the real world are taken as
+    they are.
 
     Raises:
         ApiError: the codes of :func:`resolve`; ``NoAddress``.
@@ -270,7 +276,7 @@ def target(scope: Scope, source: Place, text: str, version: int = 4) -> Target:
         if error.code == "NoSuchPlace" and "." in text:
             return Target(text)
         raise
-    if version == 6:
+    if version == 6 or source.ipv6_only or place.ipv6_only:
         return Target(ipv6_of(place), place)
     near = place.vpc is not None and (
         place.vpc == source.vpc or _is_led_to(scope.view, source, place)
@@ -296,6 +302,19 @@ def _is_led_to(view: View, source: Place, place: Place) -> bool:
         return bool(ways)
     tables = view.referrers(source.vpc, RouteTable)
     return any(route.target in ways for table in tables for route in table.routes)
+
+
+def own_address(place: Place, version: int) -> str:
+    """The place's own address of an IP version; empty where it has none at all.
+
+    Raises:
+        ApiError: ``NoAddress``.
+    """
+    if version == 6:
+        return ipv6_of(place)
+    if place.ipv6_only:
+        raise ApiError("NoAddress", f"The {place} has no IPv4 address.", 409)
+    return place.private or ""
 
 
 def ipv6_of(place: Place) -> str:

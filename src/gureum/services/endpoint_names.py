@@ -64,7 +64,7 @@ def _placed(view: View, row: VpcEndpoint) -> Iterator[tuple[str, str]]:
     """Zone and address of each interface of the endpoint."""
     for each in row.placed:
         subnet, eni = view.find(Subnet, each.subnet), view.find(NetworkInterface, each.interface)
-        if subnet is not None and eni is not None:
+        if subnet is not None and eni is not None and eni.ip is not None:
             yield subnet.zone, eni.ip
 
 

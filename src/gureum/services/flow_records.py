@@ -101,7 +101,7 @@ def own_address(interface: NetworkInterface, ip: str) -> str:
     it, else (it forwards for others) its primary one."""
     if ip in interface.own or delegated_block(ip) in interface.own:
         return ip
-    return next(iter(interface.ips6), ip) if ":" in ip else interface.ip
+    return next(iter(interface.ips6 if ":" in ip else interface.ips), ip)
 
 
 def _source(entry: Entry, flow: Flow) -> str:

@@ -124,10 +124,12 @@ def _tags(row: Instance) -> Tree:
 
 
 def _interfaces(view: View, row: Instance) -> Tree:
-    return {f"{eni.mac}": _present(_interface(view, eni)) for eni in interfaces_of(view, row.id)}
+    name, found = own_name(view, row), interfaces_of(view, row.id)
+    return {f"{eni.mac}": _present(_interface(view, eni, name)) for eni in found}
 
 
-def _interface(view: View, eni: NetworkInterface) -> Mapping[str, Any]:
+def _interface(view: View, eni: NetworkInterface, name: str) -> Mapping[str, Any]:
+    """An interface; ``name`` is its host's, which an IPv6-only one goes by."""
     shape = network_interface.show(eni, view)
     subnet, vpc = view.find(Subnet, eni.subnet), view.find(Vpc, eni.vpc)
     addresses = shape["PrivateIpAddresses"]
@@ -144,7 +146,7 @@ def _interface(view: View, eni: NetworkInterface) -> Mapping[str, Any]:
         "ipv4-prefix": "\n".join(eni.prefixes),
         "ipv6-prefix": "\n".join(eni.prefixes6),
         "ipv6s": "\n".join(eni.ips6),
-        "local-hostname": shape["PrivateDnsName"],
+        "local-hostname": shape.get("PrivateDnsName", name),
         "local-ipv4s": "\n".join(item["PrivateIpAddress"] for item in addresses),
         "mac": eni.mac,
         "network-card": str(attachment.get("NetworkCardIndex", "")),

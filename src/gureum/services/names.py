@@ -15,11 +15,11 @@ from typing import Literal, TypeAlias
 
 from gureum.explain.causes import interface_at
 from gureum.model import View
-from gureum.resources.dhcp_options import internal_domain
+from gureum.resources.dhcp_options import internal_domain, private_dns
 from gureum.resources.elastic_ip import ElasticIp
 from gureum.resources.instance import ENDED, Instance, hostname
 from gureum.resources.internet_host import InternetHost, key
-from gureum.resources.network_interface import NetworkInterface, interfaces_of, private_dns
+from gureum.resources.network_interface import NetworkInterface, interfaces_of
 from gureum.resources.public_ip import PublicIp, association_at, public_dns, public_ip_id
 from gureum.resources.transit_gateway import joining
 from gureum.resources.vpc import METADATA_ADDRESS, Vpc
@@ -105,7 +105,7 @@ def _resource(view: View, vpc: Vpc, label: str) -> Records | None:
     found = interfaces_of(view, row.id)
     records: dict[Literal["A", "AAAA", "PTR"], Sequence[str]] = {}
     if row.dns_a_record and found:
-        records["A"] = (found[0].ip,)
+        records["A"] = found[0].ips[:1]
     if row.dns_aaaa_record and found and found[0].ips6:
         records["AAAA"] = found[0].ips6[:1]
     return records

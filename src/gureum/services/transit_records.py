@@ -131,12 +131,8 @@ def _foot(crossing: Crossing, side: TransitGatewayAttachment | None, ip: str) ->
     if side is None or not side.feet:
         return None
     subnets = crossing.view.referrers(side.vpc, Subnet)
-    zones = {each.zone for each in subnets if _holds(_blocks(each), ip)}
+    zones = {each.zone for each in subnets if _holds(each.cidrs, ip)}
     return next((foot for foot in side.feet if foot.zone in zones), side.feet[0])
-
-
-def _blocks(subnet: Subnet) -> list[str]:
-    return [subnet.cidr, *([subnet.ipv6.cidr] if subnet.ipv6 else [])]
 
 
 def _source_foot(crossing: Crossing) -> Foot | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gureum.engines.linux import lower_inner, lower_mirror, lower_transit, rulesets
+from gureum.engines.linux import lower_inner, lower_ipv6, lower_mirror, lower_transit, rulesets
 from gureum.engines.linux.guards import hook
 from gureum.engines.linux.items import (
     Bridge,
@@ -47,7 +47,6 @@ from gureum.engines.linux.names import (
     NEAR,
     NEAR6,
     PRIVATE,
-    ROUTER6,
     TABLE_BASE,
     comment,
     filter_chain,
@@ -145,23 +144,24 @@ def _segment(it: Segment, _mode: Mode, plan: Plan) -> Iterator[Item]:
     ns, link = it.router, segment_link(it.id)
     yield Bridge(ns, link)
     yield Settings(ns, link, it.mac, MTU_INSIDE, it.id)
-    yield IpAddress(ns, link, it.gateway, ipaddress.ip_network(it.cidr).prefixlen)
-    # the router has addresses that are on no bridge (services), and is asked for them here
-    yield Sysctl(ns, f"ipv4/conf/{link}/arp_ignore", "0", link)
+    if it.cidr:
+        yield IpAddress(ns, link, it.gateway, ipaddress.ip_network(it.cidr).prefixlen)
+        # the router has addresses that are on no bridge (services), and is asked for them here
+        yield Sysctl(ns, f"ipv4/conf/{link}/arp_ignore", "0", link)
+    else:  # a port whose source check is off may send any address
+        yield Sysctl(ns, f"ipv4/conf/{link}/forwarding", "0", link)
     yield Element(ns, "inet", "inside", f'"{link}" . "{link}"')
     yield Element(ns, "inet", "segments", f'"{link}"')
     if it.cidr6:
-        network = ipaddress.ip_network(it.cidr6)
-        yield speaks_ipv6(ns, link)
-        yield IpAddress(ns, link, ROUTER6, 64)
-        yield IpAddress(ns, link, str(network[1]), network.prefixlen)
+        yield from lower_ipv6.segment6(it)
     if plan.way == "isolated":
-        yield Sysctl(ns, f"ipv4/conf/{link}/proxy_arp_pvlan", "1", link)
-        yield Sysctl(ns, f"ipv4/neigh/{link}/proxy_delay", "0", link)
-        chain = f"ttl-{link}"
+        chain, peers = f"ttl-{link}", []
         # to main: as where frames are switched, a route table has no say inside a segment
         act = "meta mark set 0x00000000 goto ttl_raise"
-        peers = [f'ip daddr {it.cidr} {act} comment "same-segment"']
+        if it.cidr:
+            yield Sysctl(ns, f"ipv4/conf/{link}/proxy_arp_pvlan", "1", link)
+            yield Sysctl(ns, f"ipv4/neigh/{link}/proxy_delay", "0", link)
+            peers.append(f'ip daddr {it.cidr} {act} comment "same-segment"')
         if it.cidr6:
             yield Sysctl(ns, f"ipv6/neigh/{link}/proxy_delay", "0", link)
             peers.append(f'ip6 daddr {it.cidr6} {act} comment "same-segment"')
@@ -206,7 +206,7 @@ def _port(it: Port, mode: Mode, plan: Plan) -> Iterator[Item]:
     )
     if fabric:
         yield Fdb(ns, link, it.mac)
-    if it.index == 0:
+    if it.index == 0 and it.segment.gateway:
         yield KernelRoute(it.host, MAIN, ANY, "unicast", it.segment.gateway, inner)
 
 

@@ -23,7 +23,7 @@ from gureum.engines.linux.names import (
     port_link,
     segment_link,
 )
-from gureum.program import Address, Guard
+from gureum.program import Address, Guard, Segment
 from gureum.program.statements import Mode
 
 ANY6 = "::/0"
@@ -32,6 +32,14 @@ ANY6 = "::/0"
 def speaks_ipv6(ns: str, link: str) -> Item:
     """Links of routers speak no IPv6 until they are told to."""
     return Sysctl(ns, f"ipv6/conf/{link}/disable_ipv6", "0", link)
+
+
+def segment6(it: Segment) -> Iterator[Item]:
+    """The router's addresses in a segment with an IPv6 prefix."""
+    ns, link, network = it.router, segment_link(it.id), ipaddress.ip_network(it.cidr6)
+    yield speaks_ipv6(ns, link)
+    yield IpAddress(ns, link, ROUTER6, 64)
+    yield IpAddress(ns, link, str(network[1]), network.prefixlen)
 
 
 def needs_ipv6(item: Item) -> bool:

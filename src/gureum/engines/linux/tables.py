@@ -212,10 +212,10 @@ class Tables:
 
     # --- conntrack, nat -------------------------------------------------------------------------
     def _flows(self, place: _Place) -> Iterator[conntrack.Flow]:
-        cidrs = (place.segment.cidr, place.segment.cidr6) if place.segment else None
+        cidrs = place.segment.cidrs if place.segment else None
         for flow in conntrack.flows(self._spaces.netlink(place.ns, NETFILTER)):
             ends = (flow.original.source, flow.original.target)
-            if cidrs is None or any(_within(ip, cidr) for ip in ends for cidr in cidrs if cidr):
+            if cidrs is None or any(_within(ip, cidr) for ip in ends for cidr in cidrs):
                 yield flow
 
     def _conntrack(self, place: _Place) -> Iterator[Row]:
@@ -242,7 +242,8 @@ class Tables:
         for gateway in self._gateways(place):
             for public, private in self._pairs(gateway):
                 mine = private in place.ips or public in place.ips or not place.ips
-                inside = place.segment is None or _within(private, place.segment.cidr)
+                cidrs = place.segment.cidrs if place.segment else ("0.0.0.0/0",)
+                inside = any(_within(private, cidr) for cidr in cidrs)
                 if mine and inside:
                     yield {
                         "gateway": gateway,
