@@ -57,6 +57,11 @@ def network_carries_packets(seen: Seen) -> None:
     assert tcp(me, made["web6"], 22) == "timeout"
     assert tcp(me, made["web6"], 80) == "open"
     assert seen.meets(made["db"], "3fff:800::20", 9) == "refused", "out by egress-only"
+    modern = made["modern"]
+    assert modern["ipv4"] == "", "it has none"
+    assert modern["name"] == f"{modern['id']}.ap-northeast-2.compute.internal"
+    assert tcp(me, modern["ipv6"], 80) == "refused", "let in, and nobody listens"
+    assert seen.meets(modern["id"], made["web6"], 80) == "open"
 
 
 def network_port_has_moved(seen: Seen) -> None:

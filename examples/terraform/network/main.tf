@@ -59,6 +59,18 @@ resource "aws_subnet" "private" {
   tags              = { Name = "private" }
 }
 
+# No IPv4 at all: what is in it is reached, and reaches others, over IPv6.
+resource "aws_subnet" "ipv6_only" {
+  vpc_id                                         = aws_vpc.main.id
+  ipv6_native                                    = true
+  ipv6_cidr_block                                = cidrsubnet(aws_vpc.main.ipv6_cidr_block, 8, 3)
+  assign_ipv6_address_on_creation                = true
+  private_dns_hostname_type_on_launch            = "resource-name"
+  enable_resource_name_dns_aaaa_record_on_launch = true
+  availability_zone                              = data.aws_availability_zones.here.names[0]
+  tags                                           = { Name = "ipv6-only" }
+}
+
 resource "aws_internet_gateway" "main" {
   vpc_id = aws_vpc.main.id
 }
@@ -112,6 +124,11 @@ resource "aws_route" "out_ipv6" {
 
 resource "aws_route_table_association" "public" {
   subnet_id      = aws_subnet.public.id
+  route_table_id = aws_route_table.public.id
+}
+
+resource "aws_route_table_association" "ipv6_only" {
+  subnet_id      = aws_subnet.ipv6_only.id
   route_table_id = aws_route_table.public.id
 }
 
@@ -238,6 +255,17 @@ resource "aws_instance" "web" {
   tags                   = { Name = "web" }
 }
 
+resource "aws_instance" "modern" {
+  ami                    = data.aws_ami.base.id
+  instance_type          = "t3.micro"
+  subnet_id              = aws_subnet.ipv6_only.id
+  vpc_security_group_ids = [aws_security_group.web.id]
+  metadata_options {
+    http_protocol_ipv6 = "enabled"
+  }
+  tags = { Name = "modern" }
+}
+
 resource "aws_instance" "db" {
   ami           = data.aws_ami.base.id
   instance_type = "t3.micro"
@@ -274,6 +302,15 @@ output "web" {
 
 output "web6" {
   value = aws_instance.web.ipv6_addresses[0]
+}
+
+output "modern" {
+  value = {
+    id   = aws_instance.modern.id
+    ipv4 = aws_instance.modern.private_ip
+    ipv6 = one(aws_instance.modern.ipv6_addresses)
+    name = aws_instance.modern.private_dns
+  }
 }
 
 output "db" {
