@@ -164,7 +164,10 @@ def test_user_data_is_for_its_owner_only(shop: Served, tmp_path: Path) -> None:
 
 
 def test_what_is_not_exported_is_listed(shop: Served, tmp_path: Path) -> None:
-    shop.api.call("CreateTrafficMirrorFilter", ClientToken="t")
+    from_gateways = {"ResourceStatement": {"ResourceTypes": ["AWS::EC2::InternetGateway"]}}
+    shop.api.call(
+        "CreateNetworkInsightsAccessScope", ClientToken="t", MatchPaths=[{"Source": from_gateways}]
+    )
     result = shop.cli("export", str(tmp_path))
     assert result.exit_code == 7
-    assert "not written: 1 traffic-mirror-filter" in result.stderr
+    assert "not written: 1 network-insights-access-scope" in result.stderr
