@@ -1,6 +1,6 @@
-"""``python -m tests.agreement PACKETS [SEED [6|t]]``: a soak; disagreements are shrunk and stored.
-With a 6 the clouds are dual-stack and the packets IPv6's, with a t a transit gateway joins VPCs
-that a peering would join."""
+"""``python -m tests.agreement PACKETS [SEED [6|64|t]]``: a soak; disagreements are shrunk and
+stored.  With a 6 the clouds are dual-stack and the packets IPv6's, with 64 NAT gateways make IPv4
+of them, with a t a transit gateway joins VPCs that a peering would join."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections import Counter
 from tests.agreement.compare import compare
 from tests.agreement.draw import Draw
 from tests.agreement.draw_ipv6 import DualDraw
+from tests.agreement.draw_nat64 import TranslatedDraw
 from tests.agreement.draw_transit import TransitDraw
 from tests.agreement.replay import Replay
 from tests.agreement.shrink import stored
@@ -45,5 +46,5 @@ def main(packets: int, seed: int, drawn: type[Draw] = Draw) -> int:
 
 if __name__ == "__main__":
     count, seed_ = int(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else 1
-    drawn = {"6": DualDraw, "t": TransitDraw}.get("".join(sys.argv[3:]), Draw)
+    drawn = {"6": DualDraw, "64": TranslatedDraw, "t": TransitDraw}.get("".join(sys.argv[3:]), Draw)
     sys.exit(1 if main(count, seed_, drawn) else 0)

@@ -13,6 +13,7 @@ from typing import Any
 from gureum.explain import Answer, Network, Packet, explain
 from gureum.explain.packet import ECHO, ECHO_V6, ICMP, ICMPV6, TCP, UDP
 from gureum.model.cidr import delegated_block
+from gureum.model.nat64 import synthesized
 from gureum.program import Address, InternetHost, Port
 from tests.agreement.answerers import CLIENT_PATIENCE, Answerers, ask
 from tests.agreement.draw import PORTS
@@ -132,7 +133,7 @@ def _start(
     network: Network, replay: Replay, question: Question
 ) -> tuple[Port | InternetHost, str, str]:
     """Where a packet begins, its source as Linux chooses it (ip(7)), and its target."""
-    target: str = replay.meant(question["target"])
+    target = _target(replay, question)
     outside = HOSTS.get(question["source"])
     if outside is not None:
         return outside, outside.ip6 if ":" in target else outside.ip, target
@@ -144,11 +145,17 @@ def _start(
     return start, own, target
 
 
+def _target(replay: Replay, question: Question) -> str:
+    """The address that is called; ``embedded`` asks for the one of IPv6 that stands for it."""
+    ip: str = replay.meant(question["target"])
+    return synthesized(ip) if question.get("embedded") and ":" not in ip else ip
+
+
 def _seen(lab: Lab, replay: Replay, question: Question, predicted: str) -> str:
     """What is predicted decides how long an answer may take."""
     host = question["source"]
     ns = lab.ns(host if host in HOSTS else replay.known[host])
-    ip = replay.meant(question["target"])
+    ip = _target(replay, question)
     patience = packets.SHORT if predicted == "nothing" else CLIENT_PATIENCE
     if question["protocol"] == "icmp":
         return "reply" if packets.ping(ns, ip, patience=patience) == "reply" else "nothing"

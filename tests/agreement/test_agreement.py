@@ -14,6 +14,7 @@ from tests.agreement.__main__ import PER_CLOUD
 from tests.agreement.compare import answered, compare
 from tests.agreement.draw import Draw
 from tests.agreement.draw_ipv6 import DualDraw
+from tests.agreement.draw_nat64 import TranslatedDraw
 from tests.agreement.draw_transit import TransitDraw
 from tests.agreement.replay import ApiCall, Replay
 from tests.agreement.shrink import REGRESSIONS, shrunk
@@ -21,7 +22,7 @@ from tests.conftest import Cloud
 from tests.kernel.lab import Lab
 from tests.resources.test_instance import image
 
-PACKETS, PACKETS6 = 2000, 1500
+PACKETS, PACKETS6, PACKETS64 = 2000, 1500, 300
 MET = {
     "BAD_STATE_ROUTE",
     "ENI_ADDRESS_RESTRICTION",
@@ -43,6 +44,14 @@ MET6 = MET - {
     "SG_REFERENCES_NOT_PRESERVED",
 }
 """The same of IPv6, which has public addresses only."""
+MET64 = {
+    "ENI_SG_RULES_MISMATCH",
+    "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS",
+    "NO_POSSIBLE_DESTINATION",
+    "NO_ROUTE_TO_DESTINATION",
+    "SUBNET_ACL_RESTRICTION",
+}
+"""The same of IPv6 that becomes IPv4."""
 FIRST_SEED = 1
 """The soak (``python -m tests.agreement``) goes on with other ones."""
 
@@ -82,6 +91,21 @@ def test_random_dual_stack_clouds(lab: Lab) -> None:
         codes += found.codes
     assert answered > PACKETS6 / 20, "both verdicts must be among them"
     assert codes.keys() >= MET6, "blocks of every kind must be among them"
+
+
+@pytest.mark.kernel
+@pytest.mark.timeout(600)
+def test_random_clouds_with_nat64(lab: Lab) -> None:
+    sent, answered, seed = 0, 0, FIRST_SEED
+    codes: Counter[str] = Counter()
+    while sent < PACKETS64:
+        draw = TranslatedDraw(seed)
+        found = compare(lab, Replay(draw.calls), draw.questions(PER_CLOUD))
+        assert found.wrong == (), f"seed {seed}"
+        sent, answered, seed = sent + found.sent, answered + found.answered, seed + 1
+        codes += found.codes
+    assert answered > PACKETS64 / 20, "both verdicts must be among them"
+    assert codes.keys() >= MET64, "blocks before and behind the gateway must be among them"
 
 
 @pytest.mark.kernel

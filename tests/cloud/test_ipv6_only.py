@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gureum.model.nat64 import synthesized
 from tests.cloud.aws import aws
 from tests.cloud.docker import Docker
 from tests.cloud.site import Guest, Site
@@ -202,6 +203,46 @@ def test_flow_logs(daemon: Daemon, world: World) -> None:
     mine = {(each["way"], each["flags"], each["action"]) for each in rows}
     assert mine == {("in", "SYN", "ACCEPT"), ("out", "RST", "ACCEPT"), ("in", "SYN", "REJECT")}
     assert all(f"[{ipv6(world.web)}]" in each["from"] + each["to"] for each in rows)
+
+
+def test_nat64(daemon: Daemon, world: World) -> None:
+    """By a NAT gateway to a machine of IPv4 alone, by its name."""
+    site, old = world.site, world.old.show()
+    address = site.ec2.allocate_address()["AllocationId"]
+    made = site.ec2.create_nat_gateway(SubnetId=site.public, AllocationId=address)
+    nat = made["NatGateway"]["NatGatewayId"]
+    site.ec2.get_waiter("nat_gateway_available").wait(
+        NatGatewayIds=[nat], WaiterConfig={"Delay": 0.05}
+    )
+    way = {"DestinationIpv6CidrBlock": "64:ff9b::/96", "NatGatewayId": nat}
+    site.ec2.create_route(RouteTableId=site.out, **way)
+    site.ec2.modify_subnet_attribute(SubnetId=world.native, EnableDns64={"Value": True})
+    (subnet,) = site.ec2.describe_subnets(SubnetIds=[world.native])["Subnets"]
+    assert subnet["EnableDns64"]
+    name, aim = old["PrivateDnsName"], synthesized(old["PrivateIpAddress"])
+    told = said(daemon, "exec", "web", "--", "nslookup", "-type=aaaa", name)
+    assert f"Address: {aim}" in told
+    pinged = said(daemon, "exec", "web", "--", "ping", "-6", "-c", "1", "-W", "5", name)
+    assert "1 packets received" in pinged
+    assert aim in said(daemon, "ping", "web", "old", "-c", "1")
+    shown = said(daemon, "explain", "web", "old", "icmp", "--live")
+    assert "IPv4 from here on (NAT64)" in shown
+    assert nat in shown
+    story = json.loads(said(daemon, "story", "web", "old", "--json"))
+    assert story["talks"][-1]["said"] == f"{aim} answered"
+    halves = said(daemon, "table", "nat", nat)
+    assert aim in halves
+    assert old["PrivateIpAddress"] in halves
+    hops = said(daemon, "trace", "web", "old")
+    assert nat in hops
+    with listening(site.me, 8080):
+        assert tcp(world.web.ns, synthesized("198.19.0.10"), 8080) == "open"
+    reached = said(daemon, "reach", "-6", "--from", "web")
+    assert "Not looked at: IPv6 that a NAT gateway makes IPv4 (NAT64)" in reached
+    site.ec2.delete_nat_gateway(NatGatewayId=nat)
+    assert eventually(lambda: ping(world.web.ns, aim, patience=SHORT) == "timeout")
+    site.ec2.delete_route(RouteTableId=site.out, DestinationIpv6CidrBlock="64:ff9b::/96")
+    assert "has no IPv6 address" in said(daemon, "ping", "web", "old", code=4)
 
 
 def test_containers_have_no_way_out_but_the_hosts(

@@ -29,6 +29,7 @@ from gureum.program import (
     Member,
     Mirror,
     Mirrored,
+    Nat64,
     Peering,
     Port,
     Program,
@@ -180,6 +181,7 @@ LINES: list[tuple[Statement, str]] = [
     ),
     (GlobalPrefix("eigw-1", SEGMENT), "GlobalPrefix gateway=eigw-1 segment=subnet-1"),
     (Translator(PORT, "10.0.1.4"), "Translator port=eni-1 ip=10.0.1.4 others=[]"),
+    (Nat64(PORT, "10.0.1.4"), "Nat64 port=eni-1 ip=10.0.1.4"),
     (
         Machine(
             "i-1",

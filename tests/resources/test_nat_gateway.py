@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gureum.program import Address, Guard, Host, Port, PublicAddress, Translator
+from gureum.program import Address, Guard, Host, Nat64, Port, PublicAddress, Translator
 from gureum.resources import nat_gateway
 from gureum.resources.nat_gateway import MAX_PER_ZONE, NatGateway
 from tests.conftest import Cloud
@@ -336,6 +336,29 @@ def test_lowering(cloud: Cloud) -> None:
     )
     cloud.call("DeleteNatGateway", NatGatewayId=nat["NatGatewayId"])
     assert said(cloud, names, *types) == ""
+
+
+def test_nat64_is_there_while_a_route_of_ipv6_leads_to_the_gateway(cloud: Cloud) -> None:
+    vpc, _, subnet = place(cloud)
+    nat = create(cloud, subnet, PrivateIpAddress="10.0.1.9")["NatGatewayId"]
+    tables = [cloud.call("CreateRouteTable", VpcId=vpc)["RouteTable"] for _ in range(2)]
+    ids = [each["RouteTableId"] for each in tables]
+
+    def translated() -> list[str]:
+        return [each.ip for each in cloud.program().statements if isinstance(each, Nat64)]
+
+    cloud.call(
+        "CreateRoute", RouteTableId=ids[0], DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat
+    )
+    assert translated() == []
+    way = {"DestinationIpv6CidrBlock": "64:ff9b::/96"}
+    for key in ids:
+        cloud.call("CreateRoute", RouteTableId=key, NatGatewayId=nat, **way)
+    assert translated() == ["10.0.1.9"]
+    cloud.call("DeleteRoute", RouteTableId=ids[0], **way)
+    assert translated() == ["10.0.1.9"]
+    cloud.call("DeleteNatGateway", NatGatewayId=nat)
+    assert translated() == []
 
 
 def test_dry_run(cloud: Cloud) -> None:

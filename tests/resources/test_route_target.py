@@ -378,3 +378,27 @@ def test_a_secondary_cidr_has_a_local_route_in_every_table(cloud: Cloud) -> None
     both = {"10.0.0.0/16": "local active", "10.1.0.0/16": "local active"}
     assert routes(cloud, key) == both
     assert routes(cloud, main_of(cloud, vpc)["RouteTableId"]) == both
+
+
+def test_a_nat_gateway_takes_ipv6_that_stands_for_ipv4(cloud: Cloud) -> None:
+    vpc = make_vpc(cloud)
+    made = cloud.call(
+        "CreateNatGateway", SubnetId=make_subnet(cloud, vpc), ConnectivityType="private"
+    )
+    nat, key = made["NatGateway"]["NatGatewayId"], make_table(cloud, vpc)
+    cloud.call(
+        "CreateRoute",
+        RouteTableId=key,
+        DestinationIpv6CidrBlock="64:ff9b::/96",
+        NatGatewayId=nat,
+    )
+    last = table(cloud, key)["Routes"][-1]
+    assert (last["NatGatewayId"], last["State"]) == (nat, "active")
+    assert last["DestinationIpv6CidrBlock"] == "64:ff9b::/96"
+    narrow = {"RouteTableId": key, "DestinationIpv6CidrBlock": "64:ff9b::a00:0/104"}
+    cloud.call("CreateRoute", **narrow, NatGatewayId=nat)
+    for other in ("::/0", "64:ff9b::/95", "64:ff9b:1::/96"):
+        where = {"RouteTableId": key, "DestinationIpv6CidrBlock": other}
+        code, said_ = refusal(cloud, "CreateRoute", **where, NatGatewayId=nat)
+        assert code == "InvalidParameterValue"
+        assert "is not of the IP address family" in said_

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
+from gureum.model.nat64 import synthesized
 from tests.daemon import Daemon
 from tests.kernel.packets import eventually, run, tcp
 
@@ -62,6 +63,7 @@ def network_carries_packets(seen: Seen) -> None:
     assert modern["name"] == f"{modern['id']}.ap-northeast-2.compute.internal"
     assert tcp(me, modern["ipv6"], 80) == "refused", "let in, and nobody listens"
     assert seen.meets(modern["id"], made["web6"], 80) == "open"
+    assert seen.meets(modern["id"], synthesized("198.19.0.20"), 9) == "refused", "out by NAT64"
 
 
 def network_port_has_moved(seen: Seen) -> None:

@@ -59,7 +59,8 @@ resource "aws_subnet" "private" {
   tags              = { Name = "private" }
 }
 
-# No IPv4 at all: what is in it is reached, and reaches others, over IPv6.
+# No IPv4 at all: what is in it is reached, and reaches others, over IPv6.  To whom has IPv4 alone the
+# resolver gives an address that the NAT gateway translates (DNS64, NAT64).
 resource "aws_subnet" "ipv6_only" {
   vpc_id                                         = aws_vpc.main.id
   ipv6_native                                    = true
@@ -67,6 +68,7 @@ resource "aws_subnet" "ipv6_only" {
   assign_ipv6_address_on_creation                = true
   private_dns_hostname_type_on_launch            = "resource-name"
   enable_resource_name_dns_aaaa_record_on_launch = true
+  enable_dns64                                   = true
   availability_zone                              = data.aws_availability_zones.here.names[0]
   tags                                           = { Name = "ipv6-only" }
 }
@@ -106,6 +108,18 @@ resource "aws_route_table" "public" {
   }
 }
 
+resource "aws_route_table" "ipv6_only" {
+  vpc_id = aws_vpc.main.id
+  route {
+    ipv6_cidr_block = "::/0"
+    gateway_id      = aws_internet_gateway.main.id
+  }
+  route {
+    ipv6_cidr_block = "64:ff9b::/96"
+    nat_gateway_id  = aws_nat_gateway.main.id
+  }
+}
+
 resource "aws_route_table" "private" {
   vpc_id = aws_vpc.main.id
 }
@@ -129,7 +143,7 @@ resource "aws_route_table_association" "public" {
 
 resource "aws_route_table_association" "ipv6_only" {
   subnet_id      = aws_subnet.ipv6_only.id
-  route_table_id = aws_route_table.public.id
+  route_table_id = aws_route_table.ipv6_only.id
 }
 
 resource "aws_route_table_association" "private" {

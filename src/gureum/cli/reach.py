@@ -77,6 +77,8 @@ def reach(
         _show(found["pairs"])
     else:
         note("Nobody.")
+    for line in () if as_json else found["notes"]:
+        note(line)
     if not found["pairs"]:
         raise click.exceptions.Exit(FAILED)
 

@@ -13,7 +13,7 @@ from gureum.cli.client import Daemon
 from gureum.cli.explain_show import ways
 from gureum.cli.failure import FAILED, USAGE, Failure
 from gureum.cli.options import Base, Where, json_option, pass_base, where_options
-from gureum.cli.output import clean, print_json
+from gureum.cli.output import clean, note, print_json
 from gureum.cli.reach import end_named, headers
 
 
@@ -50,6 +50,8 @@ def verify(
     else:
         for line in _lines(found):
             click.echo(line)
+        for line in dict.fromkeys(line for each in found.values() for line in each["notes"]):
+            note(line)
     if not all(each["holds"] for each in found.values()):
         raise click.exceptions.Exit(FAILED)
 

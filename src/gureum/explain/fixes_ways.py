@@ -12,6 +12,8 @@ from gureum.explain.steps import Step
 from gureum.explain.walk import RFC1918, RFC6598
 from gureum.model import Resource, View
 from gureum.model.cidr import is_ipv6
+from gureum.model.nat64 import PREFIX as NAT64
+from gureum.model.nat64 import embedded
 from gureum.resources.instance import Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.nat_gateway import NatGateway
@@ -33,6 +35,7 @@ def missing_route(view: View, step: Step) -> Iterator[Fix]:
     target = step.packet.target
     if table is not None and _is_outside(target) and not _is_joined(view, table, target):
         way = ANY_V6 if is_ipv6(target) else ANY_V4
+        way = NAT64 if embedded(target) else way
         yield from _outward(view, step, table, "create-route", way)
     else:
         yield from fixes_peering.joined(view, step)
@@ -85,7 +88,7 @@ def _outward(
     view: View, step: Step, table: RouteTable, action: str, destination: str
 ) -> Iterator[Fix]:
     """A route to the internet gateway for a sender with a public address, as every one of IPv6 is,
-    else to a NAT gateway."""
+    else to a NAT gateway; to one in any case for IPv6 that stands for IPv4 (NAT64)."""
     v6 = is_ipv6(step.packet.target)
     named = "ipv6-cidr-block" if v6 else "cidr-block"
     named = "prefix-list-id" if destination.startswith("pl-") else named
@@ -94,7 +97,8 @@ def _outward(
     if eni is None:
         return
     translates = eni.host is not None and eni.host.startswith(f"{NatGateway.prefix}-")
-    if v6 or translates or _is_public(view, eni, step):
+    embeds = embedded(step.packet.target) is not None
+    if not embeds and (v6 or translates or _is_public(view, eni, step)):
         made, gateway = _gateway(view, table)
         said = f"send {destination} to the internet gateway"
         yield Fix(said, (*made, aws(table, action, *words, "--gateway-id", gateway)))
@@ -108,6 +112,7 @@ def _outward(
     if made:
         said = f"send {destination} to a new NAT gateway"
         yield Fix(said, (*made, aws(table, action, *words, "--nat-gateway-id", "$nat")))
+    if made or embeds:
         return
     made, gateway = _gateway(view, table)
     said = f"send {destination} to the internet gateway, from a public address"

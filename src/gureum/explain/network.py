@@ -22,6 +22,7 @@ from gureum.program import (
     Host,
     InternetHost,
     Member,
+    Nat64,
     Peering,
     Port,
     PublicAddress,
@@ -101,6 +102,7 @@ class Network:
         self.ways_in: dict[str, GlobalPrefix] = {}
         self.egress_only: set[str] = set()
         self.translators: dict[str, Translator] = {}
+        self.nat64: set[str] = set()
         self.services: dict[tuple[str, str], list[Service]] = defaultdict(list)
         self.hosts: dict[str, Host] = {}
         self.internet: dict[str, InternetHost] = {}
@@ -169,6 +171,8 @@ class Network:
                 self.egress_only.add(it.id)
             case Translator():
                 self.translators[it.port.host] = it
+            case Nat64():
+                self.nat64.add(it.port.host)
             case Service():
                 self.services[it.router, it.ip].append(it)
             case Host():

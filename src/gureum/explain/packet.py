@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from gureum.model.nat64 import embedded, is_translated
+
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 ECHO, ECHO_REPLY = 8, 0
 ECHO_V6 = 128
@@ -81,6 +83,20 @@ class Packet:
 
     def _ports(self) -> tuple[int | None, int | None]:
         return self.source_port, self.target_port
+
+
+def as_ipv4(packet: Packet) -> Packet | None:
+    """A packet of IPv6 to an embedded IPv4 address as one of IPv4, its source as it was; None where
+    it cannot be one (RFC 7915, section 5)."""
+    target = embedded(packet.target)
+    if target is None or not is_translated(target):
+        return None
+    made = replace(packet, target=target)
+    if packet.protocol != ICMPV6:
+        return made
+    echoes = {ECHO_V6: ECHO, ECHO_V6 + 1: ECHO_REPLY}
+    kind, code = packet.icmp or (0, 0)
+    return replace(made, protocol=ICMP, icmp=(echoes[kind], code)) if kind in echoes else None
 
 
 def end(ip: str, port: int | str | None) -> str:

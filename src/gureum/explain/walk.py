@@ -14,11 +14,13 @@ from gureum.explain.codes import Code
 from gureum.explain.filtering import FilterWalk
 from gureum.explain.flows import Flows
 from gureum.explain.network import Network, contains, length, on_link
-from gureum.explain.packet import ICMP, TCP, UDP, Packet, nat_ports
+from gureum.explain.packet import ICMP, TCP, UDP, Packet, as_ipv4, nat_ports
 from gureum.explain.steps import Tried
 from gureum.explain.transit import Spot, crossing
 from gureum.explain.ways import beyond, route_line
 from gureum.model.internet import PUBLIC, PUBLIC6
+from gureum.model.nat64 import PREFIX as NAT64
+from gureum.model.nat64 import embedded
 from gureum.program import (
     Beyond,
     Blackhole,
@@ -70,7 +72,7 @@ class Walk(FilterWalk):
         segment = port.segment
         if services := self.network.services.get((segment.router, self.packet.target)):
             self._serve(port, guard, services)
-        elif on_link(segment, self.packet.target):
+        elif on_link(segment, self.packet.target) and not self._hands_back(port):
             self._within(port, guard, segment)
         else:
             router = ROUTER6 if self._v6 else segment.gateway
@@ -78,6 +80,10 @@ class Walk(FilterWalk):
             self._tell("arp", port.id, f"next hop: {gateway}", frame=(port.mac, segment.mac))
             self._group(port, guard, "out")
             self._into_router(Spot(segment, self.network.tables.get(segment.id)))
+
+    def _hands_back(self, port: Port) -> bool:
+        """Whether a NAT gateway sends the packet, which has no IPv6 neighbours but the router."""
+        return self._v6 and port.host in self.network.nat64
 
     def from_internet(self) -> None:
         """The packet is on the internet."""
@@ -161,7 +167,7 @@ class Walk(FilterWalk):
         match best.target:
             case Local():
                 self._tell("route", segment.router, said, **told)
-                self._connected(segment.router, segment if spot.foot else None)
+                self._connected(segment.router, segment)
             case ViaPort(port=key):
                 self._tell("route", segment.router, said, **told)
                 port = self.network.ports.get(key)
@@ -187,7 +193,7 @@ class Walk(FilterWalk):
         """Whether the route leads back into the segment itself, which the packet does not leave
         then, as its ACL sees it."""
         target = routes[0].target if routes else None
-        if isinstance(target, Local) and spot.foot:
+        if isinstance(target, Local):
             there = self.network.segment_at(spot.segment.router, self.packet.target)
             return there is not None and there.id == spot.segment.id
         port = self.network.ports.get(target.port) if isinstance(target, ViaPort) else None
@@ -225,7 +231,7 @@ class Walk(FilterWalk):
         if routed:
             frame = (port.segment.mac, port.mac)
             self._tell("arp", port.segment.id, self._neighbour(port), frame=frame)
-        if self._v6 and not port.segment.cidr6:
+        if self._v6 and not port.segment.cidr6 and port.host not in self.network.nat64:
             said = f"{port.id} takes no IPv6: {port.segment.id} has no block of it"
             self._end("dest-check", port.id, said, Code.NO_POSSIBLE_DESTINATION)
             return
@@ -273,8 +279,11 @@ class Walk(FilterWalk):
             self.from_port(out)
 
     def _translate(self, port: Port) -> None:
-        """A NAT gateway hides the sender behind its own address."""
-        if self.packet.protocol not in (ICMP, TCP, UDP):
+        """A NAT gateway hides the sender behind its own address, one of IPv4."""
+        sent = self._embedded(port) if self._v6 else self.packet
+        if sent is None:
+            return
+        if sent.protocol not in (ICMP, TCP, UDP):
             said = f"{port.host} translates TCP, UDP and ICMP only"
             self._tell("translate", port.host, said, code=Code.PROTOCOL_RESTRICTION)
         elif not self.packet.begins or (self.answers and self.packet.protocol == TCP):
@@ -282,16 +291,32 @@ class Walk(FilterWalk):
             said = f"{port.host} does not know the flow that this packet answers"
             self._tell("translate", port.host, said, code=Code.NO_POSSIBLE_DESTINATION)
         translator = self.network.translators[port.host]
-        own = translator.address_for(self.packet.protocol, self.packet.source_port)
+        own = translator.address_for(sent.protocol, sent.source_port)
         client = self.flows.translated_port(self.packet.source_port)
-        before, after = self.packet, replace(self.packet, source=own, source_port=client)
+        before, after = self.packet, replace(sent, source=own, source_port=client)
         self.flows.translated[port.host, after.flow] = before
         said = f"source {before.source} becomes {own}"
+        if after.target != before.target:
+            said += f", and target {before.target} {after.target}: IPv4 from here on (NAT64)"
         if after.source_port != before.source_port:
             said += f", and its port one of {nat_ports.start} to {nat_ports.stop - 1}"
         code = Code.NGW_SOURCE_ADDRESS_REASSIGN
         self._tell("translate", port.host, said, after=after, code=code, passed=True)
         self.from_port(port)
+
+    def _embedded(self, port: Port) -> Packet | None:
+        """The packet as one of IPv4, where NAT64 makes one of it."""
+        host, target = port.host, embedded(self.packet.target)
+        made = as_ipv4(self.packet) if host in self.network.nat64 else None
+        if made is not None and not self.network.port_with(host, made.target):
+            return made
+        said = f"{host} translates no such packet to {target}"
+        if target is None:
+            said = f"{host} translates IPv6 to {NAT64}, and no other"
+        elif made is not None:
+            said = f"{target} is an address of {host} itself, which answers nothing"
+        self._end("translate", host, said, Code.NO_POSSIBLE_DESTINATION)
+        return None
 
     # --- peerings ------------------------------------------------------------------------------
     def _linked(self, link: ViaPeering | ViaTransit, spot: Spot) -> None:

@@ -97,8 +97,8 @@ def _ways_out(statement: Statement, exits: Exits) -> Result:
 
 
 def _may_leave(by: Exit, wanted: tuple[Exit, ...]) -> bool:
-    """IPv6 has no NAT gateways: what lets only out is its egress-only gateway (VPC User Guide,
-    "Enable outbound IPv6 traffic using an egress-only internet gateway")."""
+    """What lets IPv6 only out, as IPv6, is an egress-only gateway and no NAT gateway (VPC User
+    Guide, "Enable outbound IPv6 traffic using an egress-only internet gateway")."""
     return by in wanted or (by == _ONLY_OUT and "nat" in wanted)
 
 

@@ -441,6 +441,15 @@ class Translator:
         return addresses[source_port % SHARES % len(addresses)]
 
 
+@dataclass(frozen=True, slots=True)
+class Nat64:
+    """IPv6 packets to 64:ff9b::/96 that come to the port, which is a :class:`Translator`'s, become
+    IPv4, and the answers IPv6 again (RFC 6146).  ``ip`` is the port's first address."""
+
+    port: Port
+    ip: str
+
+
 Statement: TypeAlias = (
     Router
     | Segment
@@ -474,6 +483,7 @@ Statement: TypeAlias = (
     | GlobalAddress
     | GlobalPrefix
     | Translator
+    | Nat64
     | Machine
     | InnerSegment
     | InnerHost

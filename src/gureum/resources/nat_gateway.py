@@ -12,9 +12,9 @@ from datetime import timedelta
 
 from gureum.errors import ApiError, invalid_combination
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
-from gureum.model import Resource, Txn, View, ref
+from gureum.model import Reader, Resource, Txn, View, ref
 from gureum.model.timestamps import age
-from gureum.program import Host, Translator
+from gureum.program import Host, Port, Translator
 from gureum.resources import network_interface
 from gureum.resources.elastic_ip import ElasticIp, associate
 from gureum.resources.interface_addresses import Asked, counted
@@ -355,10 +355,16 @@ def show_secondary(row: NatGateway, address: SecondaryAddress) -> Shape:
     return shape | {"IsPrimary": False, "Status": "succeeded"}
 
 
+def port_of_gateway(reader: Reader, row: NatGateway) -> Port | None:
+    """The port of a gateway that is up."""
+    eni = reader.find(NetworkInterface, row.interface)
+    return network_interface.port_of(reader, eni) if eni else None
+
+
 def lower(row: NatGateway, lowering: Lowering) -> None:
     """A host that translates; its port is said by its interface."""
     eni = lowering.view.find(NetworkInterface, row.interface)
-    port = network_interface.port_of(lowering.view, eni) if eni else None
+    port = port_of_gateway(lowering.view, row)
     if eni is None or eni.ip is None or port is None:
         return
     lowering.say(Host(id=row.id, kind="nat-gateway", router=row.vpc, name=row.id))

@@ -14,8 +14,19 @@ from gureum.errors import ApiError
 from gureum.kind import Call, Kind, Listing, Lowering, Shape
 from gureum.model import Reader, Resource, View, ref
 from gureum.model.cidr import inside, is_ipv6
+from gureum.model.nat64 import PREFIX as NAT64
 from gureum.model.txn import dependency_violation, not_found
-from gureum.program import Blackhole, GlobalPrefix, Local, Route, SegmentTable, Table, ViaPort
+from gureum.program import (
+    Blackhole,
+    GlobalPrefix,
+    Local,
+    Nat64,
+    Route,
+    SegmentTable,
+    Table,
+    ViaPort,
+)
+from gureum.resources.nat_gateway import NatGateway, port_of_gateway
 from gureum.resources.permissions import ANY_V4
 from gureum.resources.prefix_list import IPV4, IPV6
 from gureum.resources.route_target import (
@@ -332,6 +343,8 @@ def lower(table: RouteTable, lowering: Lowering) -> None:
         if isinstance(target, ViaPort) and is_ipv6(target.ip) and not is_ipv6(destination):
             target = Blackhole(route.target)  # the interface has no IPv4 address
         lowering.say(Route(table=statement, destination=destination, target=target), route.target)
+        if isinstance(target, ViaPort) and is_ipv6(destination):
+            _translate(route.target, lowering)
     for subnet, why in _subnets(table, view):
         segment = segment_of(view, subnet)
         if segment is None:
@@ -340,6 +353,14 @@ def lower(table: RouteTable, lowering: Lowering) -> None:
         gateway = _way_in(table, view) if segment.cidr6 else None
         if gateway:
             lowering.say(GlobalPrefix(gateway=gateway, segment=segment), why)
+
+
+def _translate(target: str, lowering: Lowering) -> None:
+    """A NAT gateway that a route of IPv6 leads to translates it."""
+    gateway = lowering.view.find(NatGateway, target)
+    port = port_of_gateway(lowering.view, gateway) if gateway else None
+    if port is not None and gateway is not None and gateway.ip is not None:
+        lowering.say(Nat64(port=port, ip=gateway.ip), target)
 
 
 def table_statement(table: RouteTable) -> Table:
@@ -365,6 +386,14 @@ def blocks(reader: Reader, table: RouteTable) -> dict[str, StaticRoute]:
     gateway brings by itself."""
     local = cidrs(reader, table.vpc)
     return _propagated(reader, table, local) | spelled_out(reader, table.routes, local)
+
+
+def translates(reader: Reader, subnet: Subnet) -> bool:
+    """Whether a route of a subnet leads IPv6 that stands for IPv4 to a NAT gateway (NAT64)."""
+    return any(
+        inside(destination, NAT64) and reader.find(NatGateway, route.target) is not None
+        for destination, route in blocks(reader, table_of(reader, subnet)).items()
+    )
 
 
 def outranked(reader: Reader, table: RouteTable) -> dict[str, StaticRoute]:

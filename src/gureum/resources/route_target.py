@@ -13,6 +13,7 @@ from gureum.errors import ApiError, invalid_combination
 from gureum.kind import Call, Shape
 from gureum.model import Reader, ref
 from gureum.model.cidr import inside, is_ipv6
+from gureum.model.nat64 import PREFIX as NAT64
 from gureum.model.txn import not_found
 from gureum.program import Beyond, Blackhole, Target, ViaPeering, ViaTransit, ViaUplink
 from gureum.resources.carrier_gateway import CarrierGateway
@@ -223,15 +224,16 @@ _RESOLVE: dict[str, Callable[[Call, Any, str, str], str]] = {
 
 
 def check_family(reader: Reader, destination: str, target: str) -> None:
-    """A NAT gateway translates IPv4 only (NAT64 is not built), an egress-only internet gateway and
-    an interface in an IPv6-only subnet carry IPv6 only.
+    """A NAT gateway translates IPv4, and IPv6 within the prefix of NAT64; an egress-only internet
+    gateway and an interface in an IPv6-only subnet carry IPv6 only.
 
     Raises:
         ApiError: ``InvalidParameterValue``.
     """
     listed = reader.find(PrefixList, destination)
     v6 = listed.family == IPV6 if listed else is_ipv6(destination)
-    only = {NatGateway.prefix: not v6, EgressOnlyGateway.prefix: v6}
+    translated = not v6 or (listed is None and inside(destination, NAT64))
+    only = {NatGateway.prefix: translated, EgressOnlyGateway.prefix: v6}
     eni = reader.find(NetworkInterface, target)
     if eni is not None and eni.ip is None:
         only[NetworkInterface.prefix] = v6

@@ -11,6 +11,8 @@ from gureum.explain import Network
 from gureum.explain.packet import ICMP, ICMPV6, protocol_name
 from gureum.kind import Shape
 from gureum.model.cidr import inside
+from gureum.model.internet import HOSTS
+from gureum.model.nat64 import synthesized
 from gureum.policy import CHECKS, Account, Finding, PolicyError, Result, Selector, check, read
 from gureum.policy.language import Exit, Version
 from gureum.program import ViaPort, ViaUplink
@@ -24,6 +26,10 @@ from gureum.server.console_explain import Explainer, Question, shown
 from gureum.server.console_reach import end_shown, nodes_named, part_of_internet
 from gureum.server.networks import Networks
 from gureum.server.places import Scope
+from gureum.server.unseen import notes
+
+_OUTSIDE = synthesized(HOSTS.partition("/")[0])
+"""Where IPv6 leads that a NAT gateway makes IPv4 to the internet."""
 
 SHOWN = 20
 """Findings of a statement that are told; how many there are is told too."""
@@ -37,7 +43,8 @@ class Policies:
         self._explain = explain
 
     def __call__(self, scope: Scope, body: Mapping[str, Any]) -> Shape:
-        """Every statement of the policy in ``text`` with what does not hold of it.
+        """Every statement of the policy in ``text`` with what does not hold of it; ``notes`` say
+        what was not looked at.
 
         Raises:
             ApiError: ``BadPolicy``; the codes of :mod:`gureum.server.places`.
@@ -54,7 +61,8 @@ class Policies:
             who = _Selectors(scope, reach, network)
             results = list(check(policy, reach, who.nodes, who.addresses, who.exits))
         found = [self._shown(scope, each) for each in results]
-        return {"statements": found, "holds": all(each["holds"] for each in found)}
+        holds = all(each["holds"] for each in found)
+        return {"statements": found, "holds": holds, "notes": notes(scope)}
 
     def audit(self, scope: Scope, body: Mapping[str, Any]) -> Shape:
         """What the built-in checks find, all or those of ``only``, without those of ``skip``.
@@ -274,6 +282,8 @@ class _Selectors:
         found = {
             self._exit(subnet, node.ip) for node in self._reach[version].routed(subnet.id).nodes()
         }
+        if version == 6 and self._exit(subnet, _OUTSIDE) == "nat":
+            found.add("nat")
         return sorted(found - {"nothing"}) or ["nothing"]
 
     def _exit(self, subnet: Subnet, ip: str) -> Exit:

@@ -30,6 +30,7 @@ from gureum.server import places
 from gureum.server.console_explain import INTERNET, header
 from gureum.server.networks import Networks
 from gureum.server.places import Scope
+from gureum.server.unseen import notes
 
 KEPT = 20
 """Revisions that are kept to be compared with, while the daemon runs."""
@@ -46,7 +47,7 @@ class Reaches:
 
     def __call__(self, scope: Scope, asked: Mapping[str, Any]) -> Shape:
         """Who reaches whom: from a place, to a place, or both, with a header or any, over both IP
-        versions or the one that is asked for.
+        versions or the one that is asked for; ``notes`` say what was not looked at.
 
         Raises:
             ApiError: the codes of :mod:`gureum.server.places`; ``BadRequest``, ``NoAddress``.
@@ -64,7 +65,7 @@ class Reaches:
                 sources, targets = (_of(each, version) for each in nodes)
                 for pair in _pairs(scope, reach, sources, targets, meant):
                     found += _shown(scope, reach, *pair, meant)
-        return {"pairs": found}
+        return {"pairs": found, "notes": notes(scope) if 6 in versions else []}
 
     def keep(self, scope: Scope) -> Shape:
         """Keep the reachability of this revision to compare later ones with; the oldest of

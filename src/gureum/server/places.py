@@ -17,13 +17,14 @@ from gureum.explain.network import contains
 from gureum.model import Resource, Txn, View
 from gureum.model.cidr import router_address
 from gureum.model.internet import GATEWAY_HOP, GATEWAY_HOP6, INTERNET_HOP, INTERNET_HOP6
+from gureum.model.nat64 import embedded, synthesized
 from gureum.resources.instance import ENDED, Instance
 from gureum.resources.internet_gateway import InternetGateway
 from gureum.resources.internet_host import InternetHost
 from gureum.resources.nat_gateway import NatGateway
 from gureum.resources.network_interface import interfaces_of
 from gureum.resources.public_ip import associations
-from gureum.resources.route_table import RouteTable
+from gureum.resources.route_table import RouteTable, translates
 from gureum.resources.subnet import Subnet
 from gureum.resources.transit_gateway import shared
 from gureum.resources.vpc import Vpc
@@ -262,8 +263,9 @@ class Target:
 def target(scope: Scope, source: Place, text: str, version: int = 4) -> Target:
     """The address of an IP version by which ``source`` reaches ``text``: a private one within a
     VPC and over a peering, a public one from elsewhere; of IPv6 they are the same.  Where one of
-    the two is IPv6-only, IPv6 is meant.  Addresses and host names of the real world are taken as
-    they are.
+    the two is IPv6-only, IPv6 is meant: the address that stands for an IPv4 address where ``text``
+    has no other and ``source`` a route for it (NAT64).  Addresses and host names of the real world
+    are taken as they are.
 
     Raises:
         ApiError: the codes of :func:`resolve`; ``NoAddress``.
@@ -276,7 +278,8 @@ def target(scope: Scope, source: Place, text: str, version: int = 4) -> Target:
         if error.code == "NoSuchPlace" and "." in text:
             return Target(text)
         raise
-    if version == 6 or source.ipv6_only or place.ipv6_only:
+    translated = place.ipv6 is None and source.ipv6_only and _has_nat64(scope.view, source)
+    if not translated and (version == 6 or source.ipv6_only or place.ipv6_only):
         return Target(ipv6_of(place), place)
     near = place.vpc is not None and (
         place.vpc == source.vpc or _is_led_to(scope.view, source, place)
@@ -288,7 +291,12 @@ def target(scope: Scope, source: Place, text: str, version: int = 4) -> Target:
             f"The {place} has no public address, and the {source} is outside its VPC.",
             409,
         )
-    return Target(address, place)
+    return Target(synthesized(address) if translated else address, place)
+
+
+def _has_nat64(view: View, source: Place) -> bool:
+    subnets = (view.find(Subnet, eni.subnet) for eni in interfaces_of(view, source.id))
+    return any(translates(view, subnet) for subnet in subnets if subnet is not None)
 
 
 def _is_led_to(view: View, source: Place, place: Place) -> bool:
@@ -339,7 +347,8 @@ def is_address(text: str) -> bool:
 
 def whose(scope: Scope, vpc: str | None, address: str) -> str | None:
     """Who answers from an address, as seen from a VPC or (None) from the internet; nobody where two
-    peers of the VPC have it."""
+    peers of the VPC have it.  An IPv6 address that stands for an IPv4 address is that one's."""
+    address = embedded(address) or address
     if address in GATEWAY_HOPS:
         return GATEWAY_HOPS[address]
     for subnet in scope.view.all(Subnet):

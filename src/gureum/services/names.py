@@ -32,6 +32,10 @@ INTERNET = "internet.test"
 REVERSE = "in-addr.arpa"
 """Where addresses are names (RFC 1035, section 3.5)."""
 
+REVERSE6 = "ip6.arpa"
+"""The same of IPv6 (RFC 3596, section 2.5).  The resolver knows none of these names but those of
+translated addresses, where DNS64 is on."""
+
 INSTANCE_DATA = "instance-data"
 """The name of the metadata service, in the internal domain."""
 
@@ -79,7 +83,8 @@ def leading_to(view: View, vpc_id: str, ip: str) -> str | None:
 def zone(view: View, vpc_id: str, name: str) -> str:
     """The domain that says what names there are beside ``name``; empty for the root."""
     vpc = view.find(Vpc, vpc_id)
-    known = (internal_domain(vpc.region) if vpc else INTERNET, INTERNET, REVERSE, "amazonaws.com")
+    internal = internal_domain(vpc.region) if vpc else INTERNET
+    known = (internal, INTERNET, REVERSE, REVERSE6, "amazonaws.com")
     return next((each for each in known if f".{name}".endswith(f".{each}")), "")
 
 

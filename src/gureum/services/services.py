@@ -21,8 +21,9 @@ from gureum.program import Service
 from gureum.services.callers import Source, caller
 from gureum.services.conversations import PATIENCE, speak_dns, speak_http
 from gureum.services.dns import MAX_QUESTION, answer
+from gureum.services.dns64 import look_up_for
 from gureum.services.imds import Metadata, Request, Response
-from gureum.services.names import look_up, zone
+from gureum.services.names import zone
 from gureum.services.pace import Pace
 from gureum.services.tokens import Tokens
 
@@ -153,18 +154,18 @@ class Services:
                 question, sender = sock.recvfrom(MAX_QUESTION + 1)
             except OSError:  # none is left, or an ICMP error came instead
                 return
-            said = self._named(service, question)
+            said = self._named((service.router, str(sender[0])), question)
             if said is not None:
                 with contextlib.suppress(OSError):  # DNS over UDP may be lost anywhere
                     sock.sendto(said, sender)
 
-    def _named(self, service: Service, question: bytes) -> bytes | None:
+    def _named(self, source: Source, question: bytes) -> bytes | None:
         view = self._latest()
-        router = service.router
+        zone_of = partial(zone, view, source[0])
         try:
-            return answer(question, partial(look_up, view, router), partial(zone, view, router))
+            return answer(question, partial(look_up_for, view, source), zone_of)
         except Exception:
-            log.exception("a question could not be answered in %s", router)
+            log.exception("a question could not be answered in %s", source[0])
             return None
 
     def _told(self, source: Source, request: Request) -> Response | None:
@@ -193,7 +194,7 @@ class Services:
         turn = partial(self._pace.turn, source)
         try:
             if service.name == "dns":
-                await speak_dns(reader, writer, partial(self._named, service), turn)
+                await speak_dns(reader, writer, partial(self._named, source), turn)
             else:
                 await speak_http(reader, writer, partial(self._told, source), turn)
             writer.close()

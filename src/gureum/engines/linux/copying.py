@@ -1,4 +1,5 @@
-"""Puts the program of a copier at its link, and reads back which one is there (tc-bpf(8))."""
+"""Puts the program of a copier or a translator at its link, and reads back which one is there
+(tc-bpf(8))."""
 
 from __future__ import annotations
 
@@ -10,9 +11,8 @@ import socket
 import struct
 from dataclasses import replace
 
-from gureum.engines.linux import ebpf
-from gureum.engines.linux.items import Copier
-from gureum.engines.linux.mirror_program import program
+from gureum.engines.linux import ebpf, mirror_program, siit_program
+from gureum.engines.linux.items import Copier, Siit
 from gureum.engines.linux.netlink import (
     CREATE,
     REPLACE,
@@ -37,11 +37,11 @@ _ETHTOOL, _GET_CHECKSUMS, _SET_CHECKSUMS = 0x8946, 0x16, 0x17
 _VALUE, _REQUEST = struct.Struct("=II"), struct.Struct("@16sP16x")
 
 UNKNOWN = -1
-"""The VXLAN identifier of a copier that is not as any should be."""
+"""The VXLAN identifier, or the IP version, of what is not as any should be."""
 
 
-def put(netlink: Netlink, item: Copier) -> None:
-    """Have copies made, in the namespace of the calling thread.
+def put(netlink: Netlink, item: Copier | Siit) -> None:
+    """Have copies made, or packets translated, in the namespace of the calling thread.
 
     Raises:
         OSError: the kernel refused.
@@ -50,7 +50,7 @@ def put(netlink: Netlink, item: Copier) -> None:
     _checksums(item.source, _SET_CHECKSUMS, 0)
     qdisc = _MESSAGE.pack(0, index, _CLSACT_HANDLE, _CLSACT, 0) + text(_KIND, "clsact")
     netlink.request(_NEWQDISC, qdisc, CREATE | REPLACE)
-    fd = ebpf.load(program(item))
+    fd = ebpf.load(_program(item))
     try:
         head = _MESSAGE.pack(0, index, _HANDLE, _INGRESS, _PRIORITY | _ALL)
         options = (u32(_FD, fd), text(_NAME, _name(item)), u32(_FLAGS, _DIRECT))
@@ -60,9 +60,9 @@ def put(netlink: Netlink, item: Copier) -> None:
         os.close(fd)
 
 
-def observe(netlink: Netlink, wanted: Copier, index: int) -> Copier | None:
-    """The copier that is at a link: the wanted one, an unknown one, or none; in the namespace of
-    the calling thread."""
+def observe(netlink: Netlink, wanted: Copier | Siit, index: int) -> Copier | Siit | None:
+    """What is at a link: the wanted one, an unknown one, or none; in the namespace of the calling
+    thread."""
     body = _MESSAGE.pack(0, index, 0, _INGRESS, 0)
     names = {
         string(parse(options).get(_NAME))
@@ -75,12 +75,20 @@ def observe(netlink: Netlink, wanted: Copier, index: int) -> Copier | None:
         right = names - {""} == {_name(wanted)} and not _checksums(wanted.source, _GET_CHECKSUMS)
     except OSError:  # there is no source
         right = False
-    return wanted if right else replace(wanted, vni=UNKNOWN)
+    if right:
+        return wanted
+    if isinstance(wanted, Copier):
+        return replace(wanted, vni=UNKNOWN)
+    return replace(wanted, to=UNKNOWN)
 
 
-def _name(item: Copier) -> str:
+def _program(item: Copier | Siit) -> bytes:
+    return mirror_program.program(item) if isinstance(item, Copier) else siit_program.program(item)
+
+
+def _name(item: Copier | Siit) -> str:
     """Programs of one name are the same."""
-    return f"gureum-{hashlib.sha256(program(item)).hexdigest()[:24]}"
+    return f"gureum-{hashlib.sha256(_program(item)).hexdigest()[:24]}"
 
 
 def _checksums(link: str, command: int, value: int = 0) -> int:

@@ -24,7 +24,7 @@ Size = Literal["word", "half", "byte"]
 _OPERATIONS = {"+": 0x07, "-": 0x17, "|": 0x47, "&": 0x57, "<<": 0x67, ">>": 0x77, "^": 0xA7}
 _CONDITIONS = {"==": 0x15, ">": 0x25, "!=": 0x55, "<=": 0xB5}
 _BY_REGISTER = 0x08
-_FRAME, _MEMORY, _STORE, _STORE_VALUE = 0x20, 0x61, 0x63, 0x62
+_FRAME, _READ, _STORE, _STORE_VALUE = 0x20, 0x61, 0x63, 0x62
 _MOVE, _BIG_ENDIAN, _GOTO, _CALL, _EXIT = 0xB7, 0xDC, 0x05, 0x85, 0x95
 STACK: Register = 10
 
@@ -50,9 +50,9 @@ def from_frame(size: Size, at: int) -> Line:
     return Instruction(_FRAME | _SIZES[size], value=at)
 
 
-def read(to: Register, base: Register, at: int) -> Line:
-    """A word of the memory that a register points into."""
-    return Instruction(_MEMORY, to, base, at)
+def read(to: Register, base: Register, at: int, size: Size = "word") -> Line:
+    """What the memory that a register points into has there, a word by default."""
+    return Instruction(_READ | _SIZES[size], to, base, at)
 
 
 def store(size: Size, at: int, source: Register) -> Line:

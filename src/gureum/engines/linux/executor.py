@@ -34,6 +34,7 @@ from gureum.engines.linux.items import (
     PortFlags,
     Proxy,
     Settings,
+    Siit,
     Sysctl,
     Veth,
     rank,
@@ -46,7 +47,18 @@ from gureum.engines.linux.nft import Batch, NftError
 IPV6_HOST = 128
 """The prefix length of an IPv6 address alone: what hosts have."""
 _NFT = (NftTable, NftSet, Chain, Element)
-_ON_LINKS = (Settings, PortFlags, Copier, IpAddress, Neighbour, Proxy, Fdb, KernelRoute, IpRule)
+_ON_LINKS = (
+    Settings,
+    PortFlags,
+    Copier,
+    Siit,
+    IpAddress,
+    Neighbour,
+    Proxy,
+    Fdb,
+    KernelRoute,
+    IpRule,
+)
 
 
 @dataclass

@@ -133,6 +133,25 @@ class Copier:
 
 
 @dataclass(frozen=True, slots=True)
+class Siit:
+    """What comes to ``link`` from ``source``, its other end, becomes a packet of IP version ``to``:
+    of IPv4 addresses those in ``prefix`` are made, and of ``inside4`` one, ``inside6``."""
+
+    ns: str
+    link: str
+    source: str
+    to: int
+    prefix: str
+    inside4: str
+    inside6: str
+    RANK: ClassVar[int] = 6
+
+    @property
+    def key(self) -> Key:
+        return ("siit", self.ns, self.link)
+
+
+@dataclass(frozen=True, slots=True)
 class IpAddress:
     """An address of a link, with its prefix length.  ``metric`` is that of the route to the prefix:
     of two links in one subnet the lower one sends.  An IPv6 address serves at once: nobody is asked
@@ -303,6 +322,7 @@ LinkItem: TypeAlias = (
     | Settings
     | PortFlags
     | Copier
+    | Siit
     | IpAddress
     | Neighbour
     | Proxy

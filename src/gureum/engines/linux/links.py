@@ -32,6 +32,7 @@ from gureum.engines.linux.items import (
     PortFlags,
     Proxy,
     Settings,
+    Siit,
     Veth,
 )
 from gureum.engines.linux.names import ROUTE_PROTOCOL, RULE_BASE, TABLE_BASE
@@ -249,7 +250,7 @@ def _drop_link_item(netlink: Netlink, item: Bridge | Veth) -> None:
     netlink.request(DELLINK, link_body(_index(item.link)))
 
 
-def _goes_with_its_link(_netlink: Netlink, _item: Settings | PortFlags | Copier) -> None:
+def _goes_with_its_link(_netlink: Netlink, _item: Settings | PortFlags | Copier | Siit) -> None:
     return
 
 
@@ -374,6 +375,7 @@ _PUT: dict[type, Callable[[Netlink, Any], None]] = {
     Settings: _put_settings,
     PortFlags: _put_flags,
     Copier: copying.put,
+    Siit: copying.put,
     IpAddress: _put_address,
     Neighbour: _put_neighbour,
     Proxy: _put_proxy,
@@ -387,6 +389,7 @@ _DROP: dict[type, Callable[[Netlink, Any], None]] = {
     Settings: _goes_with_its_link,
     PortFlags: _goes_with_its_link,
     Copier: _goes_with_its_link,
+    Siit: _goes_with_its_link,
     IpAddress: _drop_address,
     Neighbour: _drop_neighbour,
     Proxy: _drop_proxy,

@@ -11,8 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gureum.engines.linux import lower_inner, lower_ipv6, lower_mirror, lower_transit, rulesets
-from gureum.engines.linux.guards import hook
+from gureum.engines.linux import (
+    lower_inner,
+    lower_ipv6,
+    lower_mirror,
+    lower_transit,
+    lower_translator,
+    rulesets,
+)
 from gureum.engines.linux.items import (
     Bridge,
     Chain,
@@ -67,7 +73,6 @@ from gureum.engines.linux.services import service
 from gureum.engines.linux.wires import wire
 from gureum.model.internet import GATEWAY_HOP, GATEWAY_HOP6, INTERNET_HOP, INTERNET_HOP6, PUBLIC
 from gureum.program import (
-    SHARES,
     Address,
     Attachment,
     AttachmentTable,
@@ -85,6 +90,7 @@ from gureum.program import (
     Machine,
     Member,
     Mirrored,
+    Nat64,
     Peering,
     Port,
     PublicAddress,
@@ -438,31 +444,6 @@ def _global_prefix(it: GlobalPrefix, _mode: Mode, _plan: Plan) -> Iterator[Item]
     yield KernelRoute(INTERNET, MAIN, cidr, "unicast", NEAR6, gateway_link(it.gateway))
 
 
-def _translator(it: Translator, _mode: Mode, _plan: Plan) -> Iterator[Item]:
-    ns, link, router = it.port.host, f'"eth{it.port.index}"', it.port.segment.mac
-    yield Element(ns, "inet", "translated", f"{link} . {router}")
-    others = f"oifname {link} ip saddr != {it.ip}"
-    name = f"postrouting-{it.port.index}"
-    why = f'comment "{it.port.host}"'
-    shared = []
-    for share in range(SHARES):
-        ip = it.address_for(6, share)
-        if ip != it.ip:
-            ports = f"meta l4proto {{ 6, 17 }} th sport & {SHARES - 1} == {share}"
-            shared.append(f"{others} {ports} snat ip to {ip}:1024-65535 {why}")
-    yield Chain(
-        ns,
-        "inet",
-        name,
-        hook("nat", "postrouting", 100),
-        (
-            *shared,
-            f"{others} meta l4proto {{ 6, 17 }} snat ip to {it.ip}:1024-65535 {why}",
-            f"{others} snat ip to {it.ip} {why}",
-        ),
-    )
-
-
 _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     Router: _router,
     Segment: _segment,
@@ -492,7 +473,8 @@ _LOWER: dict[type, Callable[[Any, Mode, Plan], Iterator[Item]]] = {
     PublicAddress: _public_address,
     GlobalAddress: _global_address,
     GlobalPrefix: _global_prefix,
-    Translator: _translator,
+    Translator: lower_translator.translator,
+    Nat64: lower_translator.nat64,
     # what is recorded is counted by flow_meter.py
     **dict.fromkeys((SegmentMode, Recorded, RecordedLink, Machine), _nothing),
     **lower_inner.LOWER,

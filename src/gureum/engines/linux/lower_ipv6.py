@@ -13,6 +13,7 @@ from gureum.engines.linux.items import (
     KernelRoute,
     Neighbour,
     Proxy,
+    Siit,
     Sysctl,
 )
 from gureum.engines.linux.names import (
@@ -48,7 +49,7 @@ def needs_ipv6(item: Item) -> bool:
         return ":" in item.destination
     if isinstance(item, (IpAddress, Neighbour, Proxy)):
         return ":" in item.ip
-    return isinstance(item, IpRule) and item.version == 6
+    return isinstance(item, Siit) or (isinstance(item, IpRule) and item.version == 6)
 
 
 def address6(it: Address, mode: Mode, *, isolated: bool) -> Iterator[Item]:

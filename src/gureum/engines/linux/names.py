@@ -165,6 +165,9 @@ def copies_link(session: str) -> str:
     return f"m-{tail(session)}"
 
 
+SIIT4, SIIT6 = "siit4", "siit6"
+"""The two ends of the pair of links in a NAT gateway at which IPv6 becomes IPv4, and back."""
+
 MIRROR_MAC = "ether saddr & ff:00:00:00:00:00 == 0e:00:00:00:00:00"
 """The senders of a mirror's packets, which no station is: AWS's begin with other octets."""
 

@@ -29,6 +29,7 @@ from gureum.engines.linux.items import (
     PortFlags,
     Proxy,
     Settings,
+    Siit,
     Sysctl,
     Veth,
 )
@@ -152,11 +153,12 @@ class Observer:
                 yield Settings(ns, name, link.mac, link.mtu, alias, master)
             if link.port and self._book.wanted(("flags", ns, name)) is not None:
                 yield _flags(ns, link)
-            wanted = self._book.wanted(("copier", ns, name))
-            if isinstance(wanted, Copier) and (seen_copier := self._copier(wanted, link.index)):
-                yield seen_copier
+            for kind in ("copier", "siit"):
+                wanted = self._book.wanted((kind, ns, name))
+                if isinstance(wanted, Copier | Siit) and (at := self._program(wanted, link.index)):
+                    yield at
 
-    def _copier(self, wanted: Copier, index: int) -> Copier | None:
+    def _program(self, wanted: Copier | Siit, index: int) -> Copier | Siit | None:
         netlink = self._spaces.netlink(wanted.ns)
         with self._spaces.inside(wanted.ns):
             return copying.observe(netlink, wanted, index)

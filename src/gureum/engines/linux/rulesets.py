@@ -53,11 +53,6 @@ def forwarding(rp_filter: str = "0") -> Iterator[tuple[str, str]]:
     yield from _conf("accept_redirects", "0")
 
 
-def _no_ipv6() -> Iterator[tuple[str, str]]:
-    for device in ("all", "default"):
-        yield f"ipv6/conf/{device}/disable_ipv6", "1"
-
-
 def forwarding6(disabled: str = "0") -> Iterator[tuple[str, str]]:
     """Forwards IPv6; links have the addresses that they are given and no others.  With ``disabled``
     they speak none of it until they are told to, one by one."""
@@ -425,7 +420,7 @@ def translator(ns: str) -> Iterator[Item]:
         ns,
         (
             *forwarding(),
-            *_no_ipv6(),
+            *forwarding6(disabled="1"),
             # NAT gateways, "Troubleshoot": idle for 350 seconds, then a reset to the inside
             ("netfilter/nf_conntrack_tcp_timeout_established", "350"),
             ("netfilter/nf_conntrack_udp_timeout", "350"),
@@ -459,7 +454,7 @@ def translator(ns: str) -> Iterator[Item]:
             # from the subnet's router only: nobody uses a NAT gateway past the route tables
             'iifname . ether saddr != @translated drop comment "not-routed"',
             'ct state invalid meta l4proto 6 reject with tcp reset comment "idle"',
-            'ct state new meta l4proto { 1, 6, 17 } accept comment "new"',
+            'ct state new meta l4proto { 1, 6, 17, 58 } accept comment "new"',
             'drop comment "not-translatable"',
         ),
     )
