@@ -15,8 +15,8 @@ class TranslatedDraw(DualDraw):
 
     def _ways(self, vpc: str, tables: list[str], subnets: dict[str, str], hosts: list[str]) -> None:
         super()._ways(vpc, tables, subnets, hosts)
-        gateways = [f"{vpc}n", f"{vpc}n6"]
-        self._gateway64(vpc, gateways[1])
+        gateways = [f"{vpc}n", *[f"{vpc}n6"] * 3]
+        self._gateway64(vpc, gateways[-1])
         for table in tables:
             route = {"RouteTableId": f"${table}", "DestinationIpv6CidrBlock": PREFIX}
             if self._likely(0.9):
@@ -42,6 +42,6 @@ class TranslatedDraw(DualDraw):
         """As :meth:`Draw.questions`, over IPv6 to addresses that stand for those of IPv4."""
         for question in Draw.questions(self, count):
             source = self.dice.choice(self._asking or ["mirror"])
-            target = "$mirror" if self._likely(0.3) else question["target"]
+            target = "$mirror" if self._likely(0.5) else question["target"]
             asked = {"source": source, "target": target, "ipv6": True, "embedded": True}
             yield question | asked
