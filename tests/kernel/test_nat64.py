@@ -310,3 +310,11 @@ def test_a_forgotten_connection_is_reset(one_lab: Lab) -> None:
 def forget(nat: Path, ip: str) -> None:
     with packets.inside(nat), contextlib.closing(Netlink(NETFILTER)) as netlink:
         conntrack.forget(netlink, [ip])
+
+
+def test_fragments_do_not_pass(one_lab: Lab) -> None:
+    made = Translating()
+    one_lab.build(made.net.statements, internet())
+    a = one_lab.ns("i-a")
+    assert packets.ping(a, D, size=8_000) == "reply"
+    assert packets.ping(a, D, size=12_000, patience=packets.SHORT) == packets.TIMEOUT

@@ -94,11 +94,8 @@ def _rules(ns: str, link: str) -> Iterator[Item]:
         ns,
         "inet",
         "raw-nat64",
-        hook("filter", "prerouting", -450),  # before fragments are put together at -400
-        (
-            *(f'iifname "{link}" {each} drop comment "inside"' for each in inside),
-            'ip6 nexthdr 44 drop comment "fragment"',
-        ),
+        hook("filter", "prerouting", -450),  # before connection tracking
+        tuple(f'iifname "{link}" {each} drop comment "inside"' for each in inside),
     )
     yield Chain(
         ns,
@@ -107,7 +104,6 @@ def _rules(ns: str, link: str) -> Iterator[Item]:
         hook("filter", "forward", -10),
         (
             'ct state established,related accept comment "established"',
-            f'iifname "{SIIT6}" drop comment "no-flow"',
             f'meta nfproto ipv6 oifname != "{SIIT6}" drop comment "not-translatable"',
             *(f'ip6 daddr {each} drop comment "not-translatable"' for each in nowhere),
         ),
