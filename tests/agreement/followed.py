@@ -19,6 +19,8 @@ from tests.kernel import packets
 AT_ONCE = 16
 """Packets that are followed at once: a capture's filter holds 4096 instructions (linux/filter.h),
 some 15 for each header, 25 of IPv6."""
+MOST_HEADERS = 64
+"""Of a volley: sockets have room for so long a filter (net.core.optmem_max), and little more."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def _volleys(all_asked: Iterable[Asked]) -> Iterator[Volley]:
             continue
         ping, mine = each.packet.icmp is not None, each.headers
         for pings, taken, volley in open_:
-            if pings == ping and len(volley) < AT_ONCE and not taken & mine:
+            fits = len(volley) < AT_ONCE and len(taken) + len(mine) <= MOST_HEADERS
+            if pings == ping and fits and not taken & mine:
                 taken |= mine
                 volley.append((at, each))
                 break
