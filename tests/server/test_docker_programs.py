@@ -99,3 +99,17 @@ def test_a_terminal_has_its_size_from_the_start() -> None:
             assert await reading == b"33 101\n" + b"x" * SIZE
 
     run(act())
+
+
+def test_a_terminal_tells_its_program_of_another_size() -> None:
+    script = "trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.01; done"
+
+    async def act() -> None:
+        async with client() as (theirs, writer):
+            async with Terminal(["sh", "-c", script], None, writer, (24, 80)) as terminal:
+                assert await read(theirs, len(b"ready\n")) == b"ready\n"
+                terminal.resize((33, 101))
+                assert await terminal.end() == (0, "")
+            assert await read(theirs, len(b"33 101\n")) == b"33 101\n"
+
+    run(act())
