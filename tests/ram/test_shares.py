@@ -123,6 +123,8 @@ def test_shares_are_found_by_what_they_have(world: World) -> None:
     assert found(permissionArn=PERMISSION) == [tagged]
     assert found(resourceShareStatus="DELETED") == []
     ram.tag_resource(resourceShareArn=plain, tags=[{"key": "k", "value": "0"}])
+    mine = [{"Name": "key", "Values": ["k"]}]
+    assert world.ec2("555555555555").describe_tags(Filters=mine)["Tags"] == [], "they are RAM's"
     assert found(tagFilters=[{"tagKey": "k", "tagValues": ["0"]}]) == [plain]
     ram.untag_resource(resourceShareArn=plain, tagKeys=["k"])
     assert found(tagFilters=[{"tagKey": "k"}]) == [tagged]

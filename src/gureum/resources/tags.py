@@ -133,6 +133,8 @@ def _listed(call: Call) -> Iterator[Tagging]:
     mine = (row for row in call.txn.view.rows.values() if row.tags and _mine(call.txn, row))
     for row in sorted(mine, key=lambda row: (row.created, row.id)):
         about = call.txn.view.rows[row.resource] if isinstance(row, OwnTags) else row
+        if about.kind not in _types():  # what other services have is theirs to tell of
+            continue
         for key, value in sorted(row.tags):
             yield Tagging(f"{row.id}/{key}", row.created, about.id, about.kind, key, value)
 
