@@ -1,4 +1,4 @@
-"""NAT64 in what is said of all pairs, and in what names mean."""
+"""NAT64 and delegated prefixes in what is said of all pairs, and NAT64 in what names mean."""
 
 from __future__ import annotations
 
@@ -63,6 +63,17 @@ def test_reach_says_what_it_does_not_look_at(console: Console) -> None:
     console.site.translate()
     (note,) = console.reach(source=app)
     assert note.startswith(NOTE.format(console.site.native))
+    assert console.reach(source=console.site.db, version=4) == []
+
+
+def test_reach_says_whose_prefixes_it_does_not_look_at(console: Console) -> None:
+    call, native = console.site.cloud.call, console.site.native
+    call("CreateNetworkInterface", SubnetId=native)
+    assert console.reach(source=console.site.app) == []
+    made = call("CreateNetworkInterface", SubnetId=native, Ipv6PrefixCount=1)
+    key = made["NetworkInterface"]["NetworkInterfaceId"]
+    (note,) = console.reach(source=console.site.app)
+    assert note.startswith(f"Not looked at: IPv6 prefixes that are delegated, to {key}.")
     assert console.reach(source=console.site.db, version=4) == []
 
 
