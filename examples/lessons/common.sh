@@ -66,6 +66,7 @@ on() { gureum exec -T "$1" -- "${@:2}"; }
 # --- captures -------------------------------------------------------------------------------------
 # hear NAME INSTANCE FILTER...: note from now on what passes the instance's link.
 hear() {
+  rm -f "$notes/$1.err" # an earlier capture of the name said that it listens, too
   on "$2" tcpdump --immediate-mode -lnnevi eth0 "${@:3}" >"$notes/$1" 2>"$notes/$1.err" &
   eventually grep -q 'listening on' "$notes/$1.err"
 }
