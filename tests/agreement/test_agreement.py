@@ -65,47 +65,22 @@ def lab() -> Iterator[Lab]:
 
 @pytest.mark.kernel
 @pytest.mark.timeout(600)
-def test_random_clouds(lab: Lab) -> None:
+@pytest.mark.parametrize(
+    ("drawn", "packets", "met"),
+    [(Draw, PACKETS, MET), (DualDraw, PACKETS6, MET6), (TranslatedDraw, PACKETS64, MET64)],
+    ids=["ipv4", "dual-stack", "nat64"],
+)
+def test_random_clouds(lab: Lab, drawn: type[Draw], packets: int, met: set[str]) -> None:
     sent, answered, seed = 0, 0, FIRST_SEED
     codes: Counter[str] = Counter()
-    while sent < PACKETS:
-        draw = Draw(seed)
+    while sent < packets:
+        draw = drawn(seed)
         found = compare(lab, Replay(draw.calls), draw.questions(PER_CLOUD))
         assert found.wrong == (), f"seed {seed}"
         sent, answered, seed = sent + found.sent, answered + found.answered, seed + 1
         codes += found.codes
-    assert answered > PACKETS / 20, "both verdicts must be among them"
-    assert codes.keys() >= MET, "blocks of every kind must be among them"
-
-
-@pytest.mark.kernel
-@pytest.mark.timeout(600)
-def test_random_dual_stack_clouds(lab: Lab) -> None:
-    sent, answered, seed = 0, 0, FIRST_SEED
-    codes: Counter[str] = Counter()
-    while sent < PACKETS6:
-        draw = DualDraw(seed)
-        found = compare(lab, Replay(draw.calls), draw.questions(PER_CLOUD))
-        assert found.wrong == (), f"seed {seed}"
-        sent, answered, seed = sent + found.sent, answered + found.answered, seed + 1
-        codes += found.codes
-    assert answered > PACKETS6 / 20, "both verdicts must be among them"
-    assert codes.keys() >= MET6, "blocks of every kind must be among them"
-
-
-@pytest.mark.kernel
-@pytest.mark.timeout(600)
-def test_random_clouds_with_nat64(lab: Lab) -> None:
-    sent, answered, seed = 0, 0, FIRST_SEED
-    codes: Counter[str] = Counter()
-    while sent < PACKETS64:
-        draw = TranslatedDraw(seed)
-        found = compare(lab, Replay(draw.calls), draw.questions(PER_CLOUD))
-        assert found.wrong == (), f"seed {seed}"
-        sent, answered, seed = sent + found.sent, answered + found.answered, seed + 1
-        codes += found.codes
-    assert answered > PACKETS64 / 20, "both verdicts must be among them"
-    assert codes.keys() >= MET64, "blocks before and behind the gateway must be among them"
+    assert answered > packets / 20, "both verdicts must be among them"
+    assert codes.keys() >= met, "blocks of every kind must be among them"
 
 
 @pytest.mark.kernel

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gureum.resources.own_tags import OwnTags
 from tests.ram.conftest import OTHER, OWNER, THIRD, World
 from tests.ram.test_shares import refused
 from tests.resources.building import only
@@ -373,6 +374,10 @@ def test_tags_are_each_accounts_own(shared: Shared) -> None:
     assert shown["Tags"] == [{"Key": "more", "Value": "c"}]
     (shown,) = own.describe_subnets(SubnetIds=[key])["Subnets"]
     assert shown["Tags"] == [{"Key": "Name", "Value": "a"}]
+    for _ in range(2):
+        ec2.delete_tags(Resources=[key])
+        mine = [row for row in shared.world.cloud.store.view.all(OwnTags) if row.resource == key]
+        assert mine == [], "nothing is kept of none"
     code, _ = refused(shared.world.ec2(THIRD).create_tags, Resources=[key], Tags=[{"Key": "k"}])
     assert code == "InvalidSubnetID.NotFound"
 

@@ -31,7 +31,6 @@ from gureum.resources.network_interface_address import (
 from gureum.resources.network_interface_prefix import (
     asked_prefixes,
     give_prefixes,
-    give_prefixes6,
     take_prefix,
 )
 from gureum.resources.security_group import show_identifiers
@@ -213,7 +212,7 @@ def assign_private_addresses(call: Call) -> Shape:
             "ipv4PrefixCount must be given."
         )
     if prefixes:
-        given = give_prefixes(call, eni, prefixes).prefixes[len(eni.prefixes) :]
+        given = give_prefixes(call, eni, prefixes, 4)
         shown = [{"Ipv4Prefix": prefix} for prefix in given]
         return {"NetworkInterfaceId": eni.id, "AssignedIpv4Prefixes": shown}
     before = len(eni.ips)
@@ -273,7 +272,7 @@ def assign_ipv6_addresses(call: Call) -> Shape:
             "be given."
         )
     if prefixes:
-        given = give_prefixes6(call, eni, prefixes).prefixes6[len(eni.prefixes6) :]
+        given = give_prefixes(call, eni, prefixes, 6)
         return {"NetworkInterfaceId": eni.id, "AssignedIpv6Prefixes": list(given)}
     before = len(eni.ips6)
     for ip in ips or counted(count):

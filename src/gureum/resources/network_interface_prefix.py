@@ -55,29 +55,22 @@ def asked_prefixes(params: Mapping[str, Any], version: Version = 4) -> Sequence[
 
 
 def give_prefixes(
-    call: Call, eni: NetworkInterface, asked: Sequence[str | None]
-) -> NetworkInterface:
-    """The interface with further IPv4 prefixes: those that are named, any free one for None.
+    call: Call, eni: NetworkInterface, asked: Sequence[str | None], version: Version
+) -> tuple[str, ...]:
+    """Give the interface further prefixes of an IP version: those that are named, any free one for
+    None.  What it was given.
 
     Raises:
         ApiError: the codes of :func:`gureum.resources.subnet_prefix.lease_prefix`.
     """
     subnet = call.txn.target(Subnet, eni.subnet)
-    added = tuple(lease_prefix(call, subnet, eni.id, text) for text in asked)
-    return call.txn.put(replace(eni, prefixes=(*eni.prefixes, *added)))
-
-
-def give_prefixes6(
-    call: Call, eni: NetworkInterface, asked: Sequence[str | None]
-) -> NetworkInterface:
-    """The interface with further IPv6 prefixes: those that are named, any free one for None.
-
-    Raises:
-        ApiError: the codes of :func:`gureum.resources.subnet_prefix.lease_prefix6`.
-    """
-    subnet = call.txn.target(Subnet, eni.subnet)
-    added = tuple(lease_prefix6(call, subnet, eni.id, text) for text in asked)
-    return call.txn.put(replace(eni, prefixes6=(*eni.prefixes6, *added)))
+    lease = lease_prefix if version == 4 else lease_prefix6
+    added = tuple(lease(call, subnet, eni.id, text) for text in asked)
+    if version == 4:
+        call.txn.put(replace(eni, prefixes=(*eni.prefixes, *added)))
+    else:
+        call.txn.put(replace(eni, prefixes6=(*eni.prefixes6, *added)))
+    return added
 
 
 def take_prefix(call: Call, eni: NetworkInterface, prefix: str) -> NetworkInterface:

@@ -91,6 +91,10 @@ def _put(call: Call, row: Resource, tags: Tags) -> None:
     if row.account == call.account:
         call.txn.put(replace(row, tags=tags))
         return
+    if not tags:
+        if (known := call.txn.find(OwnTags, own_tags_id(call.account, row.id))) is not None:
+            call.txn.delete(known)
+        return
     common = {**call.common(OwnTags, own_tags_id(call.account, row.id)), "tags": tags}
     call.txn.put(OwnTags(**common, resource=row.id))
 

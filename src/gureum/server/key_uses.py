@@ -49,7 +49,8 @@ class KeyUses:
                     self._store(identity.access_key)
         if service == "iam" and action == ASKS:
             with self._lock:
-                for key in list(self._last):
+                mine = [k for k, use in self._last.items() if use.account == identity.account]
+                for key in mine:  # the others' keys are not the asker's to store
                     self._store(key)
 
     def _store(self, key: str) -> None:
